@@ -1,0 +1,1 @@
+//! When a cut is complete: alignment, the coordinator as a pure function, the manifest, and where it is stored.

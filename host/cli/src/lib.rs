@@ -1,0 +1,1 @@
+//! The wasmill command.

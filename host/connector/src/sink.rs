@@ -1,0 +1,57 @@
+//! The contract of a sink.
+
+use arrow_array::RecordBatch;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use wasmill_flow::Epoch;
+
+use crate::ConnectorError;
+
+/// What a sink has made durable, but not yet visible, for an epoch. Opaque to all but the sink; part of checkpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Prepared(pub serde_json::Value);
+
+/// How a sink's output becomes visible.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Visibility {
+    /// As it comes: the job takes no checkpoints.
+    AtOnce,
+    /// Epoch by epoch, once each is committed.
+    ByEpoch,
+}
+
+/// One task's writer of a sink.
+///
+/// # Contract
+/// 1. Rows leave in the order in which they came.
+/// 2. With [`Visibility::AtOnce`]: what was written is visible after `flush` at the latest; `close` is called last.
+/// 3. With [`Visibility::ByEpoch`]: `recover` is called first. Rows written before `prepare(n)` are invisible until `commit` is called
+///    with what `prepare(n)` returned, and are durable, though invisible, when `prepare(n)` returns. (Conformance suite.)
+/// 4. `commit` of the same value may be called again, in this process or another, and then changes nothing. (Conformance suite.)
+/// 5. `recover(last)` brings the output to exactly what it was after `commit(last)`, doing that commit first if it wasn't done, and
+///    throws away everything later. `recover(None)` is a fresh start: `existing` decides what becomes of what is there.
+///    (Conformance suite, with a crash between any two calls.)
+/// 6. Dropping a sink without `close` or `commit` leaves what was visible as it was.
+pub trait Sink: Send {
+    /// Writes rows, at least one.
+    fn write<'a>(&'a mut self, rows: &'a RecordBatch) -> BoxFuture<'a, Result<(), ConnectorError>>;
+
+    /// Hands on what is buffered. Called whenever no more rows are waiting.
+    fn flush(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>>;
+
+    /// Makes the rows of this epoch durable.
+    fn prepare(&mut self, epoch: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>>;
+
+    /// Makes an epoch visible.
+    fn commit<'a>(&'a mut self, prepared: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>>;
+
+    /// Goes back to the last committed epoch.
+    fn recover<'a>(&'a mut self, last: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>>;
+
+    /// The end of the job: everything written is visible and durable. Not called where output goes by epoch.
+    fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>>;
+
+    /// Bytes written so far.
+    fn bytes(&self) -> u64;
+}

@@ -1,0 +1,97 @@
+//! The contract of a source.
+
+use arrow_array::RecordBatch;
+use arrow_schema::SchemaRef;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+
+use crate::ConnectorError;
+
+/// The most that a source hands over at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimit {
+    /// Rows.
+    pub rows: usize,
+    /// Bytes of input.
+    pub bytes: usize,
+}
+
+/// A row that could not be read. Nothing of it is lost: `raw` are its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// What was wrong: what was expected and what was found.
+    pub reason: String,
+    /// The file, as the job names it.
+    pub file: Option<String>,
+    /// The line, from 1.
+    pub line: u64,
+    /// Where in the line reading failed, in bytes from 1, where that is known.
+    pub column: Option<u64>,
+    /// Where in the file reading failed, in bytes from 0; the start of the line where the column is not known.
+    pub byte: u64,
+    /// The field that was wrong, where it was one.
+    pub field: Option<String>,
+    /// The row's bytes, whole, but for a row over `max-row-bytes`, whose first 64 KiB are kept.
+    pub raw: Vec<u8>,
+}
+
+/// What a source read.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// Good rows, in order; may be none where all were malformed.
+    pub rows: RecordBatch,
+    /// Rows that could not be read.
+    pub malformed: Vec<Malformed>,
+    /// Bytes of input that this stands for.
+    pub bytes: u64,
+}
+
+/// Where a source is: enough to go on from there, whatever happened to the process. Opaque to all but the source; part of checkpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub serde_json::Value);
+
+/// One task's reader of a source.
+///
+/// # Contract
+/// 1. `read` returns rows as they are there: at least one good or malformed row, at most the limit; it waits only while there is
+///    none. `None` is the end, and stays it. (Conformance suite.)
+/// 2. Dropping the future of `read` before it is ready loses nothing: the next `read` returns what it would have. (Conformance suite.)
+/// 3. `position` is that after the last row returned. After `seek` to it, in this process or another, the source returns exactly the
+///    rows that would have come next, if it `replays`. (Conformance suite, at every row.)
+/// 4. The batches in which rows come are arbitrary, the rows and their order are not.
+/// 5. A row is either in `rows` or in `malformed`: none is left out. (Conformance suite.)
+/// 6. No thread of the runtime is blocked for longer than a read of a local file takes.
+pub trait Source: Send {
+    /// The rows' columns.
+    fn schema(&self) -> SchemaRef;
+
+    /// The next rows.
+    fn read(&mut self, limit: BatchLimit) -> BoxFuture<'_, Result<Option<Read>, ConnectorError>>;
+
+    /// Where the source is.
+    fn position(&self) -> Position;
+
+    /// Goes to a position.
+    ///
+    /// # Errors
+    /// Where the position isn't one of this source, or what it points to is gone (a file shorter than it was).
+    fn seek(&mut self, position: &Position) -> Result<(), ConnectorError>;
+
+    /// Whether `seek` works. A source that can't (stdin) makes a job that may lose what was in flight.
+    fn replays(&self) -> bool;
+
+    /// How many bytes or rows there are in all, where it is known: for a progress bar.
+    fn extent(&self) -> Extent;
+}
+
+/// How much there is to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// So many bytes.
+    Bytes(u64),
+    /// So many rows.
+    Rows(u64),
+    /// Not known, or without end.
+    Unknown,
+}

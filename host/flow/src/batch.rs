@@ -1,0 +1,97 @@
+//! Rows that travel together.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, RecordBatch};
+use arrow_select::concat::concat_batches;
+use arrow_select::take::take_record_batch;
+use arrow_array::UInt32Array;
+
+/// Rows that travel together, in the order of their arrival. Cheap to clone: columns and hashes are shared.
+#[derive(Debug, Clone)]
+pub struct Batch {
+    /// The rows. Strings and binary values are views ([`crate::column_type`]), so that moving a row moves 16 bytes of them.
+    pub rows: RecordBatch,
+    /// On a keyed edge, the hash of each row's key ([`crate::key`]), computed once, at the exchange.
+    pub hashes: Option<Arc<[u64]>>,
+}
+
+impl Batch {
+    /// Rows without a key.
+    #[must_use]
+    pub fn unkeyed(rows: RecordBatch) -> Self {
+        Self { rows, hashes: None }
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The memory that the rows of this batch stand for, in bytes: what an edge counts against its limit. Buffers that are shared
+    /// with other batches are counted by the part that these rows use, views by 16 bytes and their text.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let columns: usize = self.rows.columns().iter().map(|column| column_bytes(column.as_ref())).sum();
+        columns + self.hashes.as_ref().map_or(0, |hashes| hashes.len() * 8)
+    }
+
+    /// Rows `offset..offset + length`, sharing the buffers.
+    #[must_use]
+    pub fn slice(&self, offset: usize, length: usize) -> Self {
+        Self {
+            rows: self.rows.slice(offset, length),
+            hashes: self.hashes.as_ref().map(|hashes| hashes[offset..offset + length].into()),
+        }
+    }
+
+    /// The rows at these indices, in their order. One gather a column.
+    ///
+    /// # Panics
+    /// Where an index is past the end: indices come from the engine, never from outside.
+    #[must_use]
+    pub fn take(&self, indices: &UInt32Array) -> Self {
+        #[expect(clippy::expect_used, reason = "indices are the engine's own; a bad one is a bug that must not pass silently")]
+        let rows = take_record_batch(&self.rows, indices).expect("indices lie within the batch");
+        let hashes = self.hashes.as_ref().map(|hashes| indices.values().iter().map(|&row| hashes[row as usize]).collect());
+        Self { rows, hashes }
+    }
+
+    /// All rows of some batches of one schema, in order. One copy a column, none where there is one batch.
+    ///
+    /// # Panics
+    /// Where there is no batch, or the schemas differ: a bug of the engine.
+    #[must_use]
+    pub fn concat(batches: &[Self]) -> Self {
+        if let [only] = batches {
+            return only.clone();
+        }
+        #[expect(clippy::expect_used, reason = "batches of one edge have one schema; another is a bug that must not pass silently")]
+        let rows = concat_batches(batches[0].rows.schema_ref(), batches.iter().map(|batch| &batch.rows)).expect("batches of one schema");
+        let keyed = batches.iter().all(|batch| batch.hashes.is_some());
+        let hashes = keyed.then(|| batches.iter().filter_map(|batch| batch.hashes.as_deref()).flatten().copied().collect());
+        Self { rows, hashes }
+    }
+}
+
+fn column_bytes(column: &dyn Array) -> usize {
+    use arrow_schema::DataType as T;
+    let rows = column.len();
+    match column.data_type() {
+        T::Boolean => rows.div_ceil(8),
+        T::Utf8View | T::BinaryView => {
+            let data = column.to_data();
+            let views = &data.buffers()[0].typed_data::<u128>()[data.offset()..data.offset() + rows];
+            #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits of a view are its length")]
+            views.iter().map(|&view| 16 + (view as u32 as usize).saturating_sub(12)).sum()
+        }
+        fixed => fixed.primitive_width().map_or_else(|| column.get_array_memory_size(), |width| rows * width),
+    }
+}

@@ -1,0 +1,17 @@
+//! What travels on an edge of a running job, and nothing else: no I/O, no async, only Arrow.
+//!
+//! Rows travel as Arrow record batches ([`Batch`]), between [`Barrier`]s that cut the stream into epochs, until the
+//! [`Message::End`]. Keyed rows carry the hash of their key ([`key`]), which decides their key group and so their task.
+
+pub mod message;
+
+pub mod batch;
+pub mod column_type;
+pub mod key;
+
+pub mod dead_letter;
+pub mod ids;
+
+pub use batch::Batch;
+pub use ids::{Epoch, KeyGroups, TaskIndex};
+pub use message::{Barrier, Message};

@@ -1,0 +1,327 @@
+//! The job, validated: what the rest of Wasmill works with. Nothing here can be wrong any more.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use arrow_schema::SchemaRef;
+use wasmill_flow::KeyGroups;
+
+/// A job without faults. Sources come first, then operators in topological order, then sinks.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its name: with operators' names the identity of its state.
+    pub name: String,
+    /// Tasks of an operator that may be parallel.
+    pub parallelism: u32,
+    /// The fixed number of key groups.
+    pub key_groups: KeyGroups,
+    /// The most that travels together.
+    pub batch: BatchLimits,
+    /// Where rows come from.
+    pub sources: Vec<Source>,
+    /// What happens to them, in topological order.
+    pub operators: Vec<Operator>,
+    /// Where rows go.
+    pub sinks: Vec<Sink>,
+    /// Where rows go that can't be processed.
+    pub dead_letters: Option<DeadLetters>,
+    /// Whether and where checkpoints are taken.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// The most that travels together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    /// Rows; 1,024 unless the job says otherwise.
+    pub max_rows: usize,
+    /// Bytes; 1 MiB unless the job says otherwise.
+    pub max_bytes: usize,
+}
+
+/// A source.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// How it is read.
+    pub connector: SourceConnector,
+    /// The most rows that are read, where the job says so.
+    pub limit: Option<u64>,
+    /// Its rows' columns.
+    pub schema: SchemaRef,
+}
+
+/// How a source is read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SourceConnector {
+    /// A file of rows. One reader.
+    File {
+        /// Its path as the job has it, for messages.
+        written: String,
+        /// Its path, absolute or relative to the working directory.
+        path: PathBuf,
+        /// How rows are read.
+        json: JsonIn,
+    },
+    /// Standard input. One reader.
+    Stdio {
+        /// How rows are read.
+        json: JsonIn,
+    },
+    /// Rows that are made. One generator a task.
+    Generator(Generator),
+}
+
+/// How rows are read from JSON lines.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JsonIn {
+    /// The unit of a timestamp that is an integer.
+    pub timestamps: TimestampUnit,
+    /// A field that the schema doesn't name makes its row malformed.
+    pub reject_unknown_fields: bool,
+    /// A longer row is malformed.
+    pub max_row_bytes: usize,
+}
+
+/// The unit of integer timestamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimestampUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds.
+    Microseconds,
+    /// Nanoseconds.
+    Nanoseconds,
+}
+
+/// Rows that are made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generator {
+    /// What rows.
+    pub workload: Workload,
+    /// How many in all; without end where there is no number.
+    pub rows: Option<u64>,
+    /// How many a second in all, each due at its own moment; as fast as it goes where there is no number.
+    pub rate: Option<f64>,
+    /// What random numbers start from.
+    pub seed: u64,
+}
+
+/// What rows a generator makes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Workload {
+    /// The records of the micro-benchmarks: id, key, ts, value, payload.
+    Micro,
+    /// Fields by rule, in the order of columns.
+    Fields(Vec<(String, FieldRule)>),
+}
+
+/// How a generated field gets its values.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FieldRule {
+    /// 0, 1, 2 …: the row's number. `int64`.
+    Sequence,
+    /// Uniform integers, ends included. `int64`.
+    Uniform(i64, i64),
+    /// One of these, uniformly. `utf8`.
+    OneOf(Vec<String>),
+    /// Timestamps: `start + number * every - uniform(0..=disorder)`.
+    At {
+        /// Between two rows, in nanoseconds.
+        every_nanos: u64,
+        /// The most that a row is behind.
+        disorder: Duration,
+        /// The first, in milliseconds since the epoch.
+        start_millis: i64,
+    },
+}
+
+/// Where an operator's or a sink's input comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Upstream {
+    /// The source or operator.
+    pub node: NodeId,
+    /// Index of its output; 0 is the main one, and the only one of a source.
+    pub port: usize,
+}
+
+/// A source or an operator, by its place in [`Job::sources`] or [`Job::operators`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum NodeId {
+    /// Index of a source.
+    Source(usize),
+    /// Index of an operator.
+    Operator(usize),
+}
+
+/// An operator.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// Its name.
+    pub name: String,
+    /// What it reads: one stream, or several of one schema (a union).
+    pub inputs: Vec<Upstream>,
+    /// The columns of its input.
+    pub input_schema: SchemaRef,
+    /// Indices of the columns that it is keyed by; empty where it isn't keyed.
+    pub key_by: Vec<usize>,
+    /// What it does.
+    pub verb: Verb,
+    /// Its outputs; the first is the main one.
+    pub ports: Vec<Port>,
+    /// Indices of the input columns that it reads or passes on, ascending and with those of its key; `None` for all. An exchange
+    /// before it moves no others, and it is handed the rows with those columns only.
+    pub reads: Option<Vec<usize>>,
+}
+
+/// An output of an operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Port {
+    /// `main`, or the name in `operator.NAME`.
+    pub name: String,
+    /// Its rows' columns.
+    pub schema: SchemaRef,
+}
+
+/// What an operator does. Texts of expressions have been checked against the input's columns.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Verb {
+    /// Nothing but bringing inputs together.
+    Union,
+    /// Rows for which this is true.
+    Filter(String),
+    /// These columns, by name and expression.
+    Select(Vec<(String, String)>),
+    /// All columns but those dropped, these added or replaced in their place.
+    With {
+        /// Name and expression.
+        columns: Vec<(String, String)>,
+        /// Names.
+        drop: Vec<String>,
+    },
+    /// Running aggregates by key: name and expression.
+    Aggregate(Vec<(String, String)>),
+    /// A component.
+    Plugin(Plugin),
+}
+
+/// A component as an operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plugin {
+    /// The file, or a plugin's directory.
+    pub path: PathBuf,
+    /// Its settings, as JSON.
+    pub settings: serde_json::Value,
+    /// What becomes of rows that make it trap.
+    pub on_poison: OnPoison,
+    /// Its limits.
+    pub limits: Limits,
+}
+
+/// What becomes of rows that make a plugin trap or break a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnPoison {
+    /// The job fails.
+    #[default]
+    Halt,
+    /// They become dead letters.
+    DeadLetter,
+    /// They are dropped and counted.
+    Skip,
+}
+
+/// A plugin's limits; what isn't set has the plugin crate's default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Memory of an instance, in bytes.
+    pub memory: Option<u64>,
+    /// CPU time of a call.
+    pub cpu_per_call: Option<Duration>,
+    /// CPU time of instantiating and opening.
+    pub cpu_per_start: Option<Duration>,
+    /// Stack, in bytes.
+    pub stack: Option<u64>,
+    /// Rows out of a call.
+    pub output_rows: Option<u64>,
+    /// Bytes out of a call.
+    pub output_bytes: Option<u64>,
+    /// Bytes of log a second.
+    pub log_rate: Option<u64>,
+}
+
+/// A sink.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// Its name.
+    pub name: String,
+    /// What it takes.
+    pub input: Upstream,
+    /// How it is written.
+    pub connector: SinkConnector,
+    /// Its rows' columns.
+    pub schema: SchemaRef,
+}
+
+/// How a sink is written. One writer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkConnector {
+    /// A file of rows.
+    File {
+        /// Its path as the job has it, for messages.
+        written: String,
+        /// Its path.
+        path: PathBuf,
+        /// What becomes of a file that is there already.
+        existing: Existing,
+        /// How rows are written.
+        json: JsonOut,
+    },
+    /// Standard output.
+    Stdio {
+        /// How rows are written.
+        json: JsonOut,
+    },
+    /// Nowhere; counted.
+    Blackhole,
+}
+
+/// How rows are written as JSON lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JsonOut {
+    /// Timestamps as integers, in milliseconds; otherwise as RFC 3339 text.
+    pub timestamps_as_millis: bool,
+}
+
+/// What becomes of an output file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Existing {
+    /// It is written anew.
+    #[default]
+    Replace,
+    /// Rows are added to it.
+    Append,
+    /// The job doesn't start.
+    Refuse,
+}
+
+/// Where rows go that can't be processed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// How they are written.
+    pub connector: SinkConnector,
+    /// More than so many fail the job.
+    pub limit: Option<u64>,
+}
+
+/// Whether and where checkpoints are taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Time between two.
+    pub every: Duration,
+    /// A local directory.
+    pub store: PathBuf,
+    /// How many are kept.
+    pub retain: usize,
+}

@@ -1,0 +1,132 @@
+//! The contract of an operator, built in or plugged in.
+
+use arrow_schema::SchemaRef;
+use futures_util::future::BoxFuture;
+use wasmill_flow::Batch;
+use wasmill_flow::dead_letter::Kind;
+use wasmill_state::{KeyedState, StateNeed};
+
+/// One output of an operator.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Port {
+    /// `main` for the first, otherwise the name in `operator.NAME`.
+    pub name: String,
+    /// Its rows' columns.
+    pub schema: SchemaRef,
+}
+
+/// What an operator is before it runs: known from its definition and its inputs' schemas alone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Declaration {
+    /// Its outputs; the first is the main one.
+    pub ports: Vec<Port>,
+    /// The states that it keeps for each key; empty where it isn't keyed.
+    pub states: Vec<StateNeed>,
+    /// For each input, the indices of the columns that it reads or passes on: an exchange before it moves no others... unless all
+    /// are wanted (`None`).
+    pub reads: Vec<Option<Vec<usize>>>,
+}
+
+/// Rows of one output of a step.
+#[derive(Debug)]
+pub struct Emitted {
+    /// Index of the output.
+    pub port: usize,
+    /// The rows, at least one; no key hashes.
+    pub batch: Batch,
+}
+
+/// Rows that died in a step.
+#[derive(Debug)]
+pub struct Dead {
+    /// Which input they came from.
+    pub input: usize,
+    /// The rows as they were, with the columns that the operator was given.
+    pub rows: Batch,
+    /// Why: one reason for each row.
+    pub reasons: Vec<String>,
+    /// What kind of death.
+    pub kind: Kind,
+}
+
+/// Why a job must stop.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message}")]
+pub struct OperatorError {
+    /// A stable code, as `plugin-trap`.
+    pub code: &'static str,
+    /// What was found and where.
+    pub message: String,
+    /// The row that it happened on, as a JSON object, where it is known.
+    pub row: Option<String>,
+    /// What the user can do.
+    pub hint: Option<String>,
+}
+
+/// Counters of an operator that is a plugin; zero for others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PluginCounts {
+    /// Calls made again.
+    pub retries: u64,
+    /// Calls that trapped or broke a limit.
+    pub traps: u64,
+    /// Instances opened.
+    pub instances: u64,
+}
+
+/// What a step works with and leaves behind. Everything in it is the task's: an operator keeps nothing that must survive.
+pub struct Context {
+    /// The operator's keyed state; none where it isn't keyed.
+    pub state: Option<Box<dyn KeyedState>>,
+    /// What the step emitted, in order.
+    pub emitted: Vec<Emitted>,
+    /// What died in the step.
+    pub dead: Vec<Dead>,
+}
+
+impl Context {
+    /// A context without state.
+    #[must_use]
+    pub fn stateless() -> Self {
+        Self { state: None, emitted: Vec::new(), dead: Vec::new() }
+    }
+
+    /// Emits rows on an output; no rows are nothing.
+    pub fn emit(&mut self, port: usize, batch: Batch) {
+        if !batch.is_empty() {
+            self.emitted.push(Emitted { port, batch });
+        }
+    }
+}
+
+/// The future of one step.
+pub type Step<'a> = BoxFuture<'a, Result<(), OperatorError>>;
+
+/// One task's instance of an operator.
+///
+/// # Contract
+/// 1. `process` is called with rows of one input at a time, at least one row, in the order of their arrival, and never twice at once.
+/// 2. What must survive is in `Context::state`; the task snapshots it between steps. An operator has no checkpoint method.
+/// 3. Output and dead rows of a step go to the context, and count only if the step returns `Ok`; after an error the operator isn't
+///    called again.
+/// 4. Every row handed in is, when the step has returned `Ok`, emitted, filtered by definition, absorbed into state, or dead.
+/// 5. `end` is called once, when no input has more rows; the last step.
+/// 6. A step doesn't block its thread: it computes, or awaits.
+pub trait Operator: Send {
+    /// One step: some rows of input `input`. On a keyed input they carry their hashes.
+    fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a>;
+
+    /// The end of bounded input. Nothing by default.
+    fn end<'a>(&'a mut self, cx: &'a mut Context) -> Step<'a> {
+        let _ = cx;
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    /// Called when no rows came for a while, so that what is only a cache can be given back. Nothing by default.
+    fn idle(&mut self) {}
+
+    /// What a plugin counts; zeros by default.
+    fn plugin_counts(&self) -> PluginCounts {
+        PluginCounts::default()
+    }
+}

@@ -1,0 +1,1 @@
+//! The WebAssembly boundary: components checked, compiled, limited and run as operators.

@@ -1,0 +1,1 @@
+//! Runs a plan: tasks, edges, back-pressure, checkpoints.

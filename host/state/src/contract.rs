@@ -1,0 +1,134 @@
+//! The contract of a state backend.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use wasmill_flow::key::EncodedKeys;
+use wasmill_flow::{Epoch, KeyGroups};
+
+use crate::values::Values;
+
+/// A state that an operator keeps for each key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateNeed {
+    /// Its identity in snapshots, together with the operator's name.
+    pub name: String,
+    /// The version of its values' encoding.
+    pub version: u32,
+    /// The exact length of every value, where it is fixed.
+    pub width: Option<u32>,
+}
+
+/// The distinct keys of a call. Made by [`KeyedState::resolve`], reusable from call to call; valid until [`KeyedState::finish`].
+#[derive(Debug, Default)]
+pub struct CallKeys {
+    /// The number of each row's key; keys are numbered in order of first appearance.
+    pub row_key: Vec<u32>,
+    /// The first row of each key.
+    pub first_row: Vec<u32>,
+    /// Where the backend keeps each key; its meaning is the backend's own.
+    pub places: Vec<u32>,
+}
+
+impl CallKeys {
+    /// How many distinct keys there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.places.len()
+    }
+}
+
+/// Values to be written to one state.
+#[derive(Debug, Clone)]
+pub struct StateWrite {
+    /// Index of the state.
+    pub state: usize,
+    /// The numbers of the keys that are written; all keys of the call where there is no list.
+    pub keys: Option<Vec<u32>>,
+    /// A value for each; one that is absent removes. Already checked ([`Values::check`]).
+    pub values: Values,
+}
+
+/// Why state can't be restored.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    /// Bytes that are no snapshot, or a damaged one.
+    #[error("the snapshot is damaged: {0}")]
+    Damaged(String),
+    /// The snapshot holds a state that the operator doesn't have.
+    #[error("the snapshot holds state `{state}`, which the operator no longer has; --fresh starts without the snapshot")]
+    Unmatched {
+        /// The state's name.
+        state: String,
+    },
+    /// The snapshot holds another version of a state.
+    #[error("the snapshot holds version {found} of state `{state}`, the operator has version {expected}; migrating state is not in this version, --fresh starts without the snapshot")]
+    Version {
+        /// The state's name.
+        state: String,
+        /// The version in the snapshot.
+        found: u32,
+        /// The operator's.
+        expected: u32,
+    },
+    /// The snapshot holds values of another fixed width.
+    #[error("the snapshot holds state `{state}` with width {found:?}, the operator has width {expected:?}")]
+    Width {
+        /// The state's name.
+        state: String,
+        /// The width in the snapshot.
+        found: Option<u32>,
+        /// The operator's.
+        expected: Option<u32>,
+    },
+}
+
+/// The keyed state of one task: for each key of the key groups that the task owns, a value or none in each of the states.
+///
+/// # Contract
+/// 1. A call is `resolve`, any number of `load`, at most one `apply`, `finish`. Nothing changes before `apply`, and what `apply`
+///    was given is changed entirely: a call either happened or did not. (Conformance suite.)
+/// 2. A key without a value in any state takes no memory after `finish`. (Conformance suite, by [`Self::keys`].)
+/// 3. `snapshot(epoch)` fixes what the snapshot holds: exactly what was applied before it. It returns at once; `snapshot_step`
+///    then hands over the bytes piece by piece while calls go on. (Conformance suite, against a model.)
+/// 4. One snapshot is under way at a time: `snapshot` while another isn't finished is a bug of the caller, and panics.
+/// 5. `restore` takes the concatenated pieces of one snapshot, of whichever parallelism, and keeps the keys of the task's own
+///    groups; it may be called once for each of several snapshots' files, before the first call. On an error nothing is promised
+///    of the content: the task doesn't start. (Conformance suite.)
+pub trait KeyedState: Send {
+    /// The states, in order of their index.
+    fn states(&self) -> &[StateNeed];
+
+    /// Finds the distinct keys of some rows; `hashes` are the keys' own. One probe a row.
+    fn resolve(&mut self, keys: &EncodedKeys, hashes: &[u64], call: &mut CallKeys);
+
+    /// The stored values of all keys of the call, replacing what was in `into`.
+    fn load(&self, state: usize, call: &CallKeys, into: &mut Values);
+
+    /// Performs a call's writes, in their order.
+    fn apply(&mut self, call: &CallKeys, writes: &[StateWrite]);
+
+    /// Ends a call: forgets keys that it only looked at, or whose values it removed.
+    fn finish(&mut self, call: &CallKeys);
+
+    /// Starts a snapshot of what is there now. Constant time.
+    fn snapshot(&mut self, epoch: Epoch);
+
+    /// The next piece of the snapshot under way, of some `keys` keys; `None` when it is complete, or when none is under way.
+    fn snapshot_step(&mut self, keys: usize) -> Option<Vec<u8>>;
+
+    /// Adds what a snapshot holds of the key groups `owned`.
+    ///
+    /// # Errors
+    /// [`StateError`] where the bytes are damaged or don't fit the states.
+    fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>) -> Result<(), StateError>;
+
+    /// How many keys have a value.
+    fn keys(&self) -> usize;
+
+    /// The memory held, in bytes, as well as it can be told.
+    fn bytes(&self) -> usize;
+
+    /// Everything that is held: encoded key to a value or none for each state. For tests and inspection; slow.
+    fn dump(&self) -> BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>>;
+}

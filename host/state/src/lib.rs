@@ -1,0 +1,16 @@
+//! What a key remembers.
+//!
+//! [`contract::KeyedState`] is what an operator's task holds: values by key and state, written in stages, snapshotted while
+//! writes go on. [`memory::MemoryState`] keeps them in memory. [`conformance`] is the suite that every backend passes.
+
+pub mod contract;
+pub mod values;
+
+pub mod memory;
+pub mod snapshot;
+
+#[cfg(any(test, feature = "test-suite"))]
+pub mod conformance;
+
+pub use contract::{CallKeys, KeyedState, StateError, StateNeed, StateWrite};
+pub use values::Values;

@@ -1,0 +1,1 @@
+//! Write Wasmill operators in Rust.
