@@ -1,5 +1,7 @@
 //! The contract of an operator, built in or plugged in.
 
+use std::collections::BTreeMap;
+
 use arrow_schema::SchemaRef;
 use futures_util::future::BoxFuture;
 use wasmill_flow::Batch;
@@ -72,6 +74,8 @@ pub struct PluginCounts {
     pub traps: u64,
     /// Instances opened.
     pub instances: u64,
+    /// Poison rows that were dropped, as the job asked for.
+    pub skipped: u64,
 }
 
 /// What a step works with and leaves behind. Everything in it is the task's: an operator keeps nothing that must survive.
@@ -128,5 +132,10 @@ pub trait Operator: Send {
     /// What a plugin counts; zeros by default.
     fn plugin_counts(&self) -> PluginCounts {
         PluginCounts::default()
+    }
+
+    /// Figures that a plugin's author keeps, by name; none by default.
+    fn author_metrics(&self) -> BTreeMap<String, f64> {
+        BTreeMap::new()
     }
 }

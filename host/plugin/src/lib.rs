@@ -1,1 +1,35 @@
-//! The WebAssembly boundary: components checked, compiled, limited and run as operators.
+//! The WebAssembly boundary: the only crate that names wasmtime.
+//!
+//! A plugin's way: [`file`] reads it and tells what it is; [`preflight`] refuses what is too big to compile; [`compiled`] compiles it,
+//! or takes the result from the [`cache`]; [`world`] checks what it imports and exports; [`declaration`] asks it what it does with some
+//! settings and inputs. Then [`operator::PluginOperator`] runs it: an [`instance`] at a time, each call within its [`limits`], rows
+//! crossing by [`columns_in`] and [`columns_out`], host functions in [`imports`]; a call that fails is a [`fault`], and [`poison`]
+//! decides what is tried next.
+
+pub mod limits;
+
+pub mod file;
+pub mod preflight;
+pub mod cache;
+pub mod compiled;
+pub mod world;
+pub mod declaration;
+
+mod bindings;
+mod columns_in;
+mod columns_out;
+mod engine;
+pub mod fault;
+mod imports;
+mod instance;
+mod log_lines;
+pub mod operator;
+pub mod poison;
+
+pub mod error;
+
+pub use compiled::{Component, Sandbox};
+pub use declaration::{InputShape, Plan};
+pub use error::PluginError;
+pub use limits::Limits;
+pub use operator::{OnPoison, PluginOperator};

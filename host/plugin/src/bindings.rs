@@ -1,0 +1,10 @@
+//! The host's side of the contract in `wit/`: the only generated code, and the only place where it is generated.
+#![expect(missing_docs, reason = "generated; the documentation is in wit/")]
+
+wasmtime::component::bindgen!({
+    path: "../../wit",
+    world: "stream-operator",
+    ownership: Borrowing { duplicate_if_necessary: true },
+    imports: { default: trappable },
+    exports: { default: async },
+});

@@ -1,0 +1,119 @@
+//! Components, compiled and checked, ready to be asked or run.
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash as _, Hasher as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::bindings::StreamOperatorPre;
+use crate::cache::Cache;
+use crate::engine::TickingEngine;
+use crate::error::{Code, PluginError};
+use crate::file::{self, ComponentFile};
+use crate::instance::HostState;
+use crate::{preflight, world};
+
+/// Where plugins are compiled and run: one a process.
+#[derive(Clone)]
+pub struct Sandbox {
+    ticking: Arc<TickingEngine>,
+    cache: Option<Cache>,
+    /// Tells this engine's compiled code from that of others.
+    engine_id: String,
+}
+
+/// A plugin's component, compiled, with imports and exports that are those of the contract. Cheap to clone.
+#[derive(Clone)]
+pub struct Component {
+    /// SHA-256 of the file, in hexadecimal.
+    pub digest: Arc<str>,
+    /// What it is called in messages: its path.
+    pub name: Arc<str>,
+    /// The compiled code came from the cache.
+    pub cached: bool,
+    /// The size of the component, in bytes.
+    pub bytes: usize,
+    pub(crate) pre: StreamOperatorPre<HostState>,
+    pub(crate) sandbox: Sandbox,
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Component").field("name", &self.name).field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+impl Sandbox {
+    /// Starts the engine; compiled code is kept in `cache`, where one is given.
+    ///
+    /// # Errors
+    /// Where this machine can't run the engine.
+    pub fn start(cache: Option<Cache>) -> Result<Self, PluginError> {
+        let ticking = TickingEngine::start()
+            .map_err(|error| PluginError::new(Code::Invalid, format!("the WebAssembly engine can't start here: {error:#}")))?;
+        let mut hasher = DefaultHasher::new();
+        ticking.engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self { ticking: Arc::new(ticking), cache, engine_id: format!("{:016x}", hasher.finish()) })
+    }
+
+    pub(crate) fn engine(&self) -> &wasmtime::Engine {
+        &self.ticking.engine
+    }
+
+    /// Reads, compiles and checks a plugin.
+    ///
+    /// # Errors
+    /// Where the file is none, or the component isn't an operator of this contract.
+    pub fn load(&self, path: &Path) -> Result<Component, PluginError> {
+        self.compile(&path.display().to_string(), file::read(path)?)
+    }
+
+    /// The same from bytes.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_bytes(&self, name: &str, bytes: &[u8]) -> Result<Component, PluginError> {
+        self.compile(name, file::from_bytes(name, bytes)?)
+    }
+
+    fn compile(&self, name: &str, file: ComponentFile) -> Result<Component, PluginError> {
+        let cached = self.from_cache(&file.digest);
+        let (component, cached) = match cached {
+            Some(component) => (component, true),
+            None => (self.compile_now(name, &file)?, false),
+        };
+        let pre = world::check(self.engine(), name, &component)?;
+        Ok(Component {
+            digest: file.digest.as_str().into(),
+            name: name.into(),
+            cached,
+            bytes: file.component.len(),
+            pre,
+            sandbox: self.clone(),
+        })
+    }
+
+    fn from_cache(&self, digest: &str) -> Option<wasmtime::component::Component> {
+        let code = self.cache.as_ref()?.get(digest, &self.engine_id)?;
+        #[expect(unsafe_code, reason = "wasmtime trusts what it deserializes: these bytes are whole (checksum), were made by this engine \
+                                        (its hash is in the name) and lie in a directory that only we can write (checked when it was opened)")]
+        let component = unsafe { wasmtime::component::Component::deserialize(self.engine(), &code) };
+        component.ok()
+    }
+
+    fn compile_now(&self, name: &str, file: &ComponentFile) -> Result<wasmtime::component::Component, PluginError> {
+        preflight::check(name, &file.component)?;
+        let component = wasmtime::component::Component::from_binary(self.engine(), &file.component).map_err(|error| {
+            PluginError::new(Code::Invalid, format!("plugin {name}: can't be compiled: {error:#}"))
+                .with_hint("threads, garbage collection, exceptions, 64-bit memories and component-model async are switched off")
+        })?;
+        if let Some(cache) = &self.cache
+            && let Err(error) = component.serialize().map_err(|error| format!("{error:#}")).and_then(|code| {
+                cache.put(&file.digest, &self.engine_id, &code).map_err(|error| error.to_string())
+            })
+        {
+            tracing::warn!(plugin = name, %error, "compiled code could not be kept; it will be compiled again next time");
+        }
+        Ok(component)
+    }
+}

@@ -1,0 +1,300 @@
+//! What a plugin says it does with some settings and inputs, checked and resolved to indices.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use wasmill_flow::column_type::{self, TIMESTAMP};
+use wasmill_operator::{Declaration, Port};
+use wasmill_state::StateNeed;
+
+use crate::bindings::wasmill::plugin::data::{DataType as WitType, DecimalType, FieldParam, FieldResult};
+use crate::bindings::wasmill::plugin::plan::{Input as WitInput, Plan as WitPlan, Port as WitPort, StateNeed as WitState, Takes, Wants};
+use crate::compiled::Component;
+use crate::error::{Code, PluginError};
+use crate::fault::{Fault, FaultKind};
+use crate::instance::Instance;
+use crate::limits::{Limits, STATE_VALUE_BYTES};
+use crate::log_lines::LogLines;
+
+/// One input of a plugin.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InputShape {
+    /// Its name.
+    pub name: String,
+    /// Its rows' columns.
+    pub schema: SchemaRef,
+    /// Indices of the columns that it is keyed by.
+    pub key: Vec<usize>,
+}
+
+/// What a plugin does with some settings and inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Its outputs, states, and what it needs of its inputs.
+    pub declaration: Declaration,
+    /// For each input, the indices of the columns that cross.
+    pub reads: Vec<Vec<usize>>,
+    /// Where the columns of each output come from.
+    pub ports: Vec<PlannedPort>,
+    /// The key's columns cross, too.
+    pub wants_key_columns: bool,
+    /// `on-end` is called.
+    pub wants_end: bool,
+}
+
+/// An output, resolved.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannedPort {
+    /// What its rows take from where they come from.
+    pub takes: Taken,
+    /// The columns that the guest gives.
+    pub gives: Vec<Field>,
+    /// For each column of the output, in order, where it comes from.
+    pub columns: Vec<ColumnFrom>,
+}
+
+/// What rows take from where they come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// Nothing.
+    Nothing,
+    /// These columns of an input, by index.
+    Input {
+        /// Which input.
+        input: usize,
+        /// Which of its columns.
+        columns: Vec<usize>,
+    },
+    /// The key.
+    Key,
+}
+
+/// Where a column of an output comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnFrom {
+    /// Index among those taken.
+    Taken(usize),
+    /// Index among those given.
+    Given(usize),
+}
+
+impl Component {
+    /// Asks the plugin what it does with these settings (JSON) and inputs, in an instance of its own.
+    ///
+    /// # Errors
+    /// Where the plugin refuses them, traps or takes too long, or declares what makes no sense.
+    pub async fn describe(&self, settings: &str, inputs: &[InputShape], limits: &Limits) -> Result<Plan, PluginError> {
+        let name = &self.name;
+        let log = LogLines::new(name, 0, limits.log_rate);
+        let trapped = |fault: Fault| {
+            PluginError::new(Code::Trapped, format!("plugin {name}: {} while it was asked what it does", fault.message))
+        };
+        let mut instance = Instance::start(self, limits, log).await.map_err(trapped)?;
+        let described = instance.describe(settings, inputs).await;
+        let plan = described.map_err(|fault| match fault.kind {
+            FaultKind::Fail | FaultKind::Retry => {
+                PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {}", fault.message))
+            }
+            FaultKind::Trap | FaultKind::Limit => trapped(fault),
+        })?;
+        resolve(&plan, inputs).map_err(|what| {
+            PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}"))
+        })
+    }
+}
+
+/// Checks a plan and resolves its names. The error says what is wrong.
+fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, String> {
+    if plan.reads.len() != inputs.len() {
+        return Err(format!("`reads` has {} items for {} inputs", plan.reads.len(), inputs.len()));
+    }
+    let reads = plan.reads.iter().zip(inputs).map(|(columns, input)| columns_of(input, columns.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    if plan.ports.is_empty() {
+        return Err("it has no output".to_owned());
+    }
+    let mut names = BTreeSet::new();
+    let mut ports = Vec::new();
+    let mut planned = Vec::new();
+    for (index, port) in plan.ports.iter().enumerate() {
+        let name = if index == 0 { "main" } else { port.name.as_str() };
+        check_name("output", name)?;
+        if !names.insert(name) {
+            return Err(format!("output `{name}` is there twice"));
+        }
+        let (schema, resolved) = resolve_port(name, port, inputs)?;
+        ports.push(Port { name: name.to_owned(), schema });
+        planned.push(resolved);
+    }
+    let states = resolve_states(&plan.states, inputs)?;
+    let needs = inputs.iter().enumerate().map(|(index, input)| needed(index, input, &reads[index], &planned)).collect();
+    Ok(Plan {
+        declaration: Declaration { ports, states, reads: needs },
+        reads,
+        ports: planned,
+        wants_key_columns: plan.wants.contains(Wants::KEY_COLUMNS),
+        wants_end: plan.wants.contains(Wants::END),
+    })
+}
+
+/// The columns of an input that cross, are taken or are its key; none where that is all of them.
+fn needed(index: usize, input: &InputShape, reads: &[usize], ports: &[PlannedPort]) -> Option<Vec<usize>> {
+    let mut columns: BTreeSet<usize> = reads.iter().chain(&input.key).copied().collect();
+    for port in ports {
+        if let Taken::Input { input, columns: taken } = &port.takes
+            && *input == index
+        {
+            columns.extend(taken);
+        }
+    }
+    (columns.len() < input.schema.fields().len()).then(|| columns.into_iter().collect())
+}
+
+fn resolve_port(name: &str, port: &WitPort, inputs: &[InputShape]) -> Result<(SchemaRef, PlannedPort), String> {
+    let gives = port.gives.iter().map(field).collect::<Result<Vec<_>, _>>()?;
+    let (takes, taken) = match &port.takes {
+        Takes::Nothing => (Taken::Nothing, Vec::new()),
+        Takes::Input(taken) => {
+            let input = taken.input as usize;
+            let shape = inputs.get(input).ok_or_else(|| format!("output `{name}` takes columns of input {input}, which isn't there"))?;
+            let columns = columns_of(shape, taken.columns.as_deref())?;
+            let fields: Vec<Field> = columns.iter().map(|&column| shape.schema.field(column).clone()).collect();
+            (Taken::Input { input, columns }, fields)
+        }
+        Takes::Key => {
+            let shape = inputs.iter().find(|input| !input.key.is_empty());
+            let shape = shape.ok_or_else(|| format!("output `{name}` takes the key's columns, but the input isn't keyed; add key-by"))?;
+            (Taken::Key, shape.key.iter().map(|&column| shape.schema.field(column).clone()).collect())
+        }
+    };
+    let mut fields = Vec::new();
+    let mut columns = Vec::new();
+    for (index, field) in taken.iter().enumerate() {
+        match gives.iter().position(|given| given.name() == field.name()) {
+            Some(given) => (fields.push(gives[given].clone()), columns.push(ColumnFrom::Given(given))),
+            None => (fields.push(field.clone()), columns.push(ColumnFrom::Taken(index))),
+        };
+    }
+    for (index, given) in gives.iter().enumerate() {
+        if gives[..index].iter().any(|other| other.name() == given.name()) {
+            return Err(format!("output `{name}` gives column `{}` twice", given.name()));
+        }
+        if !taken.iter().any(|field| field.name() == given.name()) {
+            fields.push(given.clone());
+            columns.push(ColumnFrom::Given(index));
+        }
+    }
+    Ok((Arc::new(Schema::new(fields)), PlannedPort { takes, gives, columns }))
+}
+
+fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<StateNeed>, String> {
+    if !states.is_empty() && inputs.iter().all(|input| input.key.is_empty()) {
+        return Err(format!("it keeps state `{}` for each key, but its input isn't keyed; add key-by", states[0].name));
+    }
+    let mut needs: Vec<StateNeed> = Vec::new();
+    for state in states {
+        check_name("state", &state.name)?;
+        if needs.iter().any(|need| need.name == state.name) {
+            return Err(format!("state `{}` is there twice", state.name));
+        }
+        if let Some(width) = state.width
+            && !(1..=1_024).contains(&width)
+        {
+            return Err(format!("state `{}` has width {width}, expected 1 to 1024", state.name));
+        }
+        needs.push(StateNeed { name: state.name.clone(), version: state.version, width: state.width });
+    }
+    debug_assert!(needs.iter().all(|need| need.width.is_none_or(|width| width as usize <= STATE_VALUE_BYTES)));
+    Ok(needs)
+}
+
+fn columns_of(input: &InputShape, names: Option<&[String]>) -> Result<Vec<usize>, String> {
+    let Some(names) = names else { return Ok((0..input.schema.fields().len()).collect()) };
+    names
+        .iter()
+        .map(|name| {
+            input.schema.index_of(name).map_err(|_| {
+                let has: Vec<&str> = input.schema.fields().iter().map(|field| field.name().as_str()).collect();
+                format!("column `{name}` isn't in input `{}`, which has {}", input.name, has.join(", "))
+            })
+        })
+        .collect()
+}
+
+fn check_name(what: &str, name: &str) -> Result<(), String> {
+    let valid = name.len() <= 63
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || matches!(character, '_' | '-'));
+    if valid { Ok(()) } else { Err(format!("{what} `{name}`: a name is a lower-case letter, then up to 62 of a-z, 0-9, _ and -")) }
+}
+
+fn field(field: &FieldResult) -> Result<Field, String> {
+    let data_type = match field.data_type {
+        WitType::Boolean => DataType::Boolean,
+        WitType::Int32 => DataType::Int32,
+        WitType::Int64 => DataType::Int64,
+        WitType::Uint64 => DataType::UInt64,
+        WitType::Float32 => DataType::Float32,
+        WitType::Float64 => DataType::Float64,
+        WitType::Decimal128(DecimalType { precision, scale }) => DataType::Decimal128(precision, scale),
+        WitType::Date32 => DataType::Date32,
+        WitType::Timestamp => TIMESTAMP,
+        WitType::Utf8 => DataType::Utf8View,
+        WitType::Binary => DataType::BinaryView,
+    };
+    if field.name.is_empty() || field.name.chars().any(char::is_control) {
+        return Err(format!("a column is called {:?}", field.name));
+    }
+    if !column_type::is_supported(&data_type) {
+        return Err(format!("column `{}` is {data_type}, which is no type of a column", field.name));
+    }
+    Ok(Field::new(&field.name, data_type, field.nullable))
+}
+
+/// A type as the contract has it.
+fn wit_type(data_type: &DataType) -> WitType {
+    match data_type {
+        DataType::Boolean => WitType::Boolean,
+        DataType::Int32 => WitType::Int32,
+        DataType::Int64 => WitType::Int64,
+        DataType::UInt64 => WitType::Uint64,
+        DataType::Float32 => WitType::Float32,
+        DataType::Float64 => WitType::Float64,
+        DataType::Decimal128(precision, scale) => WitType::Decimal128(DecimalType { precision: *precision, scale: *scale }),
+        DataType::Date32 => WitType::Date32,
+        DataType::Timestamp(..) => WitType::Timestamp,
+        DataType::BinaryView => WitType::Binary,
+        _ => WitType::Utf8,
+    }
+}
+
+/// What the contract's inputs point to, held for the length of a call.
+pub(crate) struct WitInputs<'a> {
+    inputs: &'a [InputShape],
+    fields: Vec<Vec<FieldParam<'a>>>,
+    keys: Vec<Vec<&'a str>>,
+}
+
+impl<'a> WitInputs<'a> {
+    pub fn hold(inputs: &'a [InputShape]) -> Self {
+        let field = |field: &'a Arc<Field>| FieldParam {
+            name: field.name(),
+            data_type: wit_type(field.data_type()),
+            nullable: field.is_nullable(),
+        };
+        Self {
+            inputs,
+            fields: inputs.iter().map(|input| input.schema.fields().iter().map(field).collect()).collect(),
+            keys: inputs
+                .iter()
+                .map(|input| input.key.iter().map(|&column| input.schema.field(column).name().as_str()).collect())
+                .collect(),
+        }
+    }
+
+    /// The inputs as the contract has them.
+    pub fn params(&self) -> Vec<WitInput<'_>> {
+        let parts = self.fields.iter().zip(&self.keys);
+        self.inputs.iter().zip(parts).map(|(input, (fields, key))| WitInput { name: &input.name, schema: fields, key }).collect()
+    }
+}

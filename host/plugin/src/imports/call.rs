@@ -1,0 +1,76 @@
+//! What one call of a guest works with and leaves behind. All of it is staged: the operator keeps it, or drops it, whole.
+
+use std::sync::Arc;
+
+use wasmill_flow::Batch;
+use wasmill_operator::Emitted;
+use wasmill_state::{CallKeys, KeyedState, StateWrite};
+
+use crate::declaration::Plan;
+use crate::fault::Refusal;
+use crate::instance::HostState;
+use crate::limits::{HOST_CALLS, Limits};
+
+/// A call under way.
+pub(crate) struct Call {
+    /// What the operator does; indices of columns are those of `batch`.
+    pub plan: Arc<Plan>,
+    pub limits: Limits,
+    /// The rows being processed, and indices of their key's columns; none at the end of input.
+    pub batch: Option<Batch>,
+    pub key: Vec<usize>,
+    /// The keys of those rows, and their state, where the input is keyed.
+    pub keyed: Option<Keyed>,
+    /// The host's clock, in milliseconds.
+    pub now: i64,
+
+    pub emitted: Vec<Emitted>,
+    pub emitted_rows: u64,
+    pub emitted_bytes: u64,
+    pub rejected: Vec<(u32, String)>,
+    pub counters: Vec<(String, u64)>,
+    pub gauges: Vec<(String, f64)>,
+    pub host_calls: u32,
+}
+
+/// The keys of a call and their state.
+pub(crate) struct Keyed {
+    pub keys: CallKeys,
+    pub state: Box<dyn KeyedState>,
+    pub writes: Vec<StateWrite>,
+    pub written_bytes: usize,
+}
+
+impl Call {
+    pub fn new(plan: Arc<Plan>, limits: Limits, batch: Option<Batch>, key: Vec<usize>, keyed: Option<Keyed>, now: i64) -> Self {
+        Self {
+            plan,
+            limits,
+            batch,
+            key,
+            keyed,
+            now,
+            emitted: Vec::new(),
+            emitted_rows: 0,
+            emitted_bytes: 0,
+            rejected: Vec::new(),
+            counters: Vec::new(),
+            gauges: Vec::new(),
+            host_calls: 0,
+        }
+    }
+}
+
+impl HostState {
+    /// The call under way, for a host function named `function`.
+    pub(super) fn call(&mut self, function: &str) -> wasmtime::Result<&mut Call> {
+        let Some(call) = &mut self.call else {
+            return Err(Refusal::contract(format!("called {function} outside of process and on-end")));
+        };
+        call.host_calls += 1;
+        if call.host_calls > HOST_CALLS {
+            return Err(Refusal::limit(format!("made more than {HOST_CALLS} host calls in one call")));
+        }
+        Ok(call)
+    }
+}

@@ -1,0 +1,92 @@
+//! `state`: what keys remember, by the backend behind `wasmill_state::KeyedState`.
+
+use wasmill_state::{StateWrite, Values};
+
+use super::call::Keyed;
+use crate::bindings::wasmill::plugin::data::{BinaryArrayResult, Values as WitValues};
+use crate::bindings::wasmill::plugin::state::Host;
+use crate::fault::Refusal;
+use crate::instance::HostState;
+use crate::limits::{STATE_CALL_BYTES, STATE_VALUE_BYTES};
+
+impl Host for HostState {
+    fn load(&mut self, state: u32) -> wasmtime::Result<WitValues> {
+        let (keyed, width) = keyed(self, "state.load", state)?;
+        let mut values = Values::default();
+        keyed.state.load(state as usize, &keyed.keys, &mut values);
+        for write in keyed.writes.iter().filter(|write| write.state == state as usize) {
+            values = overlaid(&values, write, keyed.keys.count(), width);
+        }
+        Ok(WitValues { present: values.present, values: BinaryArrayResult { offsets: values.offsets, data: values.data } })
+    }
+
+    fn store(&mut self, state: u32, keys: Option<Vec<u32>>, values: WitValues) -> wasmtime::Result<()> {
+        let (keyed, width) = keyed(self, "state.store", state)?;
+        let count = keyed.keys.count();
+        let broken = |what: String| Refusal::contract(format!("stored to state {state} what can't be: {what}"));
+        let written = match &keys {
+            None => count,
+            Some(keys) => {
+                let mut seen = vec![false; count];
+                for &key in keys {
+                    match seen.get_mut(key as usize) {
+                        None => return Err(broken(format!("key {key} of {count} keys"))),
+                        Some(true) => return Err(broken(format!("key {key} twice"))),
+                        Some(seen) => *seen = true,
+                    }
+                }
+                keys.len()
+            }
+        };
+        let values = Values { present: values.present, offsets: values.values.offsets, data: values.values.data };
+        values.check(written, width, STATE_VALUE_BYTES).map_err(broken)?;
+        keyed.written_bytes += values.data.len();
+        if keyed.written_bytes > STATE_CALL_BYTES {
+            return Err(Refusal::limit(format!("stored more than {STATE_CALL_BYTES} bytes in one call")));
+        }
+        keyed.writes.push(StateWrite { state: state as usize, keys, values });
+        Ok(())
+    }
+}
+
+/// The keys of the call under way, and the width of one of its states.
+fn keyed<'a>(host: &'a mut HostState, function: &str, state: u32) -> wasmtime::Result<(&'a mut Keyed, Option<u32>)> {
+    let call = host.call(function)?;
+    let Some(keyed) = &mut call.keyed else {
+        return Err(Refusal::contract(format!("called {function} where there is no key")));
+    };
+    let states = &call.plan.declaration.states;
+    let Some(need) = states.get(state as usize) else {
+        return Err(Refusal::contract(format!("called {function} with state {state}; its plan has {} states", states.len())));
+    };
+    Ok((keyed, need.width))
+}
+
+/// Values as they are after a write of the same call.
+fn overlaid(values: &Values, write: &StateWrite, count: usize, width: Option<u32>) -> Values {
+    let mut written = vec![None; count];
+    match &write.keys {
+        None => (0..count).for_each(|key| written[key] = Some(key)),
+        Some(keys) => keys.iter().enumerate().for_each(|(item, &key)| written[key as usize] = Some(item)),
+    }
+    let mut result = Values { present: vec![0; count.div_ceil(8)], ..Values::default() };
+    if width.is_none() {
+        result.offsets.push(0);
+    }
+    for (key, item) in written.into_iter().enumerate() {
+        let value = match item {
+            Some(item) => write.values.get(item, width),
+            None => values.get(key, width),
+        };
+        if let Some(value) = value {
+            result.present[key / 8] |= 1 << (key % 8);
+            result.data.extend_from_slice(value);
+        }
+        match width {
+            Some(width) => result.data.resize((key + 1) * width as usize, 0),
+            #[expect(clippy::cast_possible_truncation, reason = "what a call stores is limited to far less than 4 GiB")]
+            None => result.offsets.push(result.data.len() as u32),
+        }
+    }
+    result
+}

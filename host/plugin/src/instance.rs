@@ -1,0 +1,128 @@
+//! One instance of a plugin: a store of its own, and calls within limits.
+
+use std::time::Duration;
+
+use wasmtime::{Store, UpdateDeadline};
+
+use crate::bindings::StreamOperator;
+use crate::bindings::exports::wasmill::plugin::operator::{Batch, Instance as WitInstance, Keys};
+use crate::bindings::wasmill::plugin::errors::Error as GuestError;
+use crate::bindings::wasmill::plugin::plan::Plan as WitPlan;
+use crate::compiled::Component;
+use crate::declaration::{InputShape, WitInputs};
+use crate::fault::Fault;
+use crate::imports::call::Call;
+use crate::limits::{HOST_CALL_BYTES, Limits, MemoryMeter, TICK};
+use crate::log_lines::LogLines;
+
+/// What an instance's store holds for the host functions.
+pub(crate) struct HostState {
+    pub memory: MemoryMeter,
+    pub log: LogLines,
+    /// What the guest said of its panic, before it trapped.
+    pub panic: Option<String>,
+    /// What the call under way works with and leaves behind; none while no rows are processed.
+    pub call: Option<Call>,
+    /// Ticks that the call under way has been running for.
+    ticks: u32,
+    /// How many it may.
+    budget: u32,
+}
+
+impl HostState {
+    /// The CPU time that the call under way may take.
+    pub fn cpu_budget(&self) -> Duration {
+        TICK * self.budget
+    }
+}
+
+/// Ticks that a CPU time stands for, at least one.
+fn ticks(time: Duration) -> u32 {
+    u32::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u32::MAX).max(1)
+}
+
+/// A live instance. After a call has failed it must be dropped.
+pub(crate) struct Instance {
+    store: Store<HostState>,
+    exports: StreamOperator,
+    per_call: u32,
+}
+
+impl Instance {
+    /// Instantiates a component, within the limits of a start.
+    pub async fn start(component: &Component, limits: &Limits, log: LogLines) -> Result<Self, Fault> {
+        let state = HostState {
+            memory: MemoryMeter::new(limits.memory),
+            log,
+            panic: None,
+            call: None,
+            ticks: 0,
+            budget: ticks(limits.cpu_per_start),
+        };
+        let mut store = Store::new(component.sandbox.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(HOST_CALL_BYTES);
+        store.set_max_component_handles(1_000);
+        store.epoch_deadline_callback(|mut store| {
+            let state = store.data_mut();
+            state.ticks += 1;
+            Ok(if state.ticks > state.budget { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+        });
+        store.set_epoch_deadline(1);
+        let exports = component.pre.instantiate_async(&mut store).await;
+        let exports = exports.map_err(|error| Fault::thrown(&error, store.data()))?;
+        Ok(Self { store, exports, per_call: ticks(limits.cpu_per_call) })
+    }
+
+    /// Asks what the plugin does with these settings and inputs. Within the limits of a start.
+    pub async fn describe(&mut self, settings: &str, inputs: &[InputShape]) -> Result<WitPlan, Fault> {
+        let held = WitInputs::hold(inputs);
+        let guest = self.exports.wasmill_plugin_operator();
+        let answer = guest.call_describe(&mut self.store, settings, &held.params()).await;
+        self.outcome(answer)
+    }
+
+    /// Opens it, within the limits of a start.
+    pub async fn open(&mut self, settings: &str, inputs: &[InputShape], instance: WitInstance) -> Result<(), Fault> {
+        let held = WitInputs::hold(inputs);
+        let guest = self.exports.wasmill_plugin_operator();
+        let answer = guest.call_open(&mut self.store, settings, &held.params(), instance).await;
+        self.outcome(answer)
+    }
+
+    /// Hands it some rows.
+    pub async fn process(&mut self, call: Call, input: u32, rows: Batch<'_>, keys: Option<Keys<'_>>) -> (Result<(), Fault>, Option<Call>) {
+        self.begin(call);
+        let guest = self.exports.wasmill_plugin_operator();
+        let answer = guest.call_process(&mut self.store, input, rows, keys).await;
+        (self.outcome(answer), self.store.data_mut().call.take())
+    }
+
+    /// Tells it that there are no more rows.
+    pub async fn end(&mut self, call: Call) -> (Result<(), Fault>, Option<Call>) {
+        self.begin(call);
+        let guest = self.exports.wasmill_plugin_operator();
+        let answer = guest.call_on_end(&mut self.store).await;
+        (self.outcome(answer), self.store.data_mut().call.take())
+    }
+
+    /// The linear memory and tables it has, in bytes.
+    pub fn memory(&self) -> usize {
+        self.store.data().memory.used
+    }
+
+    fn begin(&mut self, call: Call) {
+        let state = self.store.data_mut();
+        state.call = Some(call);
+        state.ticks = 0;
+        state.budget = self.per_call;
+        self.store.set_epoch_deadline(1);
+    }
+
+    fn outcome<T>(&self, answer: wasmtime::Result<Result<T, GuestError>>) -> Result<T, Fault> {
+        match answer {
+            Ok(answer) => answer.map_err(Fault::returned),
+            Err(error) => Err(Fault::thrown(&error, self.store.data())),
+        }
+    }
+}
