@@ -1,0 +1,164 @@
+//! `#[derive(Operator)]`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use syn::{DeriveInput, Error, Field, GenericArgument, LitInt, LitStr, PathArguments, Result, Type};
+
+use crate::field;
+use crate::keep::Keep;
+
+/// A field of type `ValueState`.
+struct State<'a> {
+    field: &'a Ident,
+    ty: &'a Type,
+    name: String,
+    version: u32,
+}
+
+/// A field of type `Port`.
+struct Port<'a> {
+    field: &'a Ident,
+    row: &'a Type,
+    name: String,
+    keep: Keep,
+}
+
+pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
+    if !input.generics.params.is_empty() {
+        return Err(Error::new_spanned(
+            &input.generics,
+            "an operator can't have parameters: its struct is what the component exports",
+        ));
+    }
+    let keep = main_keep(input)?;
+    let (states, ports) = parts(input)?;
+    let name = &input.ident;
+    let keep = keep.tokens();
+    let (state_fields, state_types): (Vec<_>, Vec<_>) = states.iter().map(|state| (state.field, state.ty)).unzip();
+    let state_names: Vec<_> = states.iter().map(|state| &state.name).collect();
+    let versions = states.iter().map(|state| state.version);
+    let state_numbers = 0..states.len() as u32;
+    let (port_fields, rows): (Vec<_>, Vec<_>) = ports.iter().map(|port| (port.field, port.row)).unzip();
+    let port_names = ports.iter().map(|port| &port.name);
+    let keeps = ports.iter().map(|port| port.keep.tokens());
+    let port_numbers = 1..=ports.len() as u32;
+    Ok(quote! {
+        impl ::wasmill_sdk::Operator for #name {
+            const KEEP: ::wasmill_sdk::Keep = #keep;
+            const STATES: &'static [::wasmill_sdk::StateSpec] = &[#(::wasmill_sdk::StateSpec {
+                name: #state_names,
+                version: #versions,
+                width: <#state_types>::WIDTH,
+            }),*];
+            const PORTS: &'static [::wasmill_sdk::PortSpec] = &[#(::wasmill_sdk::PortSpec {
+                name: #port_names,
+                keep: #keeps,
+                fields: <#rows as ::wasmill_sdk::Record>::FIELDS,
+            }),*];
+
+            fn number(&mut self) {
+                #(self.#state_fields.number(#state_names, #state_numbers);)*
+                #(self.#port_fields.number(#port_numbers);)*
+            }
+
+            #[inline]
+            fn begin(&mut self, keys: u32, rows: ::std::option::Option<u32>) {
+                let _ = (keys, rows);
+                #(self.#state_fields.begin(keys);)*
+                #(self.#port_fields.begin(rows);)*
+            }
+
+            #[inline(always)]
+            fn at_key(&mut self, key: u32) {
+                let _ = key;
+                #(self.#state_fields.at(key);)*
+            }
+
+            #[inline]
+            fn finish(&mut self) -> ::wasmill_sdk::Result<()> {
+                #(self.#state_fields.finish()?;)*
+                #(self.#port_fields.finish();)*
+                ::std::result::Result::Ok(())
+            }
+        }
+    })
+}
+
+fn main_keep(input: &DeriveInput) -> Result<Keep> {
+    let mut keep = Keep::default();
+    for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("operator")) {
+        attribute.parse_nested_meta(|meta| {
+            if !meta.path.is_ident("keep") {
+                return Err(meta.error(r#"expected keep = "nothing", "key" or "input", or keep("column", …)"#));
+            }
+            keep = Keep::parse(&meta)?;
+            Ok(())
+        })?;
+    }
+    Ok(keep)
+}
+
+fn parts(input: &DeriveInput) -> Result<(Vec<State<'_>>, Vec<Port<'_>>)> {
+    let (mut states, mut ports): (Vec<State<'_>>, Vec<Port<'_>>) = (Vec::new(), Vec::new());
+    for (name, field) in field::named(input, "an operator")? {
+        let segment = field::last_segment(&field.ty);
+        if segment.is_some_and(|segment| segment.ident == "ValueState") {
+            let state = state(name, field)?;
+            if states.iter().any(|other| other.name == state.name) {
+                return Err(Error::new_spanned(name, format!("two states are named `{}`", state.name)));
+            }
+            states.push(state);
+        } else if let Some(segment) = segment.filter(|segment| segment.ident == "Port") {
+            let port = port(name, field, &segment.arguments)?;
+            if port.name == "out" || ports.iter().any(|other| other.name == port.name) {
+                return Err(Error::new_spanned(name, format!("two outputs are named `{}` (the main one is `out`)", port.name)));
+            }
+            ports.push(port);
+        }
+    }
+    Ok((states, ports))
+}
+
+fn state<'a>(name: &'a Ident, field: &'a Field) -> Result<State<'a>> {
+    let mut state = State { field: name, ty: &field.ty, name: field::kebab(name), version: 1 };
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("state")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("name") {
+                state.name = meta.value()?.parse::<LitStr>()?.value();
+            } else if meta.path.is_ident("version") {
+                state.version = meta.value()?.parse::<LitInt>()?.base10_parse()?;
+            } else {
+                return Err(meta.error(r#"expected name = "…" or version = 2"#));
+            }
+            Ok(())
+        })?;
+    }
+    field::check_name(&state.name, name)?;
+    Ok(state)
+}
+
+fn port<'a>(name: &'a Ident, field: &'a Field, arguments: &'a PathArguments) -> Result<Port<'a>> {
+    let row = match arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::Type(row) => Some(row),
+            _ => None,
+        }),
+        _ => None,
+    };
+    let row = row.ok_or_else(|| Error::new_spanned(&field.ty, "expected the record that is emitted: Port<Row>"))?;
+    let mut port = Port { field: name, row, name: field::kebab(name), keep: Keep::default() };
+    for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("port")) {
+        attribute.parse_nested_meta(|meta| {
+            if meta.path.is_ident("name") {
+                port.name = meta.value()?.parse::<LitStr>()?.value();
+            } else if meta.path.is_ident("keep") {
+                port.keep = Keep::parse(&meta)?;
+            } else {
+                return Err(meta.error(r#"expected name = "…" or keep = "…""#));
+            }
+            Ok(())
+        })?;
+    }
+    field::check_name(&port.name, name)?;
+    Ok(port)
+}

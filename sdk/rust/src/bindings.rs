@@ -1,0 +1,11 @@
+//! The plugin contract in Rust, as `wit-bindgen` 0.61 writes it for `wit/`; checked in, so that no build needs a generator.
+
+#[rustfmt::skip]
+#[allow(missing_docs, unsafe_code, unused_qualifications, clippy::all, clippy::unwrap_used, reason = "written by a generator")]
+pub mod stream_operator;
+
+pub use stream_operator::wasmill::plugin::data::{
+    self, Array, BinaryArray, Column, DataType, DecimalType, Field, Schema, Values,
+};
+pub use stream_operator::wasmill::plugin::output::Origin;
+pub use stream_operator::wasmill::plugin::plan::{self, Input, Plan};

@@ -1,0 +1,90 @@
+//! What surrounds a row while it is processed.
+
+use crate::Timestamp;
+use crate::host;
+use crate::port::Port;
+use crate::process_batch::ProcessBatch;
+use crate::record::Record;
+
+/// The main output, rejects and the clock, for the row being processed.
+pub struct Context<P: ProcessBatch> {
+    main: Port<P::Output>,
+    row: u32,
+    now: Option<i64>,
+    rejected: Vec<u32>,
+    reasons: Vec<String>,
+}
+
+impl<P: ProcessBatch> Context<P> {
+    pub(crate) fn new() -> Self {
+        Self { main: Port::new(), row: 0, now: None, rejected: Vec::new(), reasons: Vec::new() }
+    }
+
+    /// Emits a row on the main output that comes from the current row: it keeps of it what `#[operator(keep = …)]` says.
+    ///
+    /// Any number may be emitted for a row. A record whose fields borrow may be emitted where `Output` is the same with `'static`.
+    #[inline(always)]
+    pub fn emit<E: Record<Builder = <P::Output as Record>::Builder>>(&mut self, row: E) {
+        self.main.emit_from(row, self.row);
+    }
+
+    /// Sends the current input row to the job's dead letters with a reason. The rest of the batch goes on.
+    ///
+    /// What the row emitted or stored before stays, so reject first. A second reason is added to the first.
+    #[cold]
+    pub fn reject(&mut self, reason: impl Into<String>) {
+        self.reject_row(self.row, reason);
+    }
+
+    /// Sends row `row` of the batch to the job's dead letters with a reason. The rest of the batch goes on.
+    #[cold]
+    pub fn reject_row(&mut self, row: u32, reason: impl Into<String>) {
+        match self.rejected.iter().rposition(|rejected| *rejected == row) {
+            Some(at) => {
+                self.reasons[at].push_str("; ");
+                self.reasons[at].push_str(&reason.into());
+            }
+            None => {
+                self.rejected.push(row);
+                self.reasons.push(reason.into());
+            }
+        }
+    }
+
+    /// The host's clock, which stands still during a call.
+    #[inline]
+    pub fn now(&mut self) -> Timestamp {
+        Timestamp::from_millis(*self.now.get_or_insert_with(host::now))
+    }
+
+    /// The main output, for those who send columns.
+    pub fn output(&mut self) -> &mut Port<P::Output> {
+        &mut self.main
+    }
+
+    /// The current row's place in the batch.
+    #[inline(always)]
+    pub(crate) fn row(&self) -> u32 {
+        self.row
+    }
+
+    #[inline(always)]
+    pub(crate) fn at_row(&mut self, row: u32) {
+        self.row = row;
+    }
+
+    pub(crate) fn begin(&mut self, rows: Option<u32>) {
+        self.now = None;
+        self.row = 0;
+        self.main.begin(rows);
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.main.finish();
+        if !self.rejected.is_empty() {
+            host::reject(&self.rejected, &self.reasons);
+            self.rejected.clear();
+            self.reasons.clear();
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! A day.
+
+/// Days since the Unix epoch: a `date` column's value.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Date(i32);
+
+impl Date {
+    /// The day `days` days after 1970-01-01.
+    #[inline]
+    pub const fn from_days(days: i32) -> Self {
+        Self(days)
+    }
+
+    /// Days since 1970-01-01.
+    #[inline]
+    pub const fn days(self) -> i32 {
+        self.0
+    }
+}

@@ -1,0 +1,11 @@
+//! The host as an operator sees it: the imports of the component, or, natively, a stand-in that the harness holds.
+
+#[cfg(target_arch = "wasm32")]
+mod component;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) mod native;
+
+#[cfg(target_arch = "wasm32")]
+pub(crate) use component::{counter, emit, gauge, load, log, now, reject, store};
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use native::{counter, emit, gauge, load, log, now, reject, store};

@@ -1,0 +1,9 @@
+//! The host of a component: the contract's imports.
+
+use crate::bindings::stream_operator::wasmill::plugin;
+
+pub(crate) use plugin::context::now;
+pub(crate) use plugin::log::log;
+pub(crate) use plugin::metrics::{counter, gauge};
+pub(crate) use plugin::output::{emit, reject};
+pub(crate) use plugin::state::{load, store};

@@ -1,0 +1,67 @@
+//! An open operator and the calls made to it.
+
+use crate::bindings::data::{self, Keys};
+use crate::bindings::{Input, Plan};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::open::Open;
+use crate::process_batch::{Batch, ProcessBatch};
+use crate::{describe, metrics, settings};
+
+/// An open operator.
+pub struct Instance<P: ProcessBatch> {
+    operator: P,
+    cx: Context<P>,
+}
+
+impl<P: ProcessBatch> Instance<P> {
+    /// What the operator does with these settings and inputs.
+    pub fn describe(settings: &str, inputs: &[Input]) -> Result<Plan> {
+        describe::plan::<P>(settings, inputs)
+    }
+
+    /// Makes an instance.
+    pub fn open(settings: &str, inputs: Vec<Input>, task: u32, parallelism: u32) -> Result<Self> {
+        let input = inputs.into_iter().next().ok_or_else(|| Error::fail("the operator has no input"))?;
+        let settings = settings::parse(settings)?;
+        P::check(&settings)?;
+        let mut operator = P::open(settings, &mut Open { task, parallelism, input })?;
+        operator.number();
+        Ok(Self { operator, cx: Context::new() })
+    }
+
+    /// Processes a batch.
+    pub fn process(&mut self, batch: &data::Batch, keys: Option<&Keys>) -> Result<()> {
+        let Self { operator, cx } = self;
+        if !P::STATES.is_empty() && keys.is_none() {
+            return Err(Error::fail("the operator keeps state, but the host gave rows without keys"));
+        }
+        operator.begin(keys.map_or(0, |keys| keys.count), Some(batch.rows));
+        cx.begin(Some(batch.rows));
+        let done = match Batch::bind(batch.rows, &batch.columns, keys) {
+            Ok(rows) => operator.process_batch(rows, cx),
+            Err(error) => Err(error),
+        };
+        self.finish(done)
+    }
+
+    /// The end of bounded input.
+    pub fn on_end(&mut self) -> Result<()> {
+        self.operator.begin(0, None);
+        self.cx.begin(None);
+        let done = self.operator.on_end(&mut self.cx);
+        self.finish(done)
+    }
+
+    fn finish(&mut self, done: Result<()>) -> Result<()> {
+        let done = done.and_then(|()| self.operator.finish());
+        match done {
+            Ok(()) => {
+                self.cx.finish();
+                metrics::flush();
+            }
+            Err(_) => metrics::discard(),
+        }
+        done
+    }
+}

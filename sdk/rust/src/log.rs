@@ -1,0 +1,26 @@
+//! Messages for people. They are kept even when the call that sent them fails; the host keeps at most 64 KiB a second.
+//!
+//! Each message crosses the sandbox by itself (about 100 ns), so don't log every record.
+
+use crate::bindings::stream_operator::wasmill::plugin::log::Level;
+use crate::host;
+
+/// Sends a message that only somebody who looks for a fault wants.
+pub fn debug(message: impl AsRef<str>) {
+    host::log(Level::Debug, message.as_ref());
+}
+
+/// Sends a message that says what goes on.
+pub fn info(message: impl AsRef<str>) {
+    host::log(Level::Info, message.as_ref());
+}
+
+/// Sends a message about something odd that didn't stop the work.
+pub fn warn(message: impl AsRef<str>) {
+    host::log(Level::Warn, message.as_ref());
+}
+
+/// Sends a message about something that went wrong.
+pub fn error(message: impl AsRef<str>) {
+    host::log(Level::Error, message.as_ref());
+}

@@ -1,0 +1,33 @@
+//! What a new instance is told.
+
+use crate::bindings::{Field, Input};
+
+/// What [`Process::open`](crate::Process::open) is told about where the instance runs.
+#[derive(Clone, Debug)]
+pub struct Open {
+    pub(crate) task: u32,
+    pub(crate) parallelism: u32,
+    pub(crate) input: Input,
+}
+
+impl Open {
+    /// Which of the parallel tasks this instance serves, counted from 0.
+    pub fn task(&self) -> u32 {
+        self.task
+    }
+
+    /// How many parallel tasks there are.
+    pub fn parallelism(&self) -> u32 {
+        self.parallelism
+    }
+
+    /// All columns of the input, also those that the operator doesn't read.
+    pub fn columns(&self) -> &[Field] {
+        &self.input.schema
+    }
+
+    /// The columns that the input is keyed by, in order; none if it isn't keyed.
+    pub fn key(&self) -> &[String] {
+        &self.input.key
+    }
+}

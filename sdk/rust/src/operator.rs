@@ -1,0 +1,61 @@
+//! What `#[derive(Operator)]` makes known of an operator.
+
+use crate::error::Result;
+use crate::record::FieldSpec;
+
+/// The columns that output rows keep from where they come from. Kept columns don't cross the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// None: an output row is exactly the record that was emitted.
+    Nothing,
+    /// The columns of the input's key, then the record's fields.
+    Key,
+    /// All columns of the input row, then the record's fields; a field with the name of an input column replaces it in its place.
+    Input,
+    /// These columns of the input row, then the record's fields; replacing as above.
+    Columns(&'static [&'static str]),
+}
+
+/// A state of an operator.
+#[derive(Clone, Copy, Debug)]
+pub struct StateSpec {
+    /// The state's identity in snapshots.
+    pub name: &'static str,
+    /// The version of the values' encoding.
+    pub version: u32,
+    /// The bytes of every value, where they have the same number.
+    pub width: Option<u32>,
+}
+
+/// An output of an operator beside the main one.
+#[derive(Clone, Copy, Debug)]
+pub struct PortSpec {
+    /// The output's name: `OPERATOR.NAME` in a job.
+    pub name: &'static str,
+    /// What its rows keep.
+    pub keep: Keep,
+    /// The fields of what is emitted to it.
+    pub fields: &'static [FieldSpec],
+}
+
+/// What an operator declares by its fields. Made by `#[derive(Operator)]`; authors don't call it.
+pub trait Operator: Sized + 'static {
+    /// What the main output's rows keep.
+    const KEEP: Keep;
+    /// The states, in the order of the fields.
+    const STATES: &'static [StateSpec];
+    /// The outputs beside the main one, in the order of the fields.
+    const PORTS: &'static [PortSpec];
+
+    /// Tells states and outputs their numbers, after [`Process::open`](crate::Process::open).
+    fn number(&mut self);
+
+    /// A call begins, with so many distinct keys and rows; at the end of input there are no rows, not even none of them.
+    fn begin(&mut self, keys: u32, rows: Option<u32>);
+
+    /// States are those of key `key` of the call from here on.
+    fn at_key(&mut self, key: u32);
+
+    /// A call ends: sends what outputs gathered, and the states that changed.
+    fn finish(&mut self) -> Result<()>;
+}

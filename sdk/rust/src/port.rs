@@ -1,0 +1,162 @@
+//! An output: rows emitted, gathered into columns and sent once a call.
+
+use crate::bindings::Origin;
+use crate::context::Context;
+use crate::host;
+use crate::process_batch::ProcessBatch;
+use crate::record::{Record, RecordBuilder};
+
+/// Rows that are gathered before they are sent, unless the batch itself has more.
+const MOST_GATHERED: usize = 8_192;
+
+/// An output beside the main one: a field of the operator. Its name is the field's in kebab-case, or `#[port(name = "…")]`; its rows
+/// keep nothing of where they come from unless `#[port(keep = …)]` says so.
+///
+/// In [`Process::open`](crate::Process::open) it is made with [`Port::new`].
+pub struct Port<R: Record> {
+    number: u32,
+    rows: R::Builder,
+    origins: Origins,
+}
+
+impl<R: Record> Default for Port<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R: Record> Port<R> {
+    /// An output to be put into the operator.
+    pub fn new() -> Self {
+        Self { number: 0, rows: R::Builder::default(), origins: Origins::default() }
+    }
+
+    /// Emits a row that comes from the current one. A row whose fields borrow may be emitted where `Port<Row<'static>>` is declared.
+    #[inline(always)]
+    pub fn emit<P, E>(&mut self, row: E, cx: &Context<P>)
+    where
+        P: ProcessBatch,
+        E: Record<Builder = R::Builder>,
+    {
+        self.emit_from(row, cx.row());
+    }
+
+    /// Emits a row that comes from row `from` of the batch.
+    #[inline(always)]
+    pub fn emit_from<E: Record<Builder = R::Builder>>(&mut self, row: E, from: u32) {
+        self.origins.note(from);
+        row.append_to(&mut self.rows);
+        if self.origins.count >= self.origins.most {
+            self.send();
+        }
+    }
+
+    /// Sends columns as they are: a row of each for each of `origin`. Rows emitted before leave before them.
+    pub fn emit_columns(&mut self, origin: &Origin, columns: &mut R::Builder) {
+        self.send();
+        let sent = columns.take();
+        host::emit(self.number, origin, &sent);
+        columns.give_back(sent);
+    }
+
+    #[doc(hidden)]
+    pub fn number(&mut self, number: u32) {
+        self.number = number;
+    }
+
+    /// A call begins; without `rows`, what is emitted comes from nowhere.
+    #[doc(hidden)]
+    pub fn begin(&mut self, rows: Option<u32>) {
+        self.rows.reserve(rows.unwrap_or(0) as usize);
+        self.origins.begin(rows);
+    }
+
+    #[doc(hidden)]
+    pub fn finish(&mut self) {
+        self.send();
+    }
+
+    #[inline(never)]
+    fn send(&mut self) {
+        if self.origins.count == 0 {
+            return;
+        }
+        let columns = self.rows.take();
+        let origin = self.origins.take();
+        host::emit(self.number, &origin, &columns);
+        self.rows.give_back(columns);
+        self.origins.give_back(origin);
+    }
+}
+
+/// Where the gathered rows come from.
+#[derive(Default)]
+struct Origins {
+    /// Rows gathered.
+    count: usize,
+    /// Rows gathered when they are sent.
+    most: usize,
+    /// Rows of the batch.
+    batch: usize,
+    /// Where each gathered row comes from; not kept while row `i` came from row `i`, as they do where each row gives one.
+    rows: Vec<u32>,
+    listed: bool,
+    /// Rows of this call come from nowhere.
+    fresh: bool,
+    /// Rows of this call have been sent already.
+    sent: bool,
+}
+
+impl Origins {
+    fn begin(&mut self, batch: Option<u32>) {
+        let rows = batch.unwrap_or(0) as usize;
+        let mut list = std::mem::take(&mut self.rows);
+        list.clear();
+        *self = Self { most: rows.max(MOST_GATHERED) + 1, batch: rows, fresh: batch.is_none(), rows: list, ..Self::default() };
+    }
+
+    #[inline(always)]
+    fn note(&mut self, row: u32) {
+        if self.listed || self.count != row as usize {
+            self.list(row);
+        }
+        self.count += 1;
+    }
+
+    #[inline]
+    fn list(&mut self, row: u32) {
+        if !self.listed {
+            self.list_those_before();
+        }
+        self.rows.push(row);
+    }
+
+    #[cold]
+    fn list_those_before(&mut self) {
+        self.listed = true;
+        self.rows.extend(0..self.count as u32);
+    }
+
+    fn take(&mut self) -> Origin {
+        let count = std::mem::take(&mut self.count);
+        if self.fresh {
+            return Origin::Fresh(count as u32);
+        }
+        if !self.listed {
+            if count == self.batch && !self.sent {
+                return Origin::Batch;
+            }
+            self.rows.extend(0..count as u32);
+        }
+        self.listed = false;
+        self.sent = true;
+        Origin::Rows(std::mem::take(&mut self.rows))
+    }
+
+    fn give_back(&mut self, origin: Origin) {
+        if let Origin::Rows(mut rows) = origin {
+            rows.clear();
+            self.rows = rows;
+        }
+    }
+}

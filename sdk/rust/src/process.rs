@@ -1,0 +1,74 @@
+//! Operators written for one record.
+
+use serde::de::DeserializeOwned;
+
+use crate::context::Context;
+use crate::error::Result;
+use crate::open::Open;
+use crate::operator::Operator;
+use crate::process_batch::{Batch, ProcessBatch};
+use crate::record::{ReadRecord, Record};
+
+/// An operator written for one record. Rows still cross the sandbox in batches: what is written here is inlined into the loop over one.
+pub trait Process: Operator {
+    /// A row as the operator reads it; only these columns cross the sandbox. It may borrow from them.
+    type Input<'a>: ReadRecord<'a>;
+    /// A row as the operator emits it on the main output. For a record that borrows, name it with `'static`.
+    type Output: Record;
+    /// What a job writes under `settings`. [`NoSettings`](crate::NoSettings) for none.
+    type Settings: DeserializeOwned;
+
+    /// Whether settings that can be read make sense. Called wherever a job is checked, so it may do nothing but look (and log).
+    fn check(settings: &Self::Settings) -> Result<()> {
+        let _ = settings;
+        Ok(())
+    }
+
+    /// Makes an instance; `settings` were checked. It may be dropped and another made between any two calls, so whatever it must
+    /// remember belongs into a [`ValueState`](crate::ValueState). An error stops the job.
+    fn open(settings: Self::Settings, host: &mut Open) -> Result<Self>;
+
+    /// Processes one row. An error undoes the whole call (see [`Error`](crate::Error)); for a row that makes no sense, use [`Context::reject`].
+    fn process(&mut self, row: Self::Input<'_>, cx: &mut Context<Self>) -> Result<()>;
+
+    /// The end of bounded input, once a task. States can't be read here, and only an output that keeps nothing can be emitted to.
+    fn on_end(&mut self, cx: &mut Context<Self>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+}
+
+impl<P: Process> ProcessBatch for P {
+    type Input<'a> = P::Input<'a>;
+    type Output = P::Output;
+    type Settings = P::Settings;
+
+    fn check(settings: &Self::Settings) -> Result<()> {
+        P::check(settings)
+    }
+
+    fn open(settings: Self::Settings, host: &mut Open) -> Result<Self> {
+        P::open(settings, host)
+    }
+
+    #[inline]
+    fn process_batch<'a>(&mut self, batch: Batch<'a, Self::Input<'a>>, cx: &mut Context<Self>) -> Result<()> {
+        if Self::STATES.is_empty() {
+            for row in 0..batch.rows() {
+                cx.at_row(row as u32);
+                self.process(batch.row(row), cx)?;
+            }
+        } else {
+            for (row, key) in batch.row_keys().iter().enumerate() {
+                cx.at_row(row as u32);
+                self.at_key(*key);
+                self.process(batch.row(row), cx)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_end(&mut self, cx: &mut Context<Self>) -> Result<()> {
+        P::on_end(self, cx)
+    }
+}

@@ -1,0 +1,90 @@
+//! Operators written for whole batches.
+
+use serde::de::DeserializeOwned;
+
+use crate::bindings::{Column, data::Keys};
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::open::Open;
+use crate::operator::Operator;
+use crate::record::{ReadRecord, Record};
+
+/// An operator written for whole batches, with columns as they are. Everything that implements [`Process`](crate::Process) is one.
+pub trait ProcessBatch: Operator {
+    /// The columns that the operator reads.
+    type Input<'a>: ReadRecord<'a>;
+    /// The columns that it emits on the main output.
+    type Output: Record;
+    /// What a job writes under `settings`.
+    type Settings: DeserializeOwned;
+
+    /// As [`Process::check`](crate::Process::check).
+    fn check(settings: &Self::Settings) -> Result<()> {
+        let _ = settings;
+        Ok(())
+    }
+
+    /// As [`Process::open`](crate::Process::open).
+    fn open(settings: Self::Settings, host: &mut Open) -> Result<Self>;
+
+    /// Processes a batch. An error undoes the whole call.
+    fn process_batch<'a>(&mut self, batch: Batch<'a, Self::Input<'a>>, cx: &mut Context<Self>) -> Result<()>;
+
+    /// As [`Process::on_end`](crate::Process::on_end).
+    fn on_end(&mut self, cx: &mut Context<Self>) -> Result<()> {
+        let _ = cx;
+        Ok(())
+    }
+}
+
+/// Rows that came together.
+pub struct Batch<'a, R: ReadRecord<'a>> {
+    rows: usize,
+    columns: R::Columns,
+    row_keys: &'a [u32],
+    keys: u32,
+}
+
+impl<'a, R: ReadRecord<'a>> Batch<'a, R> {
+    #[inline]
+    pub(crate) fn bind(rows: u32, columns: &'a [Column], keys: Option<&'a Keys>) -> Result<Self> {
+        let rows = rows as usize;
+        if let Some(keys) = keys
+            && keys.row_key.len() != rows
+        {
+            return Err(Error::fail("the host gave another number of keys than of rows"));
+        }
+        let (row_keys, count) = keys.map_or((&[][..], 0), |keys| (&keys.row_key[..], keys.count));
+        Ok(Self { rows, columns: R::bind(columns, rows)?, row_keys, keys: count })
+    }
+
+    /// The number of rows.
+    #[inline(always)]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The columns, by the names of the record's fields.
+    #[inline(always)]
+    pub fn columns(&self) -> &R::Columns {
+        &self.columns
+    }
+
+    /// The row `row`. Panics if there is no such row.
+    #[inline(always)]
+    pub fn row(&self, row: usize) -> R {
+        R::read(&self.columns, row)
+    }
+
+    /// The number of each row's key; empty for an input without a key.
+    #[inline(always)]
+    pub fn row_keys(&self) -> &'a [u32] {
+        self.row_keys
+    }
+
+    /// The number of distinct keys; they are numbered from 0 in the order of their first rows.
+    #[inline(always)]
+    pub fn keys(&self) -> u32 {
+        self.keys
+    }
+}
