@@ -62,7 +62,9 @@ pub enum StateError {
         state: String,
     },
     /// The snapshot holds another version of a state.
-    #[error("the snapshot holds version {found} of state `{state}`, the operator has version {expected}; migrating state is not in this version, --fresh starts without the snapshot")]
+    #[error(
+        "the snapshot holds version {found} of state `{state}`, the operator has version {expected}; migrating state is not in this version, --fresh starts without the snapshot"
+    )]
     Version {
         /// The state's name.
         state: String,
@@ -86,8 +88,9 @@ pub enum StateError {
 /// The keyed state of one task: for each key of the key groups that the task owns, a value or none in each of the states.
 ///
 /// # Contract
-/// 1. A call is `resolve`, any number of `load`, at most one `apply`, `finish`. Nothing changes before `apply`, and what `apply`
-///    was given is changed entirely: a call either happened or did not. (Conformance suite.)
+/// 1. A call is `resolve`, any number of `load`, at most one `apply`, `finish`; the next starts when it is finished. Nothing
+///    changes before `apply`, and what `apply` was given is changed entirely: a call either happened or did not. (Conformance
+///    suite.)
 /// 2. A key without a value in any state takes no memory after `finish`. (Conformance suite, by [`Self::keys`].)
 /// 3. `snapshot(epoch)` fixes what the snapshot holds: exactly what was applied before it. It returns at once; `snapshot_step`
 ///    then hands over the bytes piece by piece while calls go on. (Conformance suite, against a model.)

@@ -44,7 +44,10 @@ impl Values {
         match width {
             Some(width) => {
                 if !self.offsets.is_empty() {
-                    return Err(format!("`offsets` has {} items, expected none: the state has a fixed width", self.offsets.len()));
+                    return Err(format!(
+                        "`offsets` has {} items, expected none: the state has a fixed width",
+                        self.offsets.len()
+                    ));
                 }
                 if self.data.len() != keys * width as usize {
                     return Err(format!("`data` has {} bytes, expected {keys} values of {width} bytes", self.data.len()));
@@ -55,7 +58,12 @@ impl Values {
                     return Err(format!("`offsets` has {} items, expected {} that start with 0", self.offsets.len(), keys + 1));
                 }
                 if let Some(at) = self.offsets.windows(2).position(|pair| pair[1] < pair[0]) {
-                    return Err(format!("`offsets` falls from {} to {} at item {}", self.offsets[at], self.offsets[at + 1], at + 1));
+                    return Err(format!(
+                        "`offsets` falls from {} to {} at item {}",
+                        self.offsets[at],
+                        self.offsets[at + 1],
+                        at + 1
+                    ));
                 }
                 if self.offsets[keys] as usize != self.data.len() {
                     return Err(format!("`offsets` ends with {}, but `data` has {} bytes", self.offsets[keys], self.data.len()));
@@ -66,5 +74,44 @@ impl Values {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixed(present: &[u8], data: &[u8]) -> Values {
+        Values { present: present.to_vec(), offsets: Vec::new(), data: data.to_vec() }
+    }
+
+    fn variable(present: &[u8], offsets: &[u32], data: &[u8]) -> Values {
+        Values { present: present.to_vec(), offsets: offsets.to_vec(), data: data.to_vec() }
+    }
+
+    #[test]
+    fn a_value_is_got_by_its_key() {
+        let values = fixed(&[0b101], &[1, 2, 0, 0, 5, 6]);
+        assert_eq!(values.check(3, Some(2), 100), Ok(()));
+        assert_eq!([0, 1, 2].map(|key| values.get(key, Some(2))), [Some(&[1, 2][..]), None, Some(&[5, 6][..])]);
+        let values = variable(&[0b101], &[0, 1, 1, 1], &[9]);
+        assert_eq!(values.check(3, None, 100), Ok(()));
+        assert_eq!([0, 1, 2].map(|key| values.get(key, None)), [Some(&[9][..]), None, Some(&[][..])]);
+    }
+
+    #[test]
+    fn what_is_laid_out_badly_is_said() {
+        let said = |values: Values, width| values.check(2, width, 3).expect_err("laid out badly");
+        assert_eq!(said(fixed(&[], &[0; 4]), Some(2)), "`present` has 0 bytes, expected 1 for 2 keys");
+        assert_eq!(said(fixed(&[3], &[0; 5]), Some(2)), "`data` has 5 bytes, expected 2 values of 2 bytes");
+        assert_eq!(
+            said(variable(&[3], &[0], &[0; 4]), Some(2)),
+            "`offsets` has 1 items, expected none: the state has a fixed width"
+        );
+        assert_eq!(said(fixed(&[3], &[]), None), "`offsets` has 0 items, expected 3 that start with 0");
+        assert_eq!(said(variable(&[3], &[1, 1, 1], &[0]), None), "`offsets` has 3 items, expected 3 that start with 0");
+        assert_eq!(said(variable(&[3], &[0, 2, 1], &[0]), None), "`offsets` falls from 2 to 1 at item 2");
+        assert_eq!(said(variable(&[3], &[0, 1, 2], &[0; 3]), None), "`offsets` ends with 2, but `data` has 3 bytes");
+        assert_eq!(said(variable(&[3], &[0, 4, 4], &[0; 4]), None), "a value has 4 bytes, at most 3 are allowed");
     }
 }

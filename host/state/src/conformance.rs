@@ -1,0 +1,148 @@
+//! The suite that every backend passes: one function for each clause of [`KeyedState`]'s contract, and random calls against a model.
+
+mod model;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use proptest::test_runner::{Config, TestRunner};
+use wasmill_flow::{Epoch, KeyGroups, TaskIndex};
+
+use self::model::{Operation, Run};
+use crate::contract::{KeyedState, StateError, StateNeed};
+
+/// Makes an empty backend with these states.
+pub type Make<'a> = &'a dyn Fn(Vec<StateNeed>) -> Box<dyn KeyedState>;
+
+/// All clauses, and `cases` random runs.
+///
+/// # Panics
+/// Where the backend breaks the contract; the message says how.
+pub fn all(make: Make<'_>, cases: u32) {
+    a_call_happens_entirely_or_not_at_all(make);
+    a_key_without_a_value_takes_no_memory(make);
+    a_snapshot_holds_what_was_applied_before_it(make);
+    a_second_snapshot_under_way_is_a_panic(make);
+    a_snapshot_of_other_states_is_refused(make);
+    a_damaged_snapshot_is_refused(make);
+    any_run_does_as_the_model_does(make, cases);
+}
+
+/// Clause 1.
+fn a_call_happens_entirely_or_not_at_all(make: Make<'_>) {
+    let mut run = Run::new(make);
+    run.put(&[1, 2, 1], 10);
+    run.look_up(&[2, 3]);
+    assert_eq!(run.backend().dump(), run.model_of_now(), "a call without `apply` changes nothing");
+    run.put(&[2, 3], 20);
+    assert_eq!(run.backend().dump(), run.model_of_now(), "`apply` changes all that it was given");
+}
+
+/// Clause 2.
+fn a_key_without_a_value_takes_no_memory(make: Make<'_>) {
+    let mut run = Run::new(make);
+    run.look_up(&[1, 2, 3]);
+    assert_eq!(run.backend().keys(), 0, "keys that were only looked at are gone");
+    run.put(&[1, 2], 10);
+    run.remove(&[2]);
+    assert_eq!(run.backend().keys(), 1, "keys whose values were removed are gone");
+    let before = run.backend().bytes();
+    for round in 0..100 {
+        run.put(&[100 + round, 200 + round], 10);
+        run.remove(&[100 + round, 200 + round]);
+    }
+    assert_eq!(run.backend().keys(), 1);
+    assert!(run.backend().bytes() < before + 4_096, "200 keys that came and went left {} bytes", run.backend().bytes() - before);
+}
+
+/// Clause 3.
+fn a_snapshot_holds_what_was_applied_before_it(make: Make<'_>) {
+    let mut run = Run::new(make);
+    run.put(&(0..100).collect::<Vec<_>>(), 10);
+    run.snapshot();
+    run.step(1);
+    run.put(&(50..150).collect::<Vec<_>>(), 20);
+    run.remove(&(20..60).collect::<Vec<_>>());
+    while run.step(7) {}
+    assert!(run.finished().len() == 1, "the steps ended");
+    run.check_restores(make);
+    assert!(run.backend_mut().snapshot_step(1).is_none(), "no step where no snapshot is under way");
+}
+
+/// Clause 4.
+fn a_second_snapshot_under_way_is_a_panic(make: Make<'_>) {
+    let mut run = Run::new(make);
+    run.put(&[1], 10);
+    run.backend_mut().snapshot(Epoch(1));
+    let second = catch_unwind(AssertUnwindSafe(|| run.backend_mut().snapshot(Epoch(2))));
+    assert!(second.is_err(), "a snapshot was started while another was under way");
+}
+
+/// Clause 5: what doesn't fit.
+fn a_snapshot_of_other_states_is_refused(make: Make<'_>) {
+    let mut run = Run::new(make);
+    run.put(&[1], 10);
+    let bytes = run.whole_snapshot();
+    let refused = |change: fn(&mut Vec<StateNeed>)| {
+        let mut states = model::states();
+        change(&mut states);
+        make(states).restore(&bytes, KeyGroups::DEFAULT, 0..128).expect_err("another state is refused")
+    };
+    let name = model::states()[0].name.clone();
+    assert_eq!(refused(|states| states[0].name = "other".to_owned()), StateError::Unmatched { state: name.clone() });
+    assert_eq!(refused(|states| states[0].version = 9), StateError::Version { state: name.clone(), found: 1, expected: 9 });
+    assert_eq!(refused(|states| states[0].width = None), StateError::Width { state: name, found: Some(8), expected: None });
+
+    let mut more = model::states();
+    more.insert(0, StateNeed { name: "new".to_owned(), version: 1, width: None });
+    let mut backend = make(more);
+    backend.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a state that the snapshot doesn't have starts empty");
+    for (key, values) in backend.dump() {
+        assert_eq!(values[0], None);
+        assert_eq!(values[1..], run.model_of_now()[&key][..], "states are matched by name");
+    }
+}
+
+/// Clause 5: what is damaged.
+fn a_damaged_snapshot_is_refused(make: Make<'_>) {
+    let mut run = Run::new(make);
+    run.put(&[1, 2, 3, 4, 5], 10);
+    let bytes = run.whole_snapshot();
+    let restored = |bytes: &[u8]| make(model::states()).restore(bytes, KeyGroups::DEFAULT, 0..128);
+    assert_eq!(restored(&bytes), Ok(()));
+    for at in 0..bytes.len() {
+        assert!(restored(&bytes[..at]).is_err(), "cut off at byte {at}");
+        let mut changed = bytes.clone();
+        changed[at] ^= 1 << (at % 8);
+        assert!(restored(&changed).is_err(), "byte {at} changed");
+    }
+    assert!(restored(&[&bytes[..], &[0]].concat()).is_err(), "a byte more");
+}
+
+/// All clauses at once: random calls, snapshots and steps, and what restoring them at other parallelisms gives.
+fn any_run_does_as_the_model_does(make: Make<'_>, cases: u32) {
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&model::operations(), |operations| {
+        let mut run = Run::new(make);
+        for operation in &operations {
+            match operation {
+                Operation::Call { keys, writes } => run.call(keys, writes.as_deref()),
+                Operation::Snapshot => run.snapshot(),
+                Operation::Step(keys) => {
+                    run.step(*keys);
+                }
+            }
+        }
+        while run.step(3) {}
+        assert_eq!(run.backend().dump(), run.model_of_now(), "what is held at the end");
+        run.check_restores(make);
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+}
+
+/// The tasks of some parallelism.
+fn tasks(of: u32) -> impl Iterator<Item = TaskIndex> {
+    (0..of).map(move |index| TaskIndex { index, of })
+}

@@ -1,0 +1,277 @@
+//! A backend beside a model of it, and random operations for both.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, StringViewArray};
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+use wasmill_flow::key::{self, EncodedKeys};
+use wasmill_flow::{Epoch, KeyGroups};
+
+use super::{Make, tasks};
+use crate::contract::{CallKeys, KeyedState, StateNeed, StateWrite};
+use crate::values::Values;
+
+/// What is held: encoded key to a value or none for each state.
+pub type Held = BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>>;
+
+/// The states of the suite: a fixed width, any length, an odd width, and no bytes at all.
+pub fn states() -> Vec<StateNeed> {
+    [("count", Some(8)), ("text", None), ("odd", Some(3)), ("seen", Some(0))]
+        .map(|(name, width)| StateNeed { name: name.to_owned(), version: 1, width })
+        .to_vec()
+}
+
+/// One thing to do with a backend.
+#[derive(Debug, Clone)]
+pub enum Operation {
+    /// A call with the keys of some rows; without writes nothing is applied.
+    Call {
+        /// The key of each row.
+        keys: Vec<u16>,
+        /// What is written, in order.
+        writes: Option<Vec<Write>>,
+    },
+    /// Starts a snapshot, if none is under way.
+    Snapshot,
+    /// A step of the snapshot under way.
+    Step(usize),
+}
+
+/// A write to one state.
+#[derive(Debug, Clone)]
+pub struct Write {
+    state: usize,
+    /// Whether it names the keys that it writes: those that this bit string has a 1 for.
+    chosen: Option<u64>,
+    /// A seed for a key's value; none removes. Used in turn.
+    values: Vec<Option<u8>>,
+}
+
+impl Write {
+    /// Writes one value of state 0 to all keys of the call, or removes it.
+    fn to_all(value: Option<u8>) -> Self {
+        Self { state: 0, chosen: None, values: vec![value] }
+    }
+}
+
+/// Some operations, most of them calls, on few keys, so that keys meet again.
+pub fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let write = (0..states().len(), option::of(any::<u64>()), vec(option::weighted(0.7, any::<u8>()), 1..9))
+        .prop_map(|(state, chosen, values)| Write { state, chosen, values });
+    let operation = prop_oneof![
+        6 => (vec(0..90u16, 1..60), option::weighted(0.9, vec(write, 0..4))).prop_map(|(keys, writes)| Operation::Call { keys, writes }),
+        2 => Just(Operation::Snapshot),
+        3 => (0..30usize).prop_map(Operation::Step),
+    ];
+    vec(operation, 1..40)
+}
+
+/// The text of a key: null, or of one to 60 bytes, so that backends that treat short and long keys differently are tried with both.
+fn key_text(key: u16) -> Option<String> {
+    (!key.is_multiple_of(31)).then(|| format!("{key}").repeat(1 + usize::from(key % 13)))
+}
+
+/// The value that a seed stands for.
+fn value(state: &StateNeed, seed: u8) -> Vec<u8> {
+    vec![seed; state.width.map_or(usize::from(seed % 60), |width| width as usize)]
+}
+
+/// A backend and what it should hold.
+pub struct Run {
+    backend: Box<dyn KeyedState>,
+    call: CallKeys,
+    now: Held,
+    epoch: Epoch,
+    /// What the snapshot under way should hold, and its bytes so far.
+    under_way: Option<(Held, Vec<u8>)>,
+    finished: Vec<(Held, Vec<u8>)>,
+}
+
+impl Run {
+    /// An empty backend.
+    pub fn new(make: Make<'_>) -> Self {
+        let backend = make(states());
+        assert_eq!(backend.states(), states());
+        Self { backend, call: CallKeys::default(), now: Held::new(), epoch: Epoch(0), under_way: None, finished: Vec::new() }
+    }
+
+    /// The backend.
+    pub fn backend(&self) -> &dyn KeyedState {
+        self.backend.as_ref()
+    }
+
+    /// The backend, to be changed behind the model's back.
+    pub fn backend_mut(&mut self) -> &mut dyn KeyedState {
+        self.backend.as_mut()
+    }
+
+    /// What the backend should hold.
+    pub fn model_of_now(&self) -> Held {
+        self.now.clone()
+    }
+
+    /// What finished snapshots should hold, and their bytes.
+    pub fn finished(&self) -> &[(Held, Vec<u8>)] {
+        &self.finished
+    }
+
+    /// A call that only looks.
+    pub fn look_up(&mut self, keys: &[u16]) {
+        self.call(keys, None);
+    }
+
+    /// A call that writes one value to state 0 of all keys.
+    pub fn put(&mut self, keys: &[u16], seed: u8) {
+        self.call(keys, Some(&[Write::to_all(Some(seed))]));
+    }
+
+    /// A call that removes state 0 of all keys.
+    pub fn remove(&mut self, keys: &[u16]) {
+        self.call(keys, Some(&[Write::to_all(None)]));
+    }
+
+    /// A call: looks at all states, compares them with the model, and writes.
+    pub fn call(&mut self, rows: &[u16], writes: Option<&[Write]>) {
+        let mut keys = EncodedKeys::default();
+        keys.encode(&[Arc::new(rows.iter().map(|&key| key_text(key)).collect::<StringViewArray>()) as ArrayRef]);
+        self.backend.resolve(&keys, &keys.hashes(), &mut self.call);
+        let distinct = self.check_numbers(&keys);
+        for (index, state) in states().iter().enumerate() {
+            let mut loaded = Values { present: vec![7], offsets: vec![7], data: vec![7] };
+            self.backend.load(index, &self.call, &mut loaded);
+            assert_eq!(loaded.check(distinct.len(), state.width, usize::MAX), Ok(()), "what is loaded is laid out well");
+            for (number, key) in distinct.iter().enumerate() {
+                let expected = self.now.get(key).and_then(|values| values[index].as_deref());
+                assert_eq!(loaded.get(number, state.width), expected, "state `{}` of key {key:02x?}", state.name);
+                if let (None, Some(width)) = (expected, state.width) {
+                    let width = width as usize;
+                    assert!(
+                        loaded.data[number * width..][..width].iter().all(|&byte| byte == 0),
+                        "zeros where there is no value"
+                    );
+                }
+            }
+        }
+        if let Some(writes) = writes {
+            let writes: Vec<_> = writes.iter().map(|write| self.write(write, &distinct)).collect();
+            self.backend.apply(&self.call, &writes);
+        }
+        self.backend.finish(&self.call);
+        self.now.retain(|_, values| values.iter().any(Option::is_some));
+        assert_eq!(self.backend.keys(), self.now.len(), "the number of keys");
+    }
+
+    /// Checks how the rows' keys are numbered; the distinct ones in order.
+    fn check_numbers(&self, keys: &EncodedKeys) -> Vec<Vec<u8>> {
+        let mut distinct: Vec<Vec<u8>> = Vec::new();
+        assert_eq!(self.call.row_key.len(), keys.len());
+        for row in 0..keys.len() {
+            let number = distinct.iter().position(|key| key == keys.get(row)).unwrap_or_else(|| {
+                assert_eq!(self.call.first_row[distinct.len()] as usize, row, "a key's first row");
+                distinct.push(keys.get(row).to_vec());
+                distinct.len() - 1
+            });
+            assert_eq!(self.call.row_key[row] as usize, number, "keys are numbered in order of first appearance");
+        }
+        assert_eq!((self.call.count(), self.call.first_row.len()), (distinct.len(), distinct.len()));
+        distinct
+    }
+
+    /// Performs a write on the model, and returns it as the backend gets it.
+    fn write(&mut self, write: &Write, distinct: &[Vec<u8>]) -> StateWrite {
+        let state = &states()[write.state];
+        let keys: Option<Vec<u32>> =
+            write.chosen.map(|bits| (0..distinct.len() as u32).filter(|key| bits >> (key % 64) & 1 == 1).collect());
+        let written = keys.clone().unwrap_or_else(|| (0..distinct.len() as u32).collect());
+        let mut values = Values { present: vec![0; written.len().div_ceil(8)], ..Values::default() };
+        if state.width.is_none() {
+            values.offsets.push(0);
+        }
+        for (index, &key) in written.iter().enumerate() {
+            let value = write.values[index % write.values.len()].map(|seed| value(state, seed));
+            match &value {
+                Some(value) => {
+                    values.present[index / 8] |= 1 << (index % 8);
+                    values.data.extend_from_slice(value);
+                }
+                None => values.data.extend(vec![0; state.width.unwrap_or(0) as usize]),
+            }
+            if state.width.is_none() {
+                values.offsets.push(values.data.len() as u32);
+            }
+            let held = self.now.entry(distinct[key as usize].clone()).or_insert_with(|| vec![None; states().len()]);
+            held[write.state] = value;
+        }
+        assert_eq!(values.check(written.len(), state.width, usize::MAX), Ok(()), "the suite writes well");
+        StateWrite { state: write.state, keys, values }
+    }
+
+    /// Starts a snapshot, if none is under way.
+    pub fn snapshot(&mut self) {
+        if self.under_way.is_none() {
+            self.epoch = self.epoch.next();
+            self.backend.snapshot(self.epoch);
+            self.under_way = Some((self.now.clone(), Vec::new()));
+        }
+    }
+
+    /// A step of the snapshot under way; whether there is more.
+    pub fn step(&mut self, keys: usize) -> bool {
+        let piece = self.backend.snapshot_step(keys);
+        match (piece, &mut self.under_way) {
+            (Some(piece), Some((_, bytes))) => {
+                bytes.extend_from_slice(&piece);
+                true
+            }
+            (None, under_way) => {
+                self.finished.extend(under_way.take());
+                false
+            }
+            (Some(_), None) => panic!("a piece, though no snapshot is under way"),
+        }
+    }
+
+    /// The bytes of a snapshot of now.
+    pub fn whole_snapshot(&mut self) -> Vec<u8> {
+        self.snapshot();
+        while self.step(1) {}
+        self.finished.last().map(|(_, bytes)| bytes.clone()).unwrap_or_default()
+    }
+
+    /// Restores every finished snapshot at several parallelisms, and what those restored tasks snapshot at others.
+    pub fn check_restores(&self, make: Make<'_>) {
+        for (held, bytes) in &self.finished {
+            for of in [1, 2, 5] {
+                let files = restore(make, std::slice::from_ref(bytes), of, held);
+                let again = if of == 2 { 3 } else { 1 };
+                restore(make, &files, again, held);
+            }
+        }
+    }
+}
+
+/// Restores snapshots into the tasks of some parallelism, checks that together they hold what they should, and snapshots each.
+fn restore(make: Make<'_>, snapshots: &[Vec<u8>], of: u32, held: &Held) -> Vec<Vec<u8>> {
+    let groups = KeyGroups::DEFAULT;
+    let mut together = Held::new();
+    let mut files = Vec::new();
+    for task in tasks(of) {
+        let mut backend = make(states());
+        for snapshot in snapshots {
+            backend.restore(snapshot, groups, groups.owned_by(task)).expect("a good snapshot");
+        }
+        let dump = backend.dump();
+        assert_eq!(backend.keys(), dump.len());
+        for (key, values) in dump {
+            assert!(groups.owned_by(task).contains(&groups.group(key::hash(&key))), "a task keeps the keys of its own groups");
+            together.insert(key, values);
+        }
+        backend.snapshot(Epoch(99));
+        files.push(std::iter::from_fn(|| backend.snapshot_step(4)).flatten().collect());
+    }
+    assert_eq!(&together, held, "what {of} tasks restored together");
+    files
+}

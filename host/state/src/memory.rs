@@ -1,0 +1,180 @@
+//! The hot tier: keyed state in memory.
+//!
+//! A key has a slot (`slots`); each state keeps a cell for each slot (`cells`). A snapshot under way (`cut`) walks the slots
+//! while calls go on, and is handed the old entry of a slot that is written before it got there.
+
+mod bits;
+mod cells;
+mod cut;
+mod packed_key;
+mod slots;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use wasmill_flow::key::{self, EncodedKeys};
+use wasmill_flow::{Epoch, KeyGroups};
+
+use self::cells::Cells;
+use self::cut::Cut;
+use self::slots::Slots;
+use crate::contract::{CallKeys, KeyedState, StateError, StateNeed, StateWrite};
+use crate::snapshot::Snapshot;
+use crate::values::Values;
+
+/// Keyed state in memory, of one task.
+#[derive(Debug)]
+pub struct MemoryState {
+    states: Vec<StateNeed>,
+    slots: Slots,
+    cells: Vec<Cells>,
+    /// Slots that may be without any value when the call under way is finished: made by it, or with a value removed.
+    doubtful: Vec<u32>,
+    cut: Cut,
+    /// Used by `apply`, kept for its memory.
+    places: Vec<u32>,
+}
+
+impl MemoryState {
+    /// Empty state.
+    #[must_use]
+    pub fn new(states: Vec<StateNeed>) -> Self {
+        let cells = states.iter().map(|state| Cells::new(state.width)).collect();
+        Self { states, slots: Slots::default(), cells, doubtful: Vec::new(), cut: Cut::default(), places: Vec::new() }
+    }
+
+    /// Makes room for the slots that were made since `doubtful` had this length. They are in no snapshot under way.
+    fn grow(&mut self, made_from: usize) {
+        if self.doubtful.len() == made_from {
+            return;
+        }
+        let count = self.slots.count();
+        self.cells.iter_mut().for_each(|cells| cells.grow(count));
+        self.cut.exclude(&self.doubtful[made_from..], count);
+    }
+
+    /// Keeps an entry of a snapshot; its values are those of states `indices`.
+    fn put(&mut self, key: &[u8], hash: u64, indices: &[usize], values: &[Option<&[u8]>]) -> Result<(), StateError> {
+        let place = self.slots.find_or_make(key, hash, &mut self.doubtful);
+        if self.doubtful.is_empty() {
+            return Err(StateError::Damaged(format!("key {key:02x?} comes twice")));
+        }
+        self.grow(0);
+        self.doubtful.clear();
+        for (&index, value) in indices.iter().zip(values) {
+            if let Some(value) = value {
+                self.cells[index].put(place, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// For each state of a snapshot, which of the operator's it is.
+fn match_states(found: &[StateNeed], expected: &[StateNeed]) -> Result<Vec<usize>, StateError> {
+    let mut indices = Vec::with_capacity(found.len());
+    for state in found {
+        let Some(index) = expected.iter().position(|other| other.name == state.name) else {
+            return Err(StateError::Unmatched { state: state.name.clone() });
+        };
+        let other = &expected[index];
+        if other.version != state.version {
+            return Err(StateError::Version { state: state.name.clone(), found: state.version, expected: other.version });
+        }
+        if other.width != state.width {
+            return Err(StateError::Width { state: state.name.clone(), found: state.width, expected: other.width });
+        }
+        if indices.contains(&index) {
+            return Err(StateError::Damaged(format!("state `{}` comes twice", state.name)));
+        }
+        indices.push(index);
+    }
+    Ok(indices)
+}
+
+impl KeyedState for MemoryState {
+    fn states(&self) -> &[StateNeed] {
+        &self.states
+    }
+
+    fn resolve(&mut self, keys: &EncodedKeys, hashes: &[u64], call: &mut CallKeys) {
+        let made_from = self.doubtful.len();
+        self.slots.resolve(keys, hashes, call, &mut self.doubtful);
+        self.grow(made_from);
+    }
+
+    fn load(&self, state: usize, call: &CallKeys, into: &mut Values) {
+        self.cells[state].load(&call.places, self.slots.count(), into);
+    }
+
+    fn apply(&mut self, call: &CallKeys, writes: &[StateWrite]) {
+        let slots = self.slots.count();
+        let mut chosen = std::mem::take(&mut self.places);
+        for write in writes {
+            let places = match &write.keys {
+                None => &call.places,
+                Some(keys) => {
+                    chosen.clear();
+                    chosen.extend(keys.iter().map(|&key| call.places[key as usize]));
+                    &chosen
+                }
+            };
+            self.cut.hand_over(places, &self.slots, &self.cells);
+            self.cells[write.state].store(places, slots, &write.values, &mut self.doubtful);
+        }
+        self.places = chosen;
+    }
+
+    fn finish(&mut self, _call: &CallKeys) {
+        for place in self.doubtful.drain(..) {
+            if !self.cells.iter().any(|cells| cells.is_present(place)) {
+                self.slots.free(place);
+            }
+        }
+    }
+
+    fn snapshot(&mut self, epoch: Epoch) {
+        self.cut.start(epoch, &self.states, self.slots.count());
+    }
+
+    fn snapshot_step(&mut self, keys: usize) -> Option<Vec<u8>> {
+        self.cut.step(keys, &self.slots, &self.cells)
+    }
+
+    fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>) -> Result<(), StateError> {
+        let snapshot = Snapshot::open(snapshot)?;
+        let indices = match_states(snapshot.states(), &self.states)?;
+        snapshot.for_each(|entry| {
+            let hash = key::hash(entry.key);
+            if owned.contains(&groups.group(hash)) {
+                self.put(entry.key, hash, &indices, &entry.values)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn keys(&self) -> usize {
+        if self.doubtful.is_empty() {
+            return self.slots.used();
+        }
+        let live = |word| self.cells.iter().fold(0, |live, cells| live | cells.present_word(word));
+        (0..self.slots.count().div_ceil(64)).map(|word| live(word).count_ones() as usize).sum()
+    }
+
+    fn bytes(&self) -> usize {
+        self.slots.held() + self.cells.iter().map(Cells::held).sum::<usize>() + self.cut.held() + self.doubtful.capacity() * 4
+    }
+
+    fn dump(&self) -> BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>> {
+        let mut dump = BTreeMap::new();
+        for place in self.slots.places() {
+            let values: Vec<_> = self.cells.iter().map(|cells| cells.get(place).map(<[u8]>::to_vec)).collect();
+            if values.iter().any(Option::is_some) {
+                dump.insert(self.slots.key(place, &mut [0; 16]).to_vec(), values);
+            }
+        }
+        dump
+    }
+}

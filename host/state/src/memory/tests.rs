@@ -1,0 +1,127 @@
+//! Tests of the hot tier that need to look inside; what every backend does is tested by [`crate::conformance`].
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, StringViewArray};
+use wasmill_flow::key::EncodedKeys;
+
+use super::*;
+use crate::conformance;
+
+fn encoded(texts: &[&str]) -> EncodedKeys {
+    let mut keys = EncodedKeys::default();
+    keys.encode(&[Arc::new(texts.iter().map(|text| Some(*text)).collect::<StringViewArray>()) as ArrayRef]);
+    keys
+}
+
+fn counting() -> MemoryState {
+    MemoryState::new(vec![StateNeed { name: "count".to_owned(), version: 1, width: Some(1) }])
+}
+
+/// A call that writes a byte to each of some keys, or removes it; returns the places.
+fn write(state: &mut MemoryState, texts: &[&str], hash: impl Fn(&[u8]) -> u64, value: Option<u8>) -> Vec<u32> {
+    let keys = encoded(texts);
+    let hashes: Vec<u64> = (0..keys.len()).map(|row| hash(keys.get(row))).collect();
+    let mut call = CallKeys::default();
+    state.resolve(&keys, &hashes, &mut call);
+    let present = vec![if value.is_some() { u8::MAX } else { 0 }; call.count().div_ceil(8)];
+    let values = Values { present, offsets: Vec::new(), data: vec![value.unwrap_or(0); call.count()] };
+    state.apply(&call, &[StateWrite { state: 0, keys: None, values }]);
+    state.finish(&call);
+    call.places
+}
+
+#[test]
+fn memory_passes_the_suite_of_backends() {
+    conformance::all(&|states| Box::new(MemoryState::new(states)), 400);
+}
+
+#[test]
+fn keys_of_one_hash_are_different_keys() {
+    let mut state = counting();
+    let long = ["a key of many bytes", "another of as many!"];
+    for (value, text) in (1..).zip(["a", "b", long[0], long[1]]) {
+        write(&mut state, &[text], |_| 7, Some(value));
+    }
+    let values: Vec<_> = state.dump().into_values().map(|values| values[0].clone()).collect();
+    assert_eq!(state.keys(), 4);
+    assert_eq!(values, [Some(vec![1]), Some(vec![2]), Some(vec![3]), Some(vec![4])]);
+    write(&mut state, &["a", long[0]], |_| 7, None);
+    assert_eq!(state.keys(), 2);
+    assert_eq!(write(&mut state, &["b", "b", long[1]], |_| 7, Some(9)).len(), 2);
+    assert_eq!(state.keys(), 2);
+}
+
+#[test]
+fn the_slot_of_a_forgotten_key_is_used_again() {
+    let mut state = counting();
+    let first = write(&mut state, &["a", "b"], key::hash, Some(1));
+    write(&mut state, &["a"], key::hash, None);
+    assert_eq!(write(&mut state, &["c"], key::hash, Some(2)), first[..1]);
+    assert_eq!(state.slots.count(), 2);
+}
+
+#[test]
+fn a_slot_that_is_used_again_while_a_snapshot_is_under_way_is_not_in_it() {
+    let mut state = counting();
+    write(&mut state, &["a", "b"], key::hash, Some(1));
+    let before = state.dump();
+    state.snapshot(Epoch(1));
+    write(&mut state, &["a"], key::hash, None);
+    write(&mut state, &["c"], key::hash, Some(2));
+    let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
+    let mut restored = counting();
+    restored.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a good snapshot");
+    assert_eq!(restored.dump(), before);
+}
+
+#[test]
+fn a_key_that_is_first_written_after_a_snapshot_within_its_call_is_in_the_next() {
+    let mut state = counting();
+    let keys = encoded(&["a"]);
+    let mut call = CallKeys::default();
+    state.resolve(&keys, &keys.hashes(), &mut call);
+    for (epoch, held) in [(1, 0), (2, 1)] {
+        state.snapshot(Epoch(epoch));
+        let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
+        let mut restored = counting();
+        restored.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a good snapshot");
+        assert_eq!(restored.keys(), held);
+        let values = Values { present: vec![1], offsets: Vec::new(), data: vec![5] };
+        state.apply(&call, &[StateWrite { state: 0, keys: None, values }]);
+        assert_eq!(state.keys(), 1);
+    }
+    state.finish(&call);
+}
+
+#[test]
+fn a_step_hands_over_as_many_keys_as_it_was_asked_for() {
+    let mut state = counting();
+    let texts: Vec<String> = (0..1_000).map(|number| format!("key {number}")).collect();
+    write(&mut state, &texts.iter().map(String::as_str).collect::<Vec<_>>(), key::hash, Some(1));
+    state.snapshot(Epoch(1));
+    let steps = std::iter::from_fn(|| state.snapshot_step(100)).count();
+    assert_eq!(steps, 10);
+}
+
+#[test]
+fn a_key_that_two_files_hold_is_damage() {
+    let mut state = counting();
+    write(&mut state, &["a"], key::hash, Some(1));
+    state.snapshot(Epoch(1));
+    let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
+    let mut restored = counting();
+    restored.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a good snapshot");
+    let error = restored.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect_err("the same again");
+    let expected = "the snapshot is damaged: block at byte 58: key [01, 01, 00, 00, 00, 61] comes twice";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn the_memory_that_a_key_takes_is_told() {
+    let mut state = counting();
+    let texts: Vec<String> = (0..1_024).map(|number| format!("k{number}")).collect();
+    write(&mut state, &texts.iter().map(String::as_str).collect::<Vec<_>>(), key::hash, Some(1));
+    let a_key = state.bytes() / state.keys();
+    assert!((32..64).contains(&a_key), "{a_key} bytes for a key of 10 bytes and a value of 1");
+}
