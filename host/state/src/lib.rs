@@ -1,7 +1,8 @@
 //! What a key remembers.
 //!
 //! [`contract::KeyedState`] is what an operator's task holds: values by key and state, written in stages, snapshotted while
-//! writes go on. [`memory::MemoryState`] keeps them in memory. [`conformance`] is the suite that every backend passes.
+//! writes go on. [`memory::MemoryState`] keeps them in memory. `conformance` (feature
+//! `test-suite`) is the suite that every backend passes.
 
 pub mod contract;
 pub mod values;
