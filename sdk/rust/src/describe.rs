@@ -31,7 +31,7 @@ pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<
         ));
     }
     if !problems.is_empty() {
-        return Err(Error::fail(problems.join("; ")));
+        return Err(Error::fail(listed(&problems, "; ")));
     }
     let main = port("out", P::KEEP, <P::Output as Record>::FIELDS);
     let others = P::PORTS.iter().map(|other| port(other.name, other.keep, other.fields));
@@ -101,15 +101,24 @@ fn missing(input: &Input, name: &str) -> String {
     let _ = match nearest(&input.schema, name) {
         Some(near) => write!(text, ": did you mean `{near}`?"),
         None => {
-            let names: Vec<&str> = input.schema.iter().map(|column| column.name.as_str()).collect();
-            write!(text, "; it has {}", names.join(", "))
+            let names: Vec<&String> = input.schema.iter().map(|column| &column.name).collect();
+            write!(text, "; it has {}", listed(&names, ", "))
         }
     };
     text
 }
 
+fn listed(parts: &[impl AsRef<str>], between: &str) -> String {
+    let mut text = String::new();
+    for (at, part) in parts.iter().enumerate() {
+        text.push_str(if at == 0 { "" } else { between });
+        text.push_str(part.as_ref());
+    }
+    text
+}
+
 fn nearest<'a>(columns: &'a [Field], name: &str) -> Option<&'a str> {
-    let distances = columns.iter().map(|column| (strsim::damerau_levenshtein(&column.name, name), column.name.as_str()));
+    let distances = columns.iter().map(|column| (strsim::levenshtein(&column.name, name), column.name.as_str()));
     distances.min().filter(|(distance, _)| *distance <= 1 + name.len() / 4).map(|(_, near)| near)
 }
 
