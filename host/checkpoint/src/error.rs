@@ -1,0 +1,234 @@
+//! Why a checkpoint can't be written, found or gone on from.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use wasmill_flow::Epoch;
+
+/// Why a checkpoint can't be written, found or gone on from. Every one ends the job: a job never starts empty where there was a
+/// checkpoint.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// A file of a checkpoint isn't what was written.
+    #[error("{}: damaged: {what}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What was found and what was expected.
+        what: String,
+    },
+    /// A file that a manifest names isn't there.
+    #[error("{}: missing; checkpoint {epoch} needs it for the state of operator `{operator}`", path.display())]
+    MissingObject {
+        /// The file.
+        path: PathBuf,
+        /// The checkpoint that names it.
+        epoch: Epoch,
+        /// Whose state it holds.
+        operator: String,
+    },
+    /// A manifest of a later version of the format.
+    #[error("{}: written in version {found} of the manifest's format, this program reads up to version {known}", path.display())]
+    Newer {
+        /// The manifest.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+        /// The version that this program writes.
+        known: u32,
+    },
+    /// Another process holds the store.
+    #[error("{}: in use by another process{}", path.display(), process.as_ref().map(|id| format!(" (pid {id})")).unwrap_or_default())]
+    Locked {
+        /// The store.
+        path: PathBuf,
+        /// The process's id, where it could be read.
+        process: Option<String>,
+    },
+    /// The checkpoint is another job's.
+    #[error("{}: checkpoint {epoch} is of job `{found}`, not of `{expected}`", path.display())]
+    OtherJob {
+        /// The store.
+        path: PathBuf,
+        /// The checkpoint.
+        epoch: Epoch,
+        /// Its job.
+        found: String,
+        /// The job that runs.
+        expected: String,
+    },
+    /// The job isn't what it was when the checkpoint was taken.
+    #[error("checkpoint {epoch} doesn't fit the job: {what}")]
+    OtherPlan {
+        /// The checkpoint.
+        epoch: Epoch,
+        /// What differs.
+        what: String,
+    },
+    /// There is no such checkpoint.
+    #[error("{}: no checkpoint {epoch}; there {}", path.display(), list(there))]
+    NotFound {
+        /// The store.
+        path: PathBuf,
+        /// The one that was asked for.
+        epoch: Epoch,
+        /// Those that are there, in order.
+        there: Vec<Epoch>,
+    },
+    /// A manifest for this epoch is there already.
+    #[error("{}: there already; a manifest is never overwritten", path.display())]
+    Exists {
+        /// The manifest.
+        path: PathBuf,
+    },
+    /// The parts that tasks handed in don't make a whole.
+    #[error("checkpoint {epoch} isn't whole: {what}")]
+    NotWhole {
+        /// The checkpoint.
+        epoch: Epoch,
+        /// What is missing or too much.
+        what: String,
+    },
+    /// The file system refused.
+    #[error("{}: can't {doing}: {error}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was being done, as `write`.
+        doing: &'static str,
+        /// What the system said.
+        #[source]
+        error: io::Error,
+    },
+}
+
+impl CheckpointError {
+    /// A stable code, as `checkpoint-corrupt`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Corrupt { .. } => "checkpoint-corrupt",
+            Self::MissingObject { .. } => "checkpoint-missing-object",
+            Self::Newer { .. } => "checkpoint-newer-format",
+            Self::Locked { .. } => "checkpoint-locked",
+            Self::OtherJob { .. } => "checkpoint-other-job",
+            Self::OtherPlan { .. } => "checkpoint-other-plan",
+            Self::NotFound { .. } => "checkpoint-not-found",
+            Self::Exists { .. } => "checkpoint-exists",
+            Self::NotWhole { .. } => "checkpoint-not-whole",
+            Self::Io { .. } => "checkpoint-store",
+        }
+    }
+
+    /// What the user can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Corrupt { .. } | Self::MissingObject { .. } => {
+                Some("bring the file back from a copy, or start anew with `--fresh`, which leaves what is there behind")
+            }
+            Self::Newer { .. } => Some("use the version of wasmill that wrote it, or a later one"),
+            Self::Locked { .. } => Some("stop the other process, or give the jobs stores of their own (`checkpoint.store`)"),
+            Self::OtherJob { .. } => Some("give each job a store of its own (`checkpoint.store`)"),
+            Self::OtherPlan { .. } => Some("run the job as it was, or start anew with `--fresh`"),
+            Self::NotFound { .. } => Some("name one of those that are there"),
+            Self::Io { .. } => Some(
+                "`checkpoint.store` must be a directory on a local file system with hard links, with room, that this user may write to",
+            ),
+            Self::Exists { .. } | Self::NotWhole { .. } => None,
+        }
+    }
+
+    /// The file system refused to do something with a path.
+    pub(crate) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |error| Self::Io { path, doing, error }
+    }
+}
+
+fn list(epochs: &[Epoch]) -> String {
+    match epochs {
+        [] => "are none".to_owned(),
+        [only] => format!("is only {only}"),
+        [.., last] if epochs.len() > 10 => format!("are {} from {} to {last}", epochs.len(), epochs[0]),
+        _ => format!("are {}", epochs.iter().map(Epoch::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_says_what_was_found_and_what_to_do() {
+        let path = PathBuf::from("store");
+        let epoch = Epoch(42);
+        let not_found = |there: Vec<u64>| CheckpointError::NotFound {
+            path: "store".into(),
+            epoch: Epoch(42),
+            there: there.into_iter().map(Epoch).collect(),
+        };
+        let cases = [
+            (
+                CheckpointError::Corrupt { path: path.clone(), what: "checksum".to_owned() },
+                "checkpoint-corrupt",
+                "store: damaged: checksum",
+            ),
+            (
+                CheckpointError::MissingObject { path: "o.state".into(), epoch, operator: "count".to_owned() },
+                "checkpoint-missing-object",
+                "o.state: missing; checkpoint 42 needs it for the state of operator `count`",
+            ),
+            (
+                CheckpointError::Newer { path: path.clone(), found: 2, known: 1 },
+                "checkpoint-newer-format",
+                "store: written in version 2 of the manifest's format, this program reads up to version 1",
+            ),
+            (
+                CheckpointError::Locked { path: path.clone(), process: Some("123".to_owned()) },
+                "checkpoint-locked",
+                "store: in use by another process (pid 123)",
+            ),
+            (
+                CheckpointError::Locked { path: path.clone(), process: None },
+                "checkpoint-locked",
+                "store: in use by another process",
+            ),
+            (
+                CheckpointError::OtherJob { path: path.clone(), epoch, found: "a".to_owned(), expected: "b".to_owned() },
+                "checkpoint-other-job",
+                "store: checkpoint 42 is of job `a`, not of `b`",
+            ),
+            (
+                CheckpointError::OtherPlan { epoch, what: "it changed".to_owned() },
+                "checkpoint-other-plan",
+                "checkpoint 42 doesn't fit the job: it changed",
+            ),
+            (not_found(vec![]), "checkpoint-not-found", "store: no checkpoint 42; there are none"),
+            (not_found(vec![3]), "checkpoint-not-found", "store: no checkpoint 42; there is only 3"),
+            (not_found(vec![3, 4]), "checkpoint-not-found", "store: no checkpoint 42; there are 3, 4"),
+            (not_found((1..=20).collect()), "checkpoint-not-found", "store: no checkpoint 42; there are 20 from 1 to 20"),
+            (
+                CheckpointError::Exists { path: path.clone() },
+                "checkpoint-exists",
+                "store: there already; a manifest is never overwritten",
+            ),
+            (
+                CheckpointError::NotWhole { epoch, what: "a part".to_owned() },
+                "checkpoint-not-whole",
+                "checkpoint 42 isn't whole: a part",
+            ),
+            (
+                CheckpointError::Io { path, doing: "write", error: io::ErrorKind::StorageFull.into() },
+                "checkpoint-store",
+                "store: can't write: no storage space",
+            ),
+        ];
+        for (error, code, text) in cases {
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.code(), code);
+            let of_ours = matches!(error, CheckpointError::Exists { .. } | CheckpointError::NotWhole { .. });
+            assert_eq!(error.hint().is_some(), !of_ours, "{code}");
+        }
+    }
+}

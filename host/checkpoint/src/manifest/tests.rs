@@ -1,0 +1,165 @@
+//! Tests of the manifest's format, and the example that other tests use.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+/// A job with a source, a keyed operator in two tasks and a sink.
+pub fn job() -> JobFacts {
+    JobFacts {
+        name: "earthquakes".to_owned(),
+        plan: "7d865e95".to_owned(),
+        key_groups: 128,
+        parallelism: 2,
+        sources: [("quakes".to_owned(), 1)].into(),
+        stateful: ["hourly".to_owned()].into(),
+        sinks: [("report".to_owned(), 1)].into(),
+        plugins: [("graded".to_owned(), "sha256:abc".to_owned())].into(),
+    }
+}
+
+/// A state file.
+pub fn object(name: &str, groups: Range<u32>) -> StateObject {
+    let sha256 = checksum(name.as_bytes());
+    StateObject { name: name.to_owned(), sha256, bytes: name.len() as u64, first_group: groups.start, end_group: groups.end }
+}
+
+/// What the job's tasks hand in.
+pub fn parts() -> Vec<Part> {
+    let state = |object| Part::State { operator: "hourly".to_owned(), object };
+    vec![
+        state(object("42-hourly-1.state", 64..128)),
+        Part::Source(SourcePosition { source: "quakes".to_owned(), task: 0, position: json!({ "byte": 1893, "line": 17 }) }),
+        Part::Sink(Prepared { sink: "report".to_owned(), task: 0, prepared: json!({ "length": 512 }) }),
+        state(object("42-hourly-0.state", 0..64)),
+    ]
+}
+
+/// The checkpoint of an epoch.
+pub fn manifest(epoch: u64) -> Manifest {
+    let barrier = Barrier { epoch: Epoch(epoch), last: false };
+    Manifest::assemble(barrier, 1_793_318_400_000, job(), parts()).expect("a whole checkpoint")
+}
+
+fn corrupt(bytes: &[u8]) -> String {
+    match Manifest::from_bytes(bytes) {
+        Err(ManifestError::Corrupt(what)) => what,
+        other => panic!("corrupt was expected, found {other:?}"),
+    }
+}
+
+/// The bytes with a text in the manifest replaced, and the checksum made right.
+fn rewritten(from: &str, to: &str) -> Vec<u8> {
+    let bytes = String::from_utf8(manifest(42).to_bytes()).expect("UTF-8");
+    let (start, rest) = bytes.split_once(BEFORE_MANIFEST).expect("a manifest");
+    let body = rest.strip_suffix(AFTER_MANIFEST).expect("a manifest");
+    let changed = body.replacen(from, to, 1);
+    assert_ne!(changed, body, "{from} is in the manifest");
+    let start = start.replace(&checksum(body.as_bytes()), &checksum(changed.as_bytes()));
+    format!("{start}{BEFORE_MANIFEST}{changed}{AFTER_MANIFEST}").into_bytes()
+}
+
+#[test]
+fn what_is_written_is_what_is_read() {
+    let manifest = manifest(42);
+    let bytes = manifest.to_bytes();
+    assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest));
+    let json: serde_json::Value = serde_json::from_slice(&bytes).expect("the file is JSON");
+    assert_eq!((&json["format"], &json["manifest"]["epoch"]), (&json!(1), &json!(42)));
+}
+
+#[test]
+fn a_manifest_of_version_1_still_reads() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifest-v1.json");
+    let bytes = std::fs::read(fixture).expect("the fixture");
+    assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest(42)));
+    assert_eq!(bytes, manifest(42).to_bytes(), "version 1 is written as it was");
+}
+
+#[test]
+fn a_later_version_is_said_to_be_one() {
+    let bytes = String::from_utf8(manifest(42).to_bytes()).expect("UTF-8").replacen("\"format\":1", "\"format\":2", 1);
+    let error = Manifest::from_bytes(bytes.as_bytes()).expect_err("a later version");
+    assert_eq!(error, ManifestError::Newer { found: 2 });
+    assert_eq!(error.to_string(), "version 2 of the format, expected up to 1");
+}
+
+#[test]
+fn what_is_damaged_is_said() {
+    let bytes = manifest(42).to_bytes();
+    assert_eq!(corrupt(b""), "it doesn't start as a manifest does, with {\"format\":");
+    assert_eq!(corrupt(b"{\"format\":1,"), "it has no checksum before the manifest");
+    assert_eq!(corrupt(&bytes[..bytes.len() - 1]), format!("it ends at byte {} without the closing brace", bytes.len() - 1));
+    assert_eq!(corrupt(&[&bytes[..200], b"\xff"].concat()), "it isn't UTF-8 at byte 200");
+    let text = String::from_utf8(bytes).expect("UTF-8").replace("1893", "1894");
+    assert!(corrupt(text.as_bytes()).starts_with("its checksum is "), "{}", corrupt(text.as_bytes()));
+}
+
+#[test]
+fn what_makes_no_sense_is_said_though_the_checksum_holds() {
+    assert_eq!(
+        corrupt(&rewritten("\"end_group\": 64", "\"end_group\": 63")),
+        "state of operator `hourly`: `42-hourly-1.state` has key groups 64 to 128, expected from 63 on"
+    );
+    assert_eq!(
+        corrupt(&rewritten("\"end_group\": 128", "\"end_group\": 127")),
+        "state of operator `hourly`: no file has key groups 127 to 128"
+    );
+    assert_eq!(
+        corrupt(&rewritten("42-hourly-0.state", "../42.state")),
+        "state of operator `hourly`: \"../42.state\" is no name of a state file"
+    );
+    assert_eq!(corrupt(&rewritten("\"key_groups\": 128", "\"key_groups\": 0")), "it has 0 key groups, expected 1 to 32768");
+    assert_eq!(
+        corrupt(&rewritten("\"epoch\"", "\"epach\"")),
+        "unknown field `epach`, expected one of `epoch`, `last`, `created_ms`, `job`, `sources`, `operators`, `sinks` at line 2 column 9"
+    );
+}
+
+#[test]
+fn parts_that_make_no_whole_are_no_checkpoint() {
+    let assemble = |parts| Manifest::assemble(Barrier { epoch: Epoch(1), last: true }, 0, job(), parts).expect_err("not whole");
+    let without =
+        |index: usize| parts().into_iter().enumerate().filter(|(at, _)| *at != index).map(|(_, part)| part).collect::<Vec<_>>();
+    let with = |part: Part| [parts(), vec![part]].concat();
+    assert_eq!(assemble(without(0)), "state of operator `hourly`: no file has key groups 64 to 128");
+    assert_eq!(assemble(without(1)), "source `quakes` has no part of task 0");
+    assert_eq!(assemble(without(2)), "sink `report` has no part of task 0");
+    assert_eq!(
+        assemble(without(3)),
+        "state of operator `hourly`: `42-hourly-1.state` has key groups 64 to 128, expected from 0 on"
+    );
+    assert_eq!(assemble(with(parts()[1].clone())), "source `quakes` has a part of task 0 too much");
+    let other = Part::State { operator: "other".to_owned(), object: object("x.state", 0..128) };
+    assert_eq!(assemble(with(other)), "it has state of operators [\"hourly\", \"other\"], expected {\"hourly\"}");
+}
+
+#[test]
+fn the_files_of_some_key_groups_are_those_that_overlap_with_them() {
+    let manifest = manifest(42);
+    let names = |groups| manifest.objects("hourly", groups).map(|object| object.name.as_str()).collect::<Vec<_>>();
+    assert_eq!(names(0..43), ["42-hourly-0.state"]);
+    assert_eq!(names(43..86), ["42-hourly-0.state", "42-hourly-1.state"]);
+    assert_eq!(names(64..128), ["42-hourly-1.state"]);
+    assert_eq!(manifest.objects("other", 0..128).count(), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_manifest_with_any_byte_changed_is_none(at in any::<prop::sample::Index>(), to in any::<u8>(), cut in any::<bool>()) {
+        let mut bytes = manifest(42).to_bytes();
+        let at = at.index(bytes.len());
+        if cut {
+            bytes.truncate(at);
+        } else {
+            bytes[at] = to;
+        }
+        let intact = bytes == manifest(42).to_bytes();
+        prop_assert_eq!(Manifest::from_bytes(&bytes).is_ok(), intact);
+    }
+}

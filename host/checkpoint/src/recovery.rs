@@ -1,0 +1,121 @@
+//! What to go on from: a pure choice from what was asked for and what was found.
+
+use wasmill_flow::Epoch;
+
+use crate::error::CheckpointError;
+use crate::manifest::{JobFacts, Manifest};
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Nothing was there: start with empty state.
+    Empty,
+    /// Start with empty state, and leave behind what is there ([`crate::Store::fresh`]).
+    LeaveBehind,
+    /// Go on from this checkpoint.
+    Restore(Epoch),
+}
+
+/// Chooses among the checkpoints whose manifests are there, in order of their epochs: the newest, unless a fresh start is wanted.
+/// Whether they are intact doesn't matter: a damaged newest one is an error of reading it, never a reason to take an older one or
+/// none.
+#[must_use]
+pub fn choose(fresh: bool, there: &[Epoch]) -> Choice {
+    match there.last() {
+        None => Choice::Empty,
+        Some(_) if fresh => Choice::LeaveBehind,
+        Some(newest) => Choice::Restore(*newest),
+    }
+}
+
+/// Checks that a job can go on from a checkpoint: it is the same job, but for its parallelism and its plugins' bytes. Returns the
+/// operators whose plugin is another than at the checkpoint, for a message; whether their states fit is checked when they are
+/// restored.
+///
+/// # Errors
+/// [`CheckpointError::OtherPlan`], which says what differs. (Another job's name is [`crate::Store::read`]'s to refuse.)
+pub fn check(manifest: &Manifest, job: &JobFacts) -> Result<Vec<String>, CheckpointError> {
+    let then = &manifest.job;
+    let differs = |what: String| Err(CheckpointError::OtherPlan { epoch: manifest.epoch, what });
+    if then.key_groups != job.key_groups {
+        return differs(format!("it was taken with max-parallelism {}, the job has {}", then.key_groups, job.key_groups));
+    }
+    if let Some(lost) = then.stateful.difference(&job.stateful).next() {
+        return differs(format!("it holds state of operator `{lost}`, which the job doesn't have"));
+    }
+    for (kind, then, now) in [("source", &then.sources, &job.sources), ("sink", &then.sinks, &job.sinks)] {
+        for name in then.keys().chain(now.keys()) {
+            match (then.get(name), now.get(name)) {
+                (Some(_), None) => return differs(format!("it holds {kind} `{name}`, which the job doesn't have")),
+                (None, _) => return differs(format!("the job has {kind} `{name}`, which it doesn't hold")),
+                (Some(then), Some(now)) if then != now => {
+                    return differs(format!(
+                        "{kind} `{name}` had {then} tasks and now has {now}; going on with another number is not in this version"
+                    ));
+                }
+                _ => {}
+            }
+        }
+    }
+    if then.plan != job.plan {
+        return differs(
+            "the job file says something else than it did then; going on with a changed job is not in this version".to_owned(),
+        );
+    }
+    Ok(job
+        .plugins
+        .iter()
+        .filter(|(name, digest)| then.plugins.get(*name) != Some(digest))
+        .map(|(name, _)| name.clone())
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::tests::{job, manifest};
+
+    #[test]
+    fn the_newest_is_chosen_unless_a_fresh_start_is_wanted() {
+        assert_eq!(choose(false, &[]), Choice::Empty);
+        assert_eq!(choose(false, &[Epoch(3), Epoch(4)]), Choice::Restore(Epoch(4)));
+        assert_eq!(choose(true, &[]), Choice::Empty);
+        assert_eq!(choose(true, &[Epoch(3), Epoch(4)]), Choice::LeaveBehind);
+    }
+
+    #[test]
+    fn a_job_may_go_on_with_another_parallelism_and_other_plugins() {
+        let mut now = job();
+        assert_eq!(check(&manifest(42), &now).expect("the same job"), Vec::<String>::new());
+        now.parallelism = 7;
+        now.plugins.insert("graded".to_owned(), "sha256:def".to_owned());
+        assert_eq!(check(&manifest(42), &now).expect("the same job"), ["graded"]);
+    }
+
+    #[test]
+    fn a_job_that_changed_may_not_go_on() {
+        let refused = |change: fn(&mut JobFacts)| {
+            let mut now = job();
+            change(&mut now);
+            let error = check(&manifest(42), &now).expect_err("another job");
+            assert_eq!(error.code(), "checkpoint-other-plan");
+            error.to_string().strip_prefix("checkpoint 42 doesn't fit the job: ").map(str::to_owned)
+        };
+        let says = |text: &str| Some(text.to_owned());
+        assert_eq!(refused(|job| job.key_groups = 64), says("it was taken with max-parallelism 128, the job has 64"));
+        assert_eq!(refused(|job| job.stateful.clear()), says("it holds state of operator `hourly`, which the job doesn't have"));
+        assert_eq!(refused(|job| job.sources.clear()), says("it holds source `quakes`, which the job doesn't have"));
+        assert_eq!(
+            refused(|job| job.sinks.extend([("other".to_owned(), 1)])),
+            says("the job has sink `other`, which it doesn't hold")
+        );
+        assert_eq!(
+            refused(|job| job.sources.extend([("quakes".to_owned(), 2)])),
+            says("source `quakes` had 1 tasks and now has 2; going on with another number is not in this version")
+        );
+        assert_eq!(
+            refused(|job| job.plan.clear()),
+            says("the job file says something else than it did then; going on with a changed job is not in this version")
+        );
+    }
+}
