@@ -171,10 +171,13 @@ pub struct Operator {
     pub verb: Verb,
     /// Its outputs; the first is the main one.
     pub ports: Vec<Port>,
-    /// Indices of the input columns that it reads or passes on, ascending and with those of its key; `None` for all. An exchange
-    /// before it moves no others, and it is handed the rows with those columns only.
+    /// Indices of the input columns that it reads or passes on, ascending and with those of its key; `None` for all. Never
+    /// none at all. An exchange before it moves no others, and it is handed the rows with those columns only.
     pub reads: Option<Vec<usize>>,
 }
+
+/// The name of a source's output, of an operator's first one, and of a plugin's only input.
+pub const MAIN_PORT: &str = "main";
 
 /// An output of an operator.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,11 @@
 //! Nodes without a repartition between them are chained into one stage; each of its tasks runs them by direct calls. A stage starts
 //! at a source, at a keyed operator, at a union of several streams, or at a sink whose input is parallel.
 
+mod build;
+
 use crate::graph::NodeId;
+
+pub use build::plan;
 
 /// What runs.
 #[derive(Debug, Clone, PartialEq)]

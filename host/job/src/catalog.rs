@@ -1,0 +1,91 @@
+//! What this crate must ask others: the types of expressions, and what plugins declare.
+
+use std::ops::Range;
+use std::path::Path;
+
+use arrow_schema::{Field, Schema, SchemaRef};
+use serde_json::Value;
+
+use crate::graph::Port;
+
+/// Answers what only an SQL engine or a plugin can know. Called while a job is validated, never while it runs.
+pub trait Catalog {
+    /// Checks an expression over the columns of one row.
+    ///
+    /// # Errors
+    /// Why it is none, or doesn't fit these columns.
+    fn expression(&self, text: &str, input: &Schema) -> Result<Checked, ExpressionProblem>;
+
+    /// Checks an aggregate over rows of these columns, as `count(*)`.
+    ///
+    /// # Errors
+    /// Why it is none, or doesn't fit these columns.
+    fn aggregate(&self, text: &str, input: &Schema) -> Result<Checked, ExpressionProblem>;
+
+    /// Asks a plugin what it does with these settings and inputs. May take as long as compiling it.
+    ///
+    /// # Errors
+    /// Why the file is no plugin, or what the plugin says against the settings or the inputs.
+    fn plugin(&self, path: &Path, settings: &Value, inputs: &[InputSchema<'_>]) -> Result<PluginDeclared, PluginProblem>;
+}
+
+/// An expression that fits its input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// The type of its result, and whether it can be null. The name doesn't matter.
+    pub field: Field,
+    /// Indices of the columns that it reads, in any order.
+    pub reads: Vec<usize>,
+}
+
+/// Why an expression is none, or doesn't fit its input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExpressionProblem {
+    /// It names a column that isn't there.
+    UnknownColumn {
+        /// The column's name.
+        name: String,
+        /// Where in the text, in bytes, if that is known.
+        span: Option<Range<usize>>,
+    },
+    /// Anything else.
+    Invalid {
+        /// What is wrong, as a sentence without a full stop.
+        message: String,
+        /// Where in the text, in bytes, if that is known.
+        span: Option<Range<usize>>,
+        /// What to do, in words, if that is known.
+        suggestion: Option<String>,
+    },
+}
+
+/// An input of a plugin.
+#[derive(Debug, Clone)]
+pub struct InputSchema<'a> {
+    /// Its name; `main` for the only one.
+    pub name: &'a str,
+    /// Its columns.
+    pub schema: &'a SchemaRef,
+    /// Indices of the columns that it is keyed by, in the order of the key; empty where it isn't keyed.
+    pub key: &'a [usize],
+}
+
+/// What a plugin declares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginDeclared {
+    /// Its outputs; the first is the main one.
+    pub ports: Vec<Port>,
+    /// For each input, the indices of the columns that it reads or passes on, in any order; `None` for all.
+    pub reads: Vec<Option<Vec<usize>>>,
+}
+
+/// Why a plugin can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginProblem {
+    /// A stable code, as `plugin-wrong-world`.
+    pub code: &'static str,
+    /// What is wrong, as a sentence without a full stop.
+    pub message: String,
+    /// What to do, in words, if that is known.
+    pub hint: Option<String>,
+}

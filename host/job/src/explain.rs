@@ -1,0 +1,99 @@
+//! A job and its plan as text for people: what comes in, what happens, what goes out, what runs where and what is moved.
+
+mod describe;
+mod stages;
+
+use std::fmt::Write;
+
+use crate::graph::{Checkpoint, Job, NodeId, SourceConnector, Upstream};
+use crate::measure::{show_duration, show_size};
+use crate::plan::Plan;
+
+/// Explains a job. The text is for people and may change; it ends with a newline.
+#[must_use]
+pub fn explain(job: &Job, plan: &Plan) -> String {
+    let mut out = String::new();
+    let batch = format!("{} rows or {}", job.batch.max_rows, show_size(job.batch.max_bytes as u64));
+    let groups = job.key_groups.count();
+    line(
+        &mut out,
+        0,
+        &format!("job {}: parallelism {}, {groups} key groups, batches of at most {batch}", job.name, job.parallelism),
+    );
+
+    line(&mut out, 0, "\nsources");
+    for source in &job.sources {
+        let limit = source.limit.map_or_else(String::new, |limit| format!(", at most {limit} rows"));
+        line(&mut out, 1, &format!("{}: {}{limit}", source.name, describe::source(&source.connector)));
+        line(&mut out, 2, &format!("out: {}", describe::columns(&source.schema)));
+    }
+    if !job.operators.is_empty() {
+        line(&mut out, 0, "\noperators");
+    }
+    for operator in &job.operators {
+        let inputs: Vec<String> = operator.inputs.iter().map(|input| output_name(job, *input)).collect();
+        let key: Vec<&str> = operator.key_by.iter().map(|&index| operator.input_schema.field(index).name().as_str()).collect();
+        let key = if key.is_empty() { String::new() } else { format!(", by key {}", key.join(", ")) };
+        line(&mut out, 1, &format!("{}: {}", operator.name, describe::verb(&operator.verb)));
+        line(&mut out, 2, &format!("in: {} ({}){key}", inputs.join(" and "), describe::columns(&operator.input_schema)));
+        for (index, port) in operator.ports.iter().enumerate() {
+            let name = if index == 0 { "out".to_owned() } else { format!("out .{}", port.name) };
+            line(&mut out, 2, &format!("{name}: {}", describe::columns(&port.schema)));
+        }
+    }
+    line(&mut out, 0, "\nsinks");
+    for sink in &job.sinks {
+        let input = output_name(job, sink.input);
+        line(&mut out, 1, &format!("{}: {input} to {}", sink.name, describe::sink(&sink.connector)));
+    }
+    match &job.dead_letters {
+        Some(letters) => {
+            let limit = letters.limit.map_or_else(String::new, |limit| format!("; more than {limit} fail the job"));
+            line(&mut out, 1, &format!("dead letters: to {}{limit}", describe::sink(&letters.connector)));
+        }
+        None => line(&mut out, 1, "dead letters: none; the first row that can't be read or processed fails the job"),
+    }
+    line(&mut out, 0, "\nstages");
+    stages::explain(job, plan, &mut out);
+    line(&mut out, 0, "\nafter a kill");
+    for sentence in survives(job) {
+        line(&mut out, 1, &sentence);
+    }
+    out
+}
+
+/// What survives a kill of the process, in sentences.
+#[must_use]
+pub fn survives(job: &Job) -> Vec<String> {
+    let Some(Checkpoint { every, store, retain }) = &job.checkpoint else {
+        return vec!["nothing survives a kill: the job has no `checkpoint`".to_owned()];
+    };
+    let mut sentences = vec![format!(
+        "state, positions and output files go back to the last checkpoint: every {}, in {}, {retain} kept",
+        show_duration(*every),
+        store.display()
+    )];
+    let inputs = job.sources.iter().filter(|source| matches!(source.connector, SourceConnector::Stdio { .. }));
+    sentences
+        .extend(inputs.map(|source| format!("{}: standard input can't be read again; what was read since is lost", source.name)));
+    sentences
+}
+
+/// The name of an output as a job file would have it.
+fn output_name(job: &Job, output: Upstream) -> String {
+    match output.node {
+        NodeId::Source(index) => job.sources[index].name.clone(),
+        NodeId::Operator(index) => {
+            let operator = &job.operators[index];
+            match output.port {
+                0 => operator.name.clone(),
+                port => format!("{}.{}", operator.name, operator.ports[port].name),
+            }
+        }
+    }
+}
+
+fn line(out: &mut String, depth: usize, text: &str) {
+    let (blank, text) = text.strip_prefix('\n').map_or(("", text), |text| ("\n", text));
+    let _ = writeln!(out, "{blank}{}{text}", "  ".repeat(depth));
+}

@@ -1,0 +1,103 @@
+//! Parts of a job in a few words each.
+
+use std::time::Duration;
+
+use arrow_schema::Schema;
+use wasmill_flow::column_type;
+
+use crate::graph::{
+    Existing, FieldRule, Generator, JsonIn, JsonOut, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
+};
+use crate::measure::{show_duration, show_size};
+
+/// Columns with their types.
+pub fn columns(schema: &Schema) -> String {
+    let columns = schema.fields().iter().map(|field| format!("{} {}", field.name(), column_type::describe(field)));
+    columns.collect::<Vec<_>>().join(", ")
+}
+
+/// How a source is read.
+pub fn source(connector: &SourceConnector) -> String {
+    match connector {
+        SourceConnector::File { written, json, .. } => format!("file {written}, {}", json_in(json)),
+        SourceConnector::Stdio { json } => format!("standard input, {}", json_in(json)),
+        SourceConnector::Generator(generator) => generated(generator),
+    }
+}
+
+fn json_in(json: &JsonIn) -> String {
+    let unit = match json.timestamps {
+        TimestampUnit::Seconds => "s",
+        TimestampUnit::Milliseconds => "ms",
+        TimestampUnit::Microseconds => "us",
+        TimestampUnit::Nanoseconds => "ns",
+    };
+    let unknown = if json.reject_unknown_fields { "rejected" } else { "ignored" };
+    let longest = show_size(json.max_row_bytes as u64);
+    format!("json (integer timestamps in {unit}, unknown fields {unknown}, rows of at most {longest})")
+}
+
+fn generated(generator: &Generator) -> String {
+    let what = match &generator.workload {
+        Workload::Micro => "workload micro".to_owned(),
+        Workload::Fields(fields) => {
+            fields.iter().map(|(name, rule)| format!("{name} {}", field_rule(rule))).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let rows = generator.rows.map_or_else(|| "without end".to_owned(), |rows| format!("{rows} rows"));
+    let rate = generator.rate.map_or_else(|| "as fast as it goes".to_owned(), |rate| format!("{rate} a second"));
+    format!("generator ({what}), {rows}, {rate}, seed {}", generator.seed)
+}
+
+fn field_rule(rule: &FieldRule) -> String {
+    match rule {
+        FieldRule::Sequence => "in sequence".to_owned(),
+        FieldRule::Uniform(low, high) => format!("uniform from {low} to {high}"),
+        FieldRule::OneOf(texts) => format!("one of {} texts", texts.len()),
+        FieldRule::At { every_nanos, disorder, .. } => {
+            let every = show_duration(Duration::from_nanos(*every_nanos));
+            format!("every {every}, up to {} late", show_duration(*disorder))
+        }
+    }
+}
+
+/// How a sink is written.
+pub fn sink(connector: &SinkConnector) -> String {
+    match connector {
+        SinkConnector::File { written, existing, json, .. } => {
+            let existing = match existing {
+                Existing::Replace => "replacing one that is there",
+                Existing::Append => "appending to one that is there",
+                Existing::Refuse => "refusing to start if it is there",
+            };
+            format!("file {written}, {existing}, {}", json_out(*json))
+        }
+        SinkConnector::Stdio { json } => format!("standard output, {}", json_out(*json)),
+        SinkConnector::Blackhole => "nowhere, counted".to_owned(),
+    }
+}
+
+fn json_out(json: JsonOut) -> &'static str {
+    if json.timestamps_as_millis { "json (timestamps in ms)" } else { "json" }
+}
+
+/// What an operator does.
+pub fn verb(verb: &Verb) -> String {
+    match verb {
+        Verb::Union => "union".to_owned(),
+        Verb::Filter(condition) => format!("filter {condition}"),
+        Verb::Select(columns) => format!("select {}", assigned(columns)),
+        Verb::With { columns, drop } => {
+            let with = (!columns.is_empty()).then(|| format!("with {}", assigned(columns)));
+            let drop = (!drop.is_empty()).then(|| format!("drop {}", drop.join(", ")));
+            with.into_iter().chain(drop).collect::<Vec<_>>().join("; ")
+        }
+        Verb::Aggregate(columns) => format!("running aggregate {}", assigned(columns)),
+        Verb::Plugin(plugin) => format!("plugin {}", plugin.path.display()),
+    }
+}
+
+fn assigned(columns: &[(String, String)]) -> String {
+    let columns = columns.iter().map(|(name, text)| if name == text { name.clone() } else { format!("{name} = {text}") });
+    columns.collect::<Vec<_>>().join(", ")
+}

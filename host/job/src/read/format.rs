@@ -1,0 +1,56 @@
+//! How rows are read and written: `json`, or `{ type: json, … }`.
+
+use crate::graph::{JsonIn, JsonOut, TimestampUnit};
+use crate::problem::Problems;
+use crate::read::field::Field;
+use crate::read::mapping::Mapping;
+
+const LATER: &[&str] = &["csv", "parquet", "arrow"];
+const A_FORMAT: &str = "a format: `json`, or a mapping with `type`";
+const UNITS: &[(&str, TimestampUnit)] = &[
+    ("ms", TimestampUnit::Milliseconds),
+    ("s", TimestampUnit::Seconds),
+    ("us", TimestampUnit::Microseconds),
+    ("ns", TimestampUnit::Nanoseconds),
+];
+
+/// The longest row unless the job says otherwise.
+const MAX_ROW_BYTES: usize = 16 << 20;
+/// The longest row that a job may allow: a batch's offsets have 32 bits.
+const MOST_ROW_BYTES: u64 = 1 << 30;
+
+/// Reads a source's format.
+pub fn read_in(field: &Field<'_>, problems: &mut Problems) -> Option<JsonIn> {
+    let default = JsonIn { timestamps: TimestampUnit::Milliseconds, reject_unknown_fields: false, max_row_bytes: MAX_ROW_BYTES };
+    let Some(format) = open(field, problems)? else { return Some(default) };
+    let before = problems.count();
+    format.check_keys(&["type", "timestamps", "unknown-fields", "max-row-bytes"], &[], problems);
+    let timestamps = format.get("timestamps").and_then(|f| f.word(UNITS, &[], problems));
+    let reject = format.get("unknown-fields").and_then(|f| f.word(&[("ignore", false), ("reject", true)], &[], problems));
+    let bytes = format.get("max-row-bytes").and_then(|f| f.size(MOST_ROW_BYTES, problems));
+    (problems.count() == before).then(|| JsonIn {
+        timestamps: timestamps.unwrap_or(default.timestamps),
+        reject_unknown_fields: reject.unwrap_or(default.reject_unknown_fields),
+        max_row_bytes: bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(default.max_row_bytes),
+    })
+}
+
+/// Reads a sink's format.
+pub fn read_out(field: &Field<'_>, problems: &mut Problems) -> Option<JsonOut> {
+    let Some(format) = open(field, problems)? else { return Some(JsonOut::default()) };
+    let before = problems.count();
+    format.check_keys(&["type", "timestamps"], &[], problems);
+    let millis = format.get("timestamps").and_then(|f| f.word(&[("ms", true)], &[], problems));
+    (problems.count() == before).then(|| JsonOut { timestamps_as_millis: millis.unwrap_or(false) })
+}
+
+/// The mapping of a format that is one; `Some(None)` for a name alone, `None` for one that isn't `json`.
+fn open<'a>(field: &Field<'a>, problems: &mut Problems) -> Option<Option<Mapping<'a>>> {
+    if !field.is_mapping() {
+        return field.word(&[("json", ())], LATER, problems).map(|()| None);
+    }
+    let format = Mapping::open(field, A_FORMAT, problems)?;
+    let kind = format.require("type", "the format's name", problems)?;
+    kind.word(&[("json", ())], LATER, problems)?;
+    Some(Some(format))
+}

@@ -1,0 +1,175 @@
+//! An operator: its input or inputs, its key, and its one verb.
+
+use serde_json::Value as Json;
+
+use crate::document::Value;
+use crate::graph::{Limits, OnPoison};
+use crate::place::At;
+use crate::problem::{Problems, code};
+use crate::read::field::Field;
+use crate::read::mapping::Mapping;
+use crate::read::{limits, settings};
+use crate::written::{Column, Operator, Verb};
+
+const KEYS: &[&str] =
+    &["input", "inputs", "filter", "select", "with", "drop", "key-by", "aggregate", "plugin", "settings", "limits", "on-poison"];
+const LATER: &[&str] = &["unnest", "as", "split", "window", "join", "on", "kind", "within", "emit"];
+/// `with` and `drop` are one verb.
+const VERBS: &[&str] = &["filter", "select", "with", "drop", "aggregate", "plugin"];
+/// A key, and the verbs that it goes with.
+const BESIDE: &[(&str, &[&str])] =
+    &[("key-by", &["aggregate", "plugin"]), ("settings", &["plugin"]), ("limits", &["plugin"]), ("on-poison", &["plugin"])];
+const ON_POISON: &[(&str, OnPoison)] =
+    &[("halt", OnPoison::Halt), ("dead-letter", OnPoison::DeadLetter), ("skip", OnPoison::Skip)];
+const A_REFERENCE: &str = "the name of a source or operator";
+
+/// Reads an operator. `of_job` are the job's limits.
+pub fn read(name: At<String>, field: &Field<'_>, of_job: Limits, problems: &mut Problems) -> Operator {
+    let Some(keys) = Mapping::open(field, "an operator: a mapping with input and a verb", problems) else {
+        return Operator { name, inputs: None, key_by: None, verb: None };
+    };
+    let all_known = keys.check_keys(KEYS, LATER, problems);
+    let inputs = if keys.get("join").is_some() { None } else { read_inputs(&keys, problems) };
+    let key_by = match keys.get("key-by") {
+        Some(field) => read_key(&field, problems),
+        None => Some(Vec::new()),
+    };
+    let verb = read_verb(&keys, all_known, of_job, problems);
+    // What comes out of an operator with a key of a later version isn't known.
+    let later = LATER.iter().any(|key| keys.get(key).is_some());
+    Operator { name, inputs, key_by, verb: verb.filter(|_| !later) }
+}
+
+fn read_inputs(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
+    match (keys.get("input"), keys.get("inputs")) {
+        (Some(input), None) => Some(vec![input.text(A_REFERENCE, problems)?]),
+        (None, Some(inputs)) if inputs.is_mapping() => {
+            let problem = problems.error(code::NOT_IN_THIS_VERSION, &inputs.spot);
+            problem.found_to_be("inputs by name").expected("a list of inputs with equal columns: [x, y]");
+            None
+        }
+        (None, Some(inputs)) => inputs.texts("a list of sources and operators: [x, y]", A_REFERENCE, problems),
+        (Some(_), Some(inputs)) => {
+            problems.error(code::MISPLACED_KEY, &inputs.key_spot()).found("inputs").expected("`input` or `inputs`, not both");
+            None
+        }
+        (None, None) => {
+            keys.require("input", "the source or operator whose rows it takes", problems);
+            None
+        }
+    }
+}
+
+fn read_key(field: &Field<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
+    if field.is_mapping() {
+        problems
+            .error(code::NOT_IN_THIS_VERSION, &field.spot)
+            .found_to_be("a key for each input")
+            .expected("a list of columns: [net]");
+        return None;
+    }
+    let columns = field.texts("a list of columns: [net]", "the name of a column", problems)?;
+    for (index, column) in columns.iter().enumerate() {
+        if columns[..index].iter().any(|earlier| earlier.value == column.value) {
+            problems
+                .error(code::DUPLICATE_COLUMN, &column.spot)
+                .found(column.value.clone())
+                .expected("each column of a key once");
+            return None;
+        }
+    }
+    Some(columns)
+}
+
+fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut Problems) -> Option<Verb> {
+    let there: Vec<&str> = VERBS.iter().copied().filter(|verb| keys.get(verb).is_some()).collect();
+    for (key, verbs) in BESIDE {
+        if let Some(field) = keys.get(key)
+            && !verbs.iter().any(|verb| there.contains(verb))
+            && all_known
+        {
+            let expected = format!("`{}` beside it", verbs.join("` or `"));
+            problems.error(code::MISPLACED_KEY, &field.key_spot()).found(*key).expected(expected);
+        }
+    }
+    let expected = "one verb: filter, select, with (and drop), aggregate (with key-by) or plugin";
+    match there.as_slice() {
+        [] if matches!(keys.get("inputs"), Some(inputs) if matches!(inputs.node.value, Value::List(_))) => Some(Verb::Union),
+        [] => {
+            if all_known {
+                problems.error(code::MISSING_VERB, keys.spot()).expected(expected);
+            }
+            None
+        }
+        ["filter"] => keys.get("filter").and_then(|field| field.expression(problems)).map(Verb::Filter),
+        ["select"] => read_columns(&keys.get("select")?, problems).map(Verb::Select),
+        ["with"] | ["drop"] | ["with", "drop"] => read_with(keys, problems),
+        ["aggregate"] => {
+            let columns = read_columns(&keys.get("aggregate")?, problems);
+            if keys.get("key-by").is_none() && all_known {
+                keys.require("key-by", "the columns that rows are grouped by: [net]", problems);
+                return None;
+            }
+            columns.map(Verb::Aggregate)
+        }
+        ["plugin"] => read_plugin(keys, of_job, problems),
+        several => {
+            let found = several.iter().map(|verb| format!("`{verb}`")).collect::<Vec<_>>().join(" and ");
+            problems
+                .error(code::SEVERAL_VERBS, keys.spot())
+                .found_to_be(found)
+                .expected(expected)
+                .advice("make an operator of each, one reading the other");
+            None
+        }
+    }
+}
+
+fn read_with(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Verb> {
+    let columns = match keys.get("with") {
+        Some(field) => read_columns(&field, problems),
+        None => Some(Vec::new()),
+    };
+    let drop = match keys.get("drop") {
+        Some(field) => field.texts("a list of columns: [a, b]", "the name of a column", problems),
+        None => Some(Vec::new()),
+    };
+    Some(Verb::With { columns: columns?, drop: drop? })
+}
+
+fn read_columns(field: &Field<'_>, problems: &mut Problems) -> Option<Vec<Column>> {
+    let columns = Mapping::open(field, "columns: a mapping from name to expression", problems)?;
+    let columns: Vec<Column> = columns.entries().map(|(name, value)| read_column(name, &value, problems)).collect();
+    if columns.is_empty() {
+        problems.error(code::INVALID_VALUE, &field.spot).found_to_be("no columns").expected("at least one column");
+        return None;
+    }
+    Some(columns)
+}
+
+fn read_column(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Column {
+    let by_plugin = Mapping::open_if(field).and_then(|keys| keys.get("plugin"));
+    let expression = match by_plugin {
+        Some(plugin) => {
+            let problem = problems.error(code::NOT_IN_THIS_VERSION, &plugin.key_spot());
+            problem.found_to_be("an aggregate by a plugin").expected("an SQL expression");
+            None
+        }
+        None => field.expression(problems),
+    };
+    Column { name, expression }
+}
+
+fn read_plugin(keys: &Mapping<'_>, of_job: Limits, problems: &mut Problems) -> Option<Verb> {
+    let path = keys.get("plugin")?.text("the path of a plugin: its directory, or a .wasm file", problems);
+    let settings = match keys.get("settings") {
+        Some(field) => settings::read(&field, problems),
+        None => Some(Json::Object(serde_json::Map::new())),
+    };
+    let on_poison = match keys.get("on-poison") {
+        Some(field) => field.at(field.word(ON_POISON, &[], problems).unwrap_or_default()),
+        None => At { value: OnPoison::default(), spot: keys.spot().clone() },
+    };
+    let own = keys.get("limits").map(|field| limits::read(&field, problems)).unwrap_or_default();
+    Some(Verb::Plugin { path: path?, settings, on_poison, limits: limits::or(own, of_job) })
+}

@@ -1,0 +1,59 @@
+//! A source: its connector and what goes with it.
+
+use crate::place::At;
+use crate::problem::Problems;
+use crate::read::field::Field;
+use crate::read::mapping::Mapping;
+use crate::read::{format, generator, schema};
+use crate::written::{Source, SourceConnector};
+
+#[derive(Clone, Copy)]
+enum Connector {
+    File,
+    Stdio,
+    Generator,
+}
+
+const CONNECTORS: &[(&str, Connector)] =
+    &[("file", Connector::File), ("stdio", Connector::Stdio), ("generator", Connector::Generator)];
+/// Connectors that later versions bring.
+pub const LATER_CONNECTORS: &[&str] = &["kafka", "http"];
+const LATER: &[&str] = &["event-time"];
+
+/// Reads a source.
+pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Source {
+    let mut source = Source { name, connector: None, limit: None };
+    let Some(keys) = Mapping::open(field, "a source: a mapping with connector", problems) else { return source };
+    source.limit = keys.get("limit").and_then(|field| field.integer(0..=i128::from(u64::MAX), problems));
+    let connector = keys.require("connector", "how it is read: file, stdio or generator", problems);
+    source.connector = connector.and_then(|field| {
+        Some(match field.word(CONNECTORS, LATER_CONNECTORS, problems)? {
+            Connector::File => {
+                keys.check_keys(&["connector", "path", "format", "schema", "limit"], &["event-time", "parallel-files"], problems);
+                let path =
+                    keys.require("path", "the file", problems).and_then(|field| field.text("the path of a file", problems));
+                SourceConnector::File { path, json: read_format(&keys, problems), schema: read_schema(&keys, problems) }
+            }
+            Connector::Stdio => {
+                keys.check_keys(&["connector", "format", "schema", "limit"], LATER, problems);
+                SourceConnector::Stdio {
+                    spot: field.spot.clone(),
+                    json: read_format(&keys, problems),
+                    schema: read_schema(&keys, problems),
+                }
+            }
+            Connector::Generator => SourceConnector::Generator(generator::read(&keys, LATER, problems)),
+        })
+    });
+    source
+}
+
+fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<crate::graph::JsonIn> {
+    let field = keys.require("format", "how rows are read: json", problems)?;
+    format::read_in(&field, problems)
+}
+
+fn read_schema(keys: &Mapping<'_>, problems: &mut Problems) -> Option<arrow_schema::SchemaRef> {
+    let field = keys.require("schema", "its columns: a mapping from name to type", problems)?;
+    schema::read(&field, problems)
+}

@@ -1,0 +1,188 @@
+//! From what was written to a [`Job`] without faults: names looked up, columns and types followed from the sources to the sinks.
+
+mod expression;
+mod files;
+mod links;
+mod operator;
+mod order;
+mod parallelism;
+mod paths;
+mod union;
+mod warnings;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_schema::SchemaRef;
+
+use crate::catalog::Catalog;
+use crate::graph::{self, Job};
+use crate::place::Spot;
+use crate::problem::{Problems, code};
+use crate::written;
+use links::{Link, Links};
+
+/// What a job is validated with.
+pub struct Given<'a> {
+    /// The job file's text, to show places within expressions.
+    pub text: &'a str,
+    /// The job file as it was named.
+    pub file: &'a str,
+    /// What paths in it are relative to.
+    pub dir: &'a Path,
+    /// `--parallelism`.
+    pub parallelism: Option<u32>,
+    /// The parallelism of a job that doesn't say.
+    pub default_parallelism: u32,
+    /// What knows expressions and plugins.
+    pub catalog: &'a dyn Catalog,
+}
+
+/// Validates a job as a whole. Where there is no problem that is an error, there is a job.
+pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) -> Option<Job> {
+    let parallel = parallelism::resolve(job, given, problems);
+    let links = Links::resolve(job, problems);
+    let order = order::order(&links.operator_dependencies());
+    report_cycles(job, &links, &order.cycles, problems);
+
+    let sources: Vec<Option<graph::Source>> = job.sources.iter().map(|source| resolve_source(source, given, problems)).collect();
+    let mut resolved = Resolved { sources, operators: vec![None; job.operators.len()], positions: vec![0; job.operators.len()] };
+    for (position, &index) in order.sequence.iter().enumerate() {
+        resolved.positions[index] = position;
+        let inputs: Vec<_> = links.of_operators[index].iter().map(|link| resolved.output(link.as_ref()?, problems)).collect();
+        let inputs: Option<Vec<_>> = inputs.into_iter().collect();
+        resolved.operators[index] = operator::resolve(&job.operators[index], inputs, given, problems);
+    }
+    let sinks: Vec<Option<graph::Sink>> = (job.sinks.iter().zip(&links.of_sinks))
+        .map(|(sink, link)| {
+            let output = link.as_ref().and_then(|link| resolved.output(link, problems));
+            let connector = sink.connector.as_ref().and_then(|connector| resolve_sink(connector, given, problems));
+            let output = output?;
+            Some(graph::Sink {
+                name: sink.name.value.clone(),
+                input: output.upstream,
+                connector: connector?,
+                schema: output.schema,
+            })
+        })
+        .collect();
+    if let (Some(spot), true) = (&job.sinks_spot, job.sinks.is_empty()) {
+        problems.error(code::NO_SINK, spot).found_to_be("no sinks").expected("at least one: a job without a sink writes nothing");
+    }
+    let dead_letters = job.dead_letters.as_ref().map(|letters| {
+        let connector = letters.connector.as_ref().and_then(|connector| resolve_sink(connector, given, problems));
+        connector.map(|connector| graph::DeadLetters { connector, limit: letters.limit })
+    });
+    let checkpoint = job.checkpoint.as_ref().map(|checkpoint| resolve_checkpoint(checkpoint, given, problems));
+    files::check(job, given, problems);
+    if problems.any_error() {
+        return None;
+    }
+
+    let mut operators: Vec<Option<graph::Operator>> = resolved.operators;
+    let resolved = Job {
+        name: job.name.as_ref()?.value.clone(),
+        parallelism: parallel.tasks,
+        key_groups: parallel.key_groups,
+        batch: job.batch,
+        sources: resolved.sources.into_iter().collect::<Option<_>>()?,
+        operators: order.sequence.iter().map(|&index| operators[index].take()).collect::<Option<_>>()?,
+        sinks: sinks.into_iter().collect::<Option<_>>()?,
+        dead_letters: match dead_letters {
+            Some(letters) => Some(letters?),
+            None => None,
+        },
+        checkpoint: match checkpoint {
+            Some(checkpoint) => Some(checkpoint?),
+            None => None,
+        },
+    };
+    warnings::warn(job, &resolved, problems);
+    Some(resolved)
+}
+
+/// An output that was found, and what its rows are.
+#[derive(Clone)]
+pub struct Output {
+    upstream: graph::Upstream,
+    schema: SchemaRef,
+}
+
+/// Sources and operators resolved so far, by their place in the file.
+struct Resolved {
+    sources: Vec<Option<graph::Source>>,
+    operators: Vec<Option<graph::Operator>>,
+    /// For each operator, its place in topological order.
+    positions: Vec<usize>,
+}
+
+impl Resolved {
+    /// The output that a link leads to; a complaint where its operator has no such output. `None` without a complaint where
+    /// something is wrong with what it leads to.
+    fn output(&self, link: &Link, problems: &mut Problems) -> Option<Output> {
+        let (node, ports) = match link.node {
+            links::Linked::Source(index) => {
+                let source = self.sources[index].as_ref()?;
+                let port = graph::Port { name: graph::MAIN_PORT.to_owned(), schema: Arc::clone(&source.schema) };
+                (graph::NodeId::Source(index), vec![port])
+            }
+            links::Linked::Operator(index) => {
+                (graph::NodeId::Operator(self.positions[index]), self.operators[index].as_ref()?.ports.clone())
+            }
+        };
+        let name = link.port.as_deref().unwrap_or(graph::MAIN_PORT);
+        let Some(port) = ports.iter().position(|port| port.name == name) else {
+            links::report_port(link, &ports, problems);
+            return None;
+        };
+        Some(Output { upstream: graph::Upstream { node, port }, schema: Arc::clone(&ports[port].schema) })
+    }
+}
+
+fn report_cycles(job: &written::Job, links: &Links, cycles: &[Vec<usize>], problems: &mut Problems) {
+    for cycle in cycles {
+        let names: Vec<&str> = cycle.iter().chain(cycle.first()).map(|&index| job.operators[index].name.value.as_str()).collect();
+        let spot = cycle.first().and_then(|&first| links.spot_of_link(job, first, *cycle.last()?));
+        problems
+            .error(code::CYCLE, &spot.unwrap_or_else(Spot::root))
+            .found_to_be(names.join(" -> "))
+            .expected("operators that don't read what they write")
+            .advice("let one of them read a source instead");
+    }
+}
+
+fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Source> {
+    use written::SourceConnector as Written;
+    let (connector, schema) = match source.connector.as_ref()? {
+        Written::File { path, json, schema } => {
+            let found = path.as_ref().and_then(|path| paths::input(path, given.dir, problems));
+            let file = graph::SourceConnector::File { written: path.as_ref()?.value.clone(), path: found?, json: json.clone()? };
+            (file, schema.clone()?)
+        }
+        Written::Stdio { json, schema, .. } => (graph::SourceConnector::Stdio { json: json.clone()? }, schema.clone()?),
+        Written::Generator(generator) => {
+            let generator = generator.clone()?;
+            let schema = generator.workload.schema();
+            (graph::SourceConnector::Generator(generator), schema)
+        }
+    };
+    Some(graph::Source { name: source.name.value.clone(), connector, limit: source.limit, schema })
+}
+
+fn resolve_sink(sink: &written::SinkConnector, given: &Given<'_>, problems: &mut Problems) -> Option<graph::SinkConnector> {
+    use written::SinkConnector as Written;
+    Some(match sink {
+        Written::File { path, existing, json } => {
+            let found = path.as_ref().and_then(|path| paths::output(path, given.dir, problems));
+            let written = path.as_ref()?.value.clone();
+            graph::SinkConnector::File { written, path: found?, existing: *existing, json: (*json)? }
+        }
+        Written::Stdio { json, .. } => graph::SinkConnector::Stdio { json: (*json)? },
+        Written::Blackhole => graph::SinkConnector::Blackhole,
+    })
+}
+
+fn resolve_checkpoint(checkpoint: &written::Checkpoint, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Checkpoint> {
+    let store = paths::local(checkpoint.store.as_ref()?, given.dir, problems)?;
+    Some(graph::Checkpoint { every: checkpoint.every, store, retain: checkpoint.retain })
+}

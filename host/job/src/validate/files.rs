@@ -1,0 +1,95 @@
+//! No file is written by two, and none is written that is read: rows would be lost or mixed up.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::place::{At, Spot};
+use crate::problem::{Problems, code};
+use crate::validate::Given;
+use crate::validate::paths::{join, normalized};
+use crate::written::{Job, SinkConnector, SourceConnector, Verb};
+
+/// What can be read or written by one only.
+#[derive(PartialEq, Eq, Hash)]
+enum Thing {
+    File(PathBuf),
+    StandardInput,
+    StandardOutput,
+}
+
+/// That something reads or writes a thing.
+struct Claim<'a> {
+    thing: Thing,
+    /// As written.
+    written: String,
+    spot: Option<&'a Spot>,
+    /// Who, in words: `sink x writes it`.
+    by: String,
+    /// Whether nobody else may have it.
+    alone: bool,
+}
+
+/// Complains about every file that is written and has another use.
+pub fn check(job: &Job, given: &Given<'_>, problems: &mut Problems) {
+    let mut first: HashMap<Thing, (String, bool)> = HashMap::new();
+    for claim in claims(job, given) {
+        let Some((by, alone)) = first.get(&claim.thing) else {
+            first.insert(claim.thing, (claim.by, claim.alone));
+            continue;
+        };
+        if let (Some(spot), true) = (claim.spot, claim.alone || *alone) {
+            problems.error(code::SAME_FILE, spot).found(claim.written).expected(format!("a file of its own: {by}"));
+        }
+    }
+}
+
+/// All claims; those that read come first, so that complaints are about what would destroy them.
+fn claims<'a>(job: &'a Job, given: &'a Given<'_>) -> Vec<Claim<'a>> {
+    let file = |path: &'a At<String>, by: String, alone: bool| Claim {
+        thing: Thing::File(normalized(&join(given.dir, &path.value))),
+        written: path.value.clone(),
+        spot: Some(&path.spot),
+        by,
+        alone,
+    };
+    let itself = Thing::File(normalized(Path::new(given.file)));
+    let mut claims = vec![Claim {
+        thing: itself,
+        written: given.file.to_owned(),
+        spot: None,
+        by: "it is the job file".to_owned(),
+        alone: true,
+    }];
+    for source in &job.sources {
+        let by = format!("source `{}` reads it", source.name.value);
+        match &source.connector {
+            Some(SourceConnector::File { path: Some(path), .. }) => claims.push(file(path, by, false)),
+            Some(SourceConnector::Stdio { spot, .. }) => {
+                let written = "stdio".to_owned();
+                claims.push(Claim { thing: Thing::StandardInput, written, spot: Some(spot), by, alone: true });
+            }
+            _ => {}
+        }
+    }
+    for operator in &job.operators {
+        if let Some(Verb::Plugin { path, .. }) = &operator.verb {
+            claims.push(file(path, format!("it is the plugin of `{}`", operator.name.value), false));
+        }
+    }
+    if let Some(store) = job.checkpoint.as_ref().and_then(|checkpoint| checkpoint.store.as_ref()) {
+        claims.push(file(store, "checkpoints are kept in it".to_owned(), true));
+    }
+    let sinks = job.sinks.iter().map(|sink| (sink.connector.as_ref(), format!("sink `{}` writes it", sink.name.value)));
+    let letters = job.dead_letters.iter().map(|letters| (letters.connector.as_ref(), "dead letters go to it".to_owned()));
+    for (connector, by) in sinks.chain(letters) {
+        match connector {
+            Some(SinkConnector::File { path: Some(path), .. }) => claims.push(file(path, by, true)),
+            Some(SinkConnector::Stdio { spot, .. }) => {
+                let written = "stdio".to_owned();
+                claims.push(Claim { thing: Thing::StandardOutput, written, spot: Some(spot), by, alone: true });
+            }
+            _ => {}
+        }
+    }
+    claims
+}

@@ -1,0 +1,216 @@
+//! An operator, worked out from its inputs: what it computes, what comes out, which columns it needs.
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use wasmill_flow::column_type;
+
+use crate::catalog::{Checked, InputSchema};
+use crate::graph::{self, Operator, Port, Verb};
+use crate::place::At;
+use crate::problem::{Problems, code};
+use crate::validate::expression::Scope;
+use crate::validate::{Given, Output, paths, union};
+use crate::written;
+
+/// What is known of an operator once its verb has been worked out.
+struct Outcome {
+    verb: Verb,
+    ports: Vec<Port>,
+    reads: Option<Vec<usize>>,
+}
+
+/// Works out an operator whose inputs are known; `None` where they aren't, or something is wrong with it, which has been said.
+pub fn resolve(
+    operator: &written::Operator,
+    inputs: Option<Vec<Output>>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<Operator> {
+    let (inputs, names) = (inputs?, operator.inputs.as_ref()?);
+    if !union::check(names, &inputs, problems) {
+        return None;
+    }
+    let schema = Arc::clone(&inputs.first()?.schema);
+    let of = names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(", ");
+    let aggregates = matches!(operator.verb, Some(written::Verb::Aggregate(_)));
+    let scope = Scope { schema: &schema, of, aggregates };
+    let key_by = operator.key_by.as_ref().and_then(|columns| {
+        let indices: Vec<_> = columns.iter().map(|column| scope.column(column, problems)).collect();
+        indices.into_iter().collect::<Option<Vec<usize>>>()
+    });
+    let outcome = match operator.verb.as_ref()? {
+        written::Verb::Union => Outcome { verb: Verb::Union, ports: main_port(Arc::clone(&schema)), reads: None },
+        written::Verb::Filter(condition) => filter(condition, &scope, &schema, given, problems)?,
+        written::Verb::Select(columns) => select(columns, &scope, given, problems)?,
+        written::Verb::With { columns, drop } => with(columns, drop, &scope, given, problems)?,
+        written::Verb::Aggregate(columns) => aggregate(columns, key_by.as_deref(), &scope, given, problems)?,
+        written::Verb::Plugin { .. } => plugin(operator, key_by.as_deref(), &schema, given, problems)?,
+    };
+    let key_by = key_by?;
+    Some(Operator {
+        name: operator.name.value.clone(),
+        inputs: inputs.iter().map(|input| input.upstream).collect(),
+        reads: outcome.reads.and_then(|reads| needed(reads, &key_by, schema.fields().len())),
+        input_schema: schema,
+        key_by,
+        verb: outcome.verb,
+        ports: outcome.ports,
+    })
+}
+
+fn main_port(schema: SchemaRef) -> Vec<Port> {
+    vec![Port { name: graph::MAIN_PORT.to_owned(), schema }]
+}
+
+/// The columns that are read and those of the key, ascending; `None` for all. Never none at all: rows without columns have no number.
+fn needed(mut reads: Vec<usize>, key_by: &[usize], columns: usize) -> Option<Vec<usize>> {
+    reads.extend_from_slice(key_by);
+    reads.sort_unstable();
+    reads.dedup();
+    if reads.is_empty() {
+        reads.push(0);
+    }
+    (reads.len() < columns).then_some(reads)
+}
+
+fn filter(
+    condition: &At<String>,
+    scope: &Scope<'_>,
+    schema: &SchemaRef,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<Outcome> {
+    let checked = scope.check(condition, given, problems)?;
+    if *checked.field.data_type() != DataType::Boolean {
+        problems
+            .error(code::INVALID_EXPRESSION, &condition.spot)
+            .found_to_be(format!("`{}`, which is {}", condition.value, column_type::name(checked.field.data_type())))
+            .expected("a condition, which is boolean")
+            .advice("compare it with something, as in `mag >= 1`");
+        return None;
+    }
+    Some(Outcome { verb: Verb::Filter(condition.value.clone()), ports: main_port(Arc::clone(schema)), reads: None })
+}
+
+fn select(columns: &[written::Column], scope: &Scope<'_>, given: &Given<'_>, problems: &mut Problems) -> Option<Outcome> {
+    let checked = check_all(columns, scope, given, problems)?;
+    let fields: Vec<Field> = checked.iter().map(|checked| checked.field.clone()).collect();
+    Some(Outcome {
+        verb: Verb::Select(texts(columns)?),
+        ports: main_port(Arc::new(Schema::new(fields))),
+        reads: Some(checked.into_iter().flat_map(|checked| checked.reads).collect()),
+    })
+}
+
+fn with(
+    columns: &[written::Column],
+    drop: &[At<String>],
+    scope: &Scope<'_>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<Outcome> {
+    let before = problems.count();
+    for dropped in drop {
+        scope.column(dropped, problems);
+        if columns.iter().any(|column| column.name.value == dropped.value) {
+            let problem = problems.error(code::DUPLICATE_COLUMN, &dropped.spot).found(dropped.value.clone());
+            problem.expected("a column in `with` or in `drop`, not in both");
+        }
+    }
+    let checked = check_all(columns, scope, given, problems);
+    if problems.count() > before {
+        return None;
+    }
+    let mut added: Vec<Field> = checked?.into_iter().map(|checked| checked.field).collect();
+    let mut fields = Vec::new();
+    for field in scope.schema.fields() {
+        if drop.iter().any(|dropped| dropped.value == *field.name()) {
+            continue;
+        }
+        match added.iter().position(|added| added.name() == field.name()) {
+            Some(replaced) => fields.push(added.remove(replaced)),
+            None => fields.push(field.as_ref().clone()),
+        }
+    }
+    fields.append(&mut added);
+    if let (true, Some(dropped)) = (fields.is_empty(), drop.first()) {
+        let problem = problems.error(code::INVALID_VALUE, &dropped.spot).found_to_be("no columns left");
+        problem.expected("at least one column that isn't dropped");
+        return None;
+    }
+    let drop = drop.iter().map(|column| column.value.clone()).collect();
+    let verb = Verb::With { columns: texts(columns)?, drop };
+    Some(Outcome { verb, ports: main_port(Arc::new(Schema::new(fields))), reads: None })
+}
+
+fn aggregate(
+    columns: &[written::Column],
+    key_by: Option<&[usize]>,
+    scope: &Scope<'_>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<Outcome> {
+    let checked = check_all(columns, scope, given, problems);
+    let key_by = key_by?;
+    let mut fields: Vec<Field> = key_by.iter().map(|&index| scope.schema.field(index).clone()).collect();
+    let clashes: Vec<_> = columns.iter().filter(|column| fields.iter().any(|key| *key.name() == column.name.value)).collect();
+    for column in &clashes {
+        let problem = problems.error(code::DUPLICATE_COLUMN, &column.name.spot).found(column.name.value.clone());
+        problem.expected("a name that no column of the key has: those come out too");
+    }
+    if !clashes.is_empty() {
+        return None;
+    }
+    let checked = checked?;
+    fields.extend(checked.iter().map(|checked| checked.field.clone()));
+    Some(Outcome {
+        verb: Verb::Aggregate(texts(columns)?),
+        ports: main_port(Arc::new(Schema::new(fields))),
+        reads: Some(checked.into_iter().flat_map(|checked| checked.reads).collect()),
+    })
+}
+
+fn plugin(
+    operator: &written::Operator,
+    key_by: Option<&[usize]>,
+    schema: &SchemaRef,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<Outcome> {
+    let Some(written::Verb::Plugin { path: written, settings, on_poison, limits }) = &operator.verb else { return None };
+    let path = paths::local(written, given.dir, problems)?;
+    let (settings, key) = (settings.as_ref()?, key_by?);
+    let declared = match given.catalog.plugin(&path, settings, &[InputSchema { name: graph::MAIN_PORT, schema, key }]) {
+        Ok(declared) => declared,
+        Err(fault) => {
+            let problem = problems.error(fault.code, &written.spot).message(fault.message);
+            problem.expected("a plugin that fits this operator");
+            if let Some(hint) = fault.hint {
+                problem.advice(hint);
+            }
+            return None;
+        }
+    };
+    let mut columns = declared.ports.iter().flat_map(|port| port.schema.fields().iter().map(move |field| (port, field)));
+    if let Some((port, field)) = columns.find(|(_, field)| !column_type::is_supported(field.data_type())) {
+        problems
+            .error(code::UNKNOWN_TYPE, &written.spot)
+            .found_to_be(format!("column `{}` of output `{}`, which is {}", field.name(), port.name, field.data_type()))
+            .expected(format!("a column's type: {}", column_type::NAMES.join(", ")));
+        return None;
+    }
+    let verb = Verb::Plugin(graph::Plugin { path, settings: settings.clone(), on_poison: on_poison.value, limits: *limits });
+    Some(Outcome { verb, ports: declared.ports, reads: declared.reads.into_iter().next().flatten() })
+}
+
+/// All columns checked; `None` where one has a fault, after all have been checked.
+fn check_all(columns: &[written::Column], scope: &Scope<'_>, given: &Given<'_>, problems: &mut Problems) -> Option<Vec<Checked>> {
+    let checked: Vec<_> = columns.iter().map(|column| scope.check_column(column, given, problems)).collect();
+    checked.into_iter().collect()
+}
+
+/// Names and expressions as the graph has them.
+fn texts(columns: &[written::Column]) -> Option<Vec<(String, String)>> {
+    columns.iter().map(|column| Some((column.name.value.clone(), column.expression.as_ref()?.value.clone()))).collect()
+}

@@ -1,0 +1,50 @@
+//! Warnings: what is probably an oversight in a job that can run.
+
+use std::collections::HashSet;
+
+use crate::graph::{Job, MAIN_PORT, NodeId, OnPoison, Upstream};
+use crate::problem::{Problems, code};
+use crate::written::{self, Verb};
+
+/// Warns about rows that nobody reads, and about dead letters that have nowhere to go.
+pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
+    let read: HashSet<Upstream> = job
+        .operators
+        .iter()
+        .flat_map(|operator| operator.inputs.iter().copied())
+        .chain(job.sinks.iter().map(|sink| sink.input))
+        .collect();
+    for (index, source) in written.sources.iter().enumerate() {
+        if !read.contains(&Upstream { node: NodeId::Source(index), port: 0 }) {
+            unread(&source.name, source.name.value.clone(), problems);
+        }
+    }
+    for operator in &written.operators {
+        let Some(index) = job.operators.iter().position(|resolved| resolved.name == operator.name.value) else { continue };
+        for (port, output) in job.operators[index].ports.iter().enumerate() {
+            if !read.contains(&Upstream { node: NodeId::Operator(index), port }) {
+                let name = &operator.name.value;
+                let written = if output.name == MAIN_PORT { name.clone() } else { format!("{name}.{}", output.name) };
+                unread(&operator.name, written, problems);
+            }
+        }
+        if let Some(Verb::Plugin { on_poison, .. }) = &operator.verb
+            && on_poison.value == OnPoison::DeadLetter
+            && job.dead_letters.is_none()
+        {
+            problems
+                .warning(code::NO_DEAD_LETTERS, &on_poison.spot)
+                .found("dead-letter")
+                .expected("`dead-letters` in the job, to take them")
+                .advice("without it the first such row fails the job");
+        }
+    }
+}
+
+fn unread(name: &crate::place::At<String>, output: String, problems: &mut Problems) {
+    problems
+        .warning(code::UNREAD_OUTPUT, &name.spot)
+        .found(output)
+        .expected("an operator or a sink that reads it")
+        .advice("its rows are dropped");
+}

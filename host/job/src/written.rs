@@ -1,0 +1,178 @@
+//! The job as it was written: every value read and of the right kind, names and columns not looked up yet.
+//!
+//! Where a part is missing or of the wrong kind, that has been said already, and the part is `None`: what can be checked without it
+//! still is.
+
+use arrow_schema::SchemaRef;
+use serde_json::Value;
+
+use crate::graph::{BatchLimits, Existing, Generator, JsonIn, JsonOut, Limits, OnPoison};
+use crate::place::{At, Spot};
+
+/// A job file.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The job's name.
+    pub name: Option<At<String>>,
+    /// Tasks of an operator that may be parallel.
+    pub parallelism: Option<At<u32>>,
+    /// The number of key groups.
+    pub max_parallelism: Option<At<u32>>,
+    /// The most that travels together.
+    pub batch: BatchLimits,
+    /// Sources in order.
+    pub sources: Vec<Source>,
+    /// Operators in order.
+    pub operators: Vec<Operator>,
+    /// Sinks in order.
+    pub sinks: Vec<Sink>,
+    /// Where `sinks` stands; `None` where it is missing or no mapping, which has been said.
+    pub sinks_spot: Option<Spot>,
+    /// The dead letters' sink.
+    pub dead_letters: Option<DeadLetters>,
+    /// Checkpoints.
+    pub checkpoint: Option<Checkpoint>,
+}
+
+/// A source.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name.
+    pub name: At<String>,
+    /// How it is read.
+    pub connector: Option<SourceConnector>,
+    /// The most rows that are read.
+    pub limit: Option<u64>,
+}
+
+/// How a source is read.
+#[derive(Debug, Clone)]
+pub enum SourceConnector {
+    /// A file.
+    File {
+        /// Its path.
+        path: Option<At<String>>,
+        /// How rows are read.
+        json: Option<JsonIn>,
+        /// Their columns.
+        schema: Option<SchemaRef>,
+    },
+    /// Standard input.
+    Stdio {
+        /// Where `connector` stands.
+        spot: Spot,
+        /// How rows are read.
+        json: Option<JsonIn>,
+        /// Their columns.
+        schema: Option<SchemaRef>,
+    },
+    /// Rows that are made; they follow from it.
+    Generator(Option<Generator>),
+}
+
+/// An operator.
+#[derive(Debug, Clone)]
+pub struct Operator {
+    /// Its name.
+    pub name: At<String>,
+    /// What it reads, by name.
+    pub inputs: Option<Vec<At<String>>>,
+    /// The columns that it is keyed by; empty where it isn't keyed.
+    pub key_by: Option<Vec<At<String>>>,
+    /// What it does.
+    pub verb: Option<Verb>,
+}
+
+/// What an operator does.
+#[derive(Debug, Clone)]
+pub enum Verb {
+    /// Nothing but bringing inputs together.
+    Union,
+    /// Rows for which this is true.
+    Filter(At<String>),
+    /// These columns.
+    Select(Vec<Column>),
+    /// All columns, with these, without those.
+    With {
+        /// Columns added or replaced.
+        columns: Vec<Column>,
+        /// Columns taken away.
+        drop: Vec<At<String>>,
+    },
+    /// Running aggregates.
+    Aggregate(Vec<Column>),
+    /// A component.
+    Plugin {
+        /// Its file or directory.
+        path: At<String>,
+        /// Its settings.
+        settings: Option<Value>,
+        /// What becomes of rows that make it trap.
+        on_poison: At<OnPoison>,
+        /// Its limits: its own, and the job's where it has none.
+        limits: Limits,
+    },
+}
+
+/// A column by an expression.
+#[derive(Debug, Clone)]
+pub struct Column {
+    /// Its name.
+    pub name: At<String>,
+    /// What it is computed by.
+    pub expression: Option<At<String>>,
+}
+
+/// A sink.
+#[derive(Debug, Clone)]
+pub struct Sink {
+    /// Its name.
+    pub name: At<String>,
+    /// What it takes, by name.
+    pub input: Option<At<String>>,
+    /// How it is written.
+    pub connector: Option<SinkConnector>,
+}
+
+/// How a sink is written.
+#[derive(Debug, Clone)]
+pub enum SinkConnector {
+    /// A file.
+    File {
+        /// Its path.
+        path: Option<At<String>>,
+        /// What becomes of a file that is there already.
+        existing: Existing,
+        /// How rows are written.
+        json: Option<JsonOut>,
+    },
+    /// Standard output.
+    Stdio {
+        /// Where `connector` stands.
+        spot: Spot,
+        /// How rows are written.
+        json: Option<JsonOut>,
+    },
+    /// Nowhere.
+    Blackhole,
+}
+
+/// The dead letters' sink.
+#[derive(Debug, Clone)]
+pub struct DeadLetters {
+    /// How they are written.
+    pub connector: Option<SinkConnector>,
+    /// More than so many fail the job.
+    pub limit: Option<u64>,
+}
+
+/// Checkpoints.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// Time between two.
+    pub every: std::time::Duration,
+    /// A local directory.
+    pub store: Option<At<String>>,
+    /// How many are kept.
+    pub retain: usize,
+}

@@ -1,0 +1,85 @@
+//! What `explain` prints.
+
+use wasmill_job::explain::explain;
+use wasmill_job::plan::plan;
+
+use crate::accepted::EARTHQUAKES;
+use crate::catalog::{around, job};
+
+fn explained(text: &str) -> String {
+    let job = job(text);
+    explain(&job, &plan(&job))
+}
+
+#[test]
+fn a_job_is_explained_whole() {
+    let quakes = "id utf8 not null, time timestamp not null, net utf8, mag float64, place utf8";
+    let expected = format!(
+        "job earthquakes: parallelism 4, 128 key groups, batches of at most 1024 rows or 1MiB
+
+sources
+  quakes: file quakes.ndjson, json (integer timestamps in ms, unknown fields ignored, rows of at most 16MiB)
+    out: {quakes}
+
+operators
+  strong: filter mag >= 1.0
+    in: quakes ({quakes})
+    out: {quakes}
+  graded: plugin jobs/../plugins/grade
+    in: strong ({quakes})
+    out: grade utf8 not null
+    out .broken: why utf8 not null
+  per_net: running aggregate quakes = count(*), strongest = max(mag)
+    in: strong ({quakes}), by key net
+    out: net utf8, quakes int64 not null, strongest float64
+
+sinks
+  report: per_net to file out/nets.ndjson, replacing one that is there, json
+  grades: graded to file out/grades.ndjson, replacing one that is there, json (timestamps in ms)
+  broken: graded.broken to standard output, json
+  dead letters: to file out/dead.ndjson, replacing one that is there, json; more than 10 fail the job
+
+stages
+  1: 1 task: quakes -> strong, strong -> graded, graded -> grades, graded -> broken
+  2: 4 tasks: per_net
+    from stage 1, by key net: net, mag (2 of 5 columns)
+  3: 1 task: report
+    from stage 2, gathered: all columns (3)
+  4: 1 task: dead letters
+    from every task: rows that can't be read or processed
+
+after a kill
+  state, positions and output files go back to the last checkpoint: every 2s, in jobs/./out/checkpoints, 3 kept
+"
+    );
+    assert_eq!(explained(EARTHQUAKES), expected);
+}
+
+#[test]
+fn a_job_without_a_checkpoint_says_that_nothing_survives() {
+    let text = explained(&around(
+        "  a: { inputs: [quakes, quakes], drop: [id], with: { m: mag } }\n  out: { input: a, select: { mag: mag } }",
+    ));
+    assert!(text.contains("  a: with m = mag; drop id\n    in: quakes and quakes ("), "{text}");
+    assert!(text.contains("  out: select mag\n"), "{text}");
+    assert!(text.contains("  2: 1 task: a -> out -> sink\n    from stage 1, task to task: all columns (3)\n"), "{text}");
+    assert!(text.contains("dead letters: none; the first row that can't be read or processed fails the job\n"), "{text}");
+    assert!(text.ends_with("\nafter a kill\n  nothing survives a kill: the job has no `checkpoint`\n"), "{text}");
+}
+
+#[test]
+fn what_can_not_be_read_again_is_said() {
+    let text = explained(
+        "name: t\nsources: { s: { connector: stdio, format: json, schema: { a: int64 }, limit: 5 }, g: { connector: generator, fields: { a: sequence, k: { uniform: [0, 9] }, n: { one-of: [x] }, at: { every: 60us, disorder: 1s, start: 2024-01-01T00:00:00Z } }, rows: 10, rate: 50000 } }\nsinks: { k: { input: s, connector: stdio, format: json }, b: { input: g, connector: blackhole } }\ncheckpoint: { store: x }",
+    );
+    assert!(text.contains("\n  s: standard input, json (integer timestamps in ms, unknown fields ignored, rows of at most 16MiB), at most 5 rows\n"), "{text}");
+    assert!(
+        text.contains("\n  g: generator (a in sequence, k uniform from 0 to 9, n one of 1 texts, at every 60us, up to 1s late), 10 rows, 50000 a second, seed 0\n"),
+        "{text}"
+    );
+    assert!(text.contains("\n  b: g to nowhere, counted\n"), "{text}");
+    assert!(
+        text.ends_with("in jobs/x, 3 kept\n  s: standard input can't be read again; what was read since is lost\n"),
+        "{text}"
+    );
+}

@@ -1,0 +1,148 @@
+//! The shapes of plans.
+
+use wasmill_job::graph::NodeId::{Operator, Source};
+use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Target, plan};
+
+use crate::accepted::EARTHQUAKES;
+use crate::catalog::job;
+
+/// Stages in short: parallelism and nodes.
+fn stages(plan: &Plan) -> Vec<(u32, Vec<PlanNode>)> {
+    plan.stages.iter().map(|stage| (stage.parallelism, stage.nodes.iter().map(|node| node.node).collect())).collect()
+}
+
+/// A job with a generator `made` of `parallelism: 3`, a file `read`, and these operators and sinks.
+fn planned(operators: &str, sinks: &str) -> Plan {
+    plan(&job(&format!(
+        "name: t\nparallelism: 3\nsources:\n  made: {{ connector: generator, fields: {{ a: sequence, b: sequence, c: sequence }} }}\n  read: {{ connector: file, path: x, format: json, schema: {{ a: int64 not null, b: int64 not null, c: int64 not null }} }}\noperators: {operators}\nsinks: {sinks}"
+    )))
+}
+
+#[test]
+fn what_needs_no_exchange_is_chained() {
+    let plan = planned(
+        "{ f: { input: read, filter: a > 1 }, g: { input: f, select: { b: b } } }",
+        "{ s: { input: g, connector: blackhole }, t: { input: f, connector: blackhole }, u: { input: made, connector: blackhole } }",
+    );
+    assert_eq!(
+        stages(&plan),
+        [
+            (3, vec![PlanNode::Node(Source(0))]),
+            (
+                1,
+                vec![
+                    PlanNode::Node(Source(1)),
+                    PlanNode::Node(Operator(0)),
+                    PlanNode::Node(Operator(1)),
+                    PlanNode::Sink(0),
+                    PlanNode::Sink(1),
+                ]
+            ),
+            (1, vec![PlanNode::Sink(2)]),
+        ]
+    );
+    let chained = |node, columns: Option<Vec<usize>>| Target::Chained { node, columns };
+    let nodes = &plan.stages[1].nodes;
+    assert_eq!(nodes[0].outputs, [vec![chained(1, None)]]);
+    assert_eq!(nodes[1].outputs, [vec![chained(2, Some(vec![1])), chained(4, None)]]);
+    assert_eq!(nodes[2].outputs, [vec![chained(3, None)]]);
+    assert_eq!(nodes[3].outputs, Vec::<Vec<Target>>::new());
+    assert_eq!(plan.edges, [Edge { from: 0, to: 2, routing: Routing::Gather, columns: None }]);
+    assert_eq!(plan.stages[0].nodes[0].outputs, [vec![Target::Edge(0)]]);
+}
+
+#[test]
+fn a_keyed_operator_is_behind_an_exchange_that_moves_what_it_needs() {
+    let plan = planned(
+        "{ n: { input: made, key-by: [c], aggregate: { top: max(a) } }, f: { input: n, filter: top > 1 }, m: { input: f, key-by: [c], aggregate: { k: count(*) } } }",
+        "{ s: { input: m, connector: blackhole }, r: { input: read, connector: blackhole } }",
+    );
+    assert_eq!(
+        stages(&plan),
+        [
+            (3, vec![PlanNode::Node(Source(0))]),
+            (1, vec![PlanNode::Node(Source(1)), PlanNode::Sink(1)]),
+            (3, vec![PlanNode::Node(Operator(0)), PlanNode::Node(Operator(1))]),
+            (3, vec![PlanNode::Node(Operator(2))]),
+            (1, vec![PlanNode::Sink(0)]),
+        ]
+    );
+    assert_eq!(
+        plan.edges,
+        [
+            Edge { from: 0, to: 2, routing: Routing::Keyed(vec![2]), columns: Some(vec![0, 2]) },
+            Edge { from: 2, to: 3, routing: Routing::Keyed(vec![0]), columns: Some(vec![0]) },
+            Edge { from: 3, to: 4, routing: Routing::Gather, columns: None },
+        ]
+    );
+}
+
+#[test]
+fn a_union_has_the_tasks_of_its_inputs_or_one() {
+    let equal = planned(
+        "{ f: { input: made, filter: a > 1 }, u: { inputs: [f, made] } }",
+        "{ s: { input: u, connector: blackhole }, r: { input: read, connector: blackhole } }",
+    );
+    assert_eq!(
+        stages(&equal),
+        [
+            (3, vec![PlanNode::Node(Source(0)), PlanNode::Node(Operator(0))]),
+            (1, vec![PlanNode::Node(Source(1)), PlanNode::Sink(1)]),
+            (3, vec![PlanNode::Node(Operator(1))]),
+            (1, vec![PlanNode::Sink(0)]),
+        ]
+    );
+    let forward = |from| Edge { from, to: 2, routing: Routing::Forward, columns: None };
+    assert_eq!(equal.edges[..2], [forward(0), forward(0)]);
+    assert_eq!(equal.stages[0].nodes[0].outputs, [vec![Target::Chained { node: 1, columns: None }, Target::Edge(1)]]);
+
+    let unequal = planned("{ u: { inputs: [read, made], filter: a > 1 } }", "{ s: { input: u, connector: blackhole } }");
+    assert_eq!(
+        stages(&unequal),
+        [
+            (3, vec![PlanNode::Node(Source(0))]),
+            (1, vec![PlanNode::Node(Source(1))]),
+            (1, vec![PlanNode::Node(Operator(0)), PlanNode::Sink(0)]),
+        ]
+    );
+    let gather = |from| Edge { from, to: 2, routing: Routing::Gather, columns: None };
+    assert_eq!(unequal.edges, [gather(1), gather(0)]);
+
+    let keyed = planned(
+        "{ u: { inputs: [read, made], key-by: [b], aggregate: { n: count(*) } } }",
+        "{ s: { input: u, connector: blackhole } }",
+    );
+    let by_key = |from| Edge { from, to: 2, routing: Routing::Keyed(vec![1]), columns: Some(vec![1]) };
+    assert_eq!(keyed.edges[..2], [by_key(1), by_key(0)]);
+    assert_eq!(keyed.stages[2].parallelism, 3);
+}
+
+#[test]
+fn outputs_and_dead_letters_have_their_places() {
+    let plan = plan(&job(EARTHQUAKES));
+    assert_eq!(
+        stages(&plan),
+        [
+            (
+                1,
+                vec![
+                    PlanNode::Node(Source(0)),
+                    PlanNode::Node(Operator(0)),
+                    PlanNode::Node(Operator(1)),
+                    PlanNode::Sink(1),
+                    PlanNode::Sink(2),
+                ]
+            ),
+            (4, vec![PlanNode::Node(Operator(2))]),
+            (1, vec![PlanNode::Sink(0)]),
+            (1, vec![PlanNode::DeadLetters]),
+        ]
+    );
+    let nodes = &plan.stages[0].nodes;
+    assert_eq!(nodes[1].outputs, [vec![Target::Chained { node: 2, columns: Some(vec![3]) }, Target::Edge(0)]]);
+    assert_eq!(
+        nodes[2].outputs,
+        [vec![Target::Chained { node: 3, columns: None }], vec![Target::Chained { node: 4, columns: None }]]
+    );
+    assert!(plan.edges.iter().all(|edge| edge.to != 3 && edge.from < edge.to));
+}
