@@ -1,7 +1,10 @@
 //! The contract of a sink.
 
+use std::panic::resume_unwind;
+
 use arrow_array::RecordBatch;
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use wasmill_flow::Epoch;
 
@@ -11,6 +14,44 @@ use crate::ConnectorError;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Prepared(pub serde_json::Value);
+
+impl Prepared {
+    /// What a sink keeps of an epoch: a struct of numbers and texts.
+    pub(crate) fn of(value: &impl Serialize) -> Self {
+        #[expect(clippy::expect_used, reason = "a sink's own struct of numbers and texts has a JSON form")]
+        Self(serde_json::to_value(value).expect("a struct of numbers and texts"))
+    }
+
+    /// What [`Self::of`] kept.
+    ///
+    /// # Errors
+    /// Code `prepared-invalid` where this isn't of this kind of sink.
+    pub(crate) fn read<T: DeserializeOwned>(&self, whose: &str) -> Result<T, ConnectorError> {
+        serde_json::from_value(self.0.clone()).map_err(|error| {
+            ConnectorError::new("prepared-invalid", format!("expected an epoch of {whose}, found {}: {error}", self.0))
+                .with_hint("resume with the connector that the sink had, or start with --fresh")
+        })
+    }
+}
+
+/// What a sink says that writes at once and is asked to do something by epoch.
+pub(crate) fn not_by_epoch() -> ConnectorError {
+    ConnectorError::new("sink-not-by-epoch", "the sink writes rows as they come, and has no epochs to prepare, commit or recover")
+}
+
+/// Runs what waits for a disk or a pipe off the task threads.
+///
+/// # Panics
+/// Where `work` panics.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> std::io::Result<T> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) if error.is_panic() => resume_unwind(error.into_panic()),
+        Err(_) => Err(std::io::Error::other("the process is stopping")),
+    }
+}
 
 /// How a sink's output becomes visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +69,8 @@ pub enum Visibility {
 /// 2. With [`Visibility::AtOnce`]: what was written is visible after `flush` at the latest; `close` is called last.
 /// 3. With [`Visibility::ByEpoch`]: `recover` is called first. Rows written before `prepare(n)` are invisible until `commit` is called
 ///    with what `prepare(n)` returned, and are durable, though invisible, when `prepare(n)` returns. (Conformance suite.)
+///    A commit shows all rows before its `prepare`: those of earlier epochs too, whose checkpoints failed or aren't committed yet.
+///    Commits come in the order of epochs. (Conformance suite.)
 /// 4. `commit` of the same value may be called again, in this process or another, and then changes nothing. (Conformance suite.)
 /// 5. `recover(last)` brings the output to exactly what it was after `commit(last)`, doing that commit first if it wasn't done, and
 ///    throws away everything later. `recover(None)` is a fresh start: `existing` decides what becomes of what is there.

@@ -3,6 +3,7 @@
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 use futures_util::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::ConnectorError;
@@ -50,6 +51,25 @@ pub struct Read {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Position(pub serde_json::Value);
+
+impl Position {
+    /// A position that a source keeps as this value, a struct of numbers and texts.
+    pub(crate) fn of(value: &impl Serialize) -> Self {
+        #[expect(clippy::expect_used, reason = "a source's own struct of numbers and texts has a JSON form")]
+        Self(serde_json::to_value(value).expect("a struct of numbers and texts"))
+    }
+
+    /// What [`Self::of`] kept.
+    ///
+    /// # Errors
+    /// Code `position-invalid` where this isn't a position of this kind of source.
+    pub(crate) fn read<T: DeserializeOwned>(&self, whose: &str) -> Result<T, ConnectorError> {
+        serde_json::from_value(self.0.clone()).map_err(|error| {
+            ConnectorError::new("position-invalid", format!("expected a position of {whose}, found {}: {error}", self.0))
+                .with_hint("resume with the connector that the source had, or start with --fresh")
+        })
+    }
+}
 
 /// One task's reader of a source.
 ///

@@ -1,0 +1,216 @@
+//! How fast rows are made, read and written: `cargo bench -p wasmill-connector --profile release`.
+//!
+//! Prints, for each part, the best of some runs: nanoseconds a row, and megabytes of text a second where there is text. Decoding is
+//! compared with arrow-json, which is lenient.
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::io::Cursor;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use wasmill_connector::file::{FilePath, FileSource};
+use wasmill_connector::generator::{FieldRule, GeneratorConfig, GeneratorSource, Workload};
+use wasmill_connector::json::{JsonIn, JsonOut, RowDecoder, RowEncoder};
+use wasmill_connector::{BatchLimit, Source};
+use wasmill_flow::TaskIndex;
+
+const LIMIT: BatchLimit = BatchLimit { rows: 1024, bytes: 1 << 20 };
+const RUNS: usize = 7;
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
+    generators(&runtime);
+    let quakes = quakes(200_000);
+    decoding("earthquakes, all 14 fields", &quakes, &quake_schema(&QUAKE_FIELDS));
+    let five = ["id", "time", "mag", "place", "net"];
+    let some: Vec<_> = QUAKE_FIELDS.iter().filter(|(name, _)| five.contains(name)).cloned().collect();
+    decoding("earthquakes, 5 of 14 fields", &quakes, &quake_schema(&some));
+    file(&runtime, &quakes);
+    encoding(&quakes);
+    pacing(&runtime);
+}
+
+/// The best of some runs.
+fn best(mut run: impl FnMut()) -> Duration {
+    (0..RUNS)
+        .map(|_| {
+            let start = Instant::now();
+            run();
+            start.elapsed()
+        })
+        .min()
+        .expect("some runs")
+}
+
+fn report(what: &str, time: Duration, rows: u64, bytes: Option<u64>) {
+    let mut line = format!("{what:<44} {:>9.2} ns/row", time.as_nanos() as f64 / rows as f64);
+    if let Some(bytes) = bytes {
+        write!(line, " {:>8.0} MB/s", bytes as f64 / 1e6 / time.as_secs_f64()).expect("memory takes text");
+    }
+    println!("{line}");
+}
+
+fn generators(runtime: &tokio::runtime::Runtime) {
+    const ROWS: u64 = 10_000_000;
+    let at = FieldRule::At { every_nanos: 60_000, disorder: Duration::from_millis(499), start_millis: 0 };
+    let rules = [
+        ("id", FieldRule::Sequence),
+        ("key", FieldRule::Uniform(0, 99_999)),
+        ("name", FieldRule::OneOf(vec!["a".into(), "b".into()])),
+        ("at", at),
+    ];
+    let fields = Workload::Fields(rules.map(|(name, rule)| (name.to_owned(), rule)).to_vec());
+    for (what, workload) in [("generator: micro, 5 columns", Workload::Micro), ("generator: 4 fields by rule", fields)] {
+        let config =
+            GeneratorConfig { workload, rows: Some(ROWS), rate: None, seed: 0, task: TaskIndex::ONLY, start: Instant::now() };
+        let time = best(|| {
+            let mut source = GeneratorSource::new(&config).expect("a generator");
+            runtime.block_on(async {
+                while let Some(read) = source.read(LIMIT).await.expect("a read") {
+                    black_box(read);
+                }
+            });
+        });
+        report(what, time, ROWS, None);
+    }
+}
+
+const MILLIS: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
+const QUAKE_FIELDS: [(&str, DataType); 14] = [
+    ("id", DataType::Utf8View),
+    ("time", MILLIS),
+    ("updated", MILLIS),
+    ("mag", DataType::Float64),
+    ("mag_type", DataType::Utf8View),
+    ("place", DataType::Utf8View),
+    ("net", DataType::Utf8View),
+    ("status", DataType::Utf8View),
+    ("type", DataType::Utf8View),
+    ("tsunami", DataType::Int64),
+    ("sig", DataType::Int64),
+    ("lon", DataType::Float64),
+    ("lat", DataType::Float64),
+    ("depth", DataType::Float64),
+];
+
+fn quake_schema(fields: &[(&str, DataType)]) -> SchemaRef {
+    Arc::new(Schema::new(fields.iter().map(|(name, kind)| Field::new(*name, kind.clone(), true)).collect::<Vec<_>>()))
+}
+
+/// Lines as those of the earthquakes feed.
+fn quakes(count: u64) -> String {
+    let mut text = String::new();
+    for n in 0..count {
+        let (time, mag, lon) = (1_517_365_101_235 + n * 350, (n % 71) as f64 / 10.0, (n % 360_000) as f64 / 1000.0 - 180.0);
+        writeln!(
+            text,
+            r#"{{"id":"ak{n:08}","time":{time},"updated":{},"mag":{mag},"mag_type":"ml","place":"{}km WNW of Skagway, Alaska","net":"ak","status":"automatic","type":"earthquake","tsunami":0,"sig":{},"lon":{lon},"lat":{},"depth":{}}}"#,
+            time + 290_000, n % 200, n % 1000, lon / 2.0, n % 700
+        )
+        .expect("memory takes text");
+    }
+    text
+}
+
+fn decoding(what: &str, text: &str, schema: &SchemaRef) {
+    let rows = text.lines().count() as u64;
+    let mut decoder = RowDecoder::new(Arc::clone(schema), JsonIn::default()).expect("supported types");
+    let time = best(|| {
+        for line in text.lines() {
+            decoder.decode(line.as_bytes()).expect("a row");
+            if decoder.rows() == 1024 {
+                black_box(decoder.take_rows());
+            }
+        }
+        black_box(decoder.take_rows());
+    });
+    report(&format!("decode: {what}"), time, rows, Some(text.len() as u64));
+    let time = best(|| {
+        let reader = arrow_json::ReaderBuilder::new(Arc::clone(schema)).with_batch_size(1024).build(Cursor::new(text.as_bytes()));
+        for batch in reader.expect("a reader") {
+            black_box(batch.expect("rows"));
+        }
+    });
+    report(&format!("arrow-json: {what}"), time, rows, Some(text.len() as u64));
+}
+
+fn file(runtime: &tokio::runtime::Runtime, text: &str) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("quakes.ndjson");
+    std::fs::write(&path, text).expect("a file");
+    let time = best(|| {
+        let file = FilePath { written: "quakes.ndjson".to_owned(), path: path.clone() };
+        let mut source = FileSource::open(file, quake_schema(&QUAKE_FIELDS), JsonIn::default()).expect("a file");
+        runtime.block_on(async {
+            while let Some(read) = source.read(LIMIT).await.expect("a read") {
+                black_box(read);
+            }
+        });
+    });
+    report("file source: earthquakes, all 14 fields", time, text.lines().count() as u64, Some(text.len() as u64));
+}
+
+fn encoding(text: &str) {
+    let schema = quake_schema(&QUAKE_FIELDS);
+    let mut decoder = RowDecoder::new(Arc::clone(&schema), JsonIn::default()).expect("supported types");
+    let mut batches = Vec::new();
+    for line in text.lines() {
+        decoder.decode(line.as_bytes()).expect("a row");
+        if decoder.rows() == 1024 {
+            batches.push(decoder.take_rows());
+        }
+    }
+    let rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
+    for (what, timestamps_as_millis) in [("RFC 3339", false), ("integers", true)] {
+        let encoder = RowEncoder::new(&schema, JsonOut { timestamps_as_millis }).expect("supported types");
+        let mut out = Vec::new();
+        let mut bytes = 0;
+        let time = best(|| {
+            bytes = 0;
+            for batch in &batches {
+                out.clear();
+                encoder.encode(batch, &mut out);
+                bytes += out.len() as u64;
+                black_box(&out);
+            }
+        });
+        report(&format!("encode: earthquakes, timestamps as {what}"), time, rows, Some(bytes));
+    }
+}
+
+/// How late rows are that are due every 20 µs.
+fn pacing(runtime: &tokio::runtime::Runtime) {
+    let start = Instant::now() + Duration::from_millis(10);
+    let config = GeneratorConfig {
+        workload: Workload::Micro,
+        rows: Some(100_000),
+        rate: Some(50_000.0),
+        seed: 0,
+        task: TaskIndex::ONLY,
+        start,
+    };
+    let mut late = runtime.block_on(runtime.spawn(async move {
+        let mut source = GeneratorSource::new(&config).expect("a generator");
+        let (mut row, mut late) = (0, Vec::with_capacity(100_000));
+        while let Some(read) = source.read(LIMIT).await.expect("a read") {
+            let now = Instant::now();
+            for _ in 0..read.rows.num_rows() {
+                late.push(now - config.due(row).expect("a rate"));
+                row += 1;
+            }
+        }
+        late
+    }));
+    let late = late.as_mut().expect("no panic");
+    late.sort();
+    let at = |part: f64| late[((late.len() - 1) as f64 * part) as usize].as_nanos() as f64 / 1000.0;
+    println!(
+        "pacing: 50,000 rows/s come late by (µs)         p50 {:.1}  p99 {:.1}  p99.9 {:.1}  max {:.1}",
+        at(0.5),
+        at(0.99),
+        at(0.999),
+        at(1.0)
+    );
+}

@@ -1,0 +1,34 @@
+//! Local files of rows.
+
+mod at_once;
+mod by_epoch;
+mod fault;
+mod sink;
+mod source;
+mod staged;
+
+use std::path::PathBuf;
+
+pub use sink::{FileSinkConfig, file_sink};
+pub use source::FileSource;
+
+/// A file, and what the job calls it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FilePath {
+    /// The path as the job has it, for messages.
+    pub written: String,
+    /// The path, absolute or relative to the working directory.
+    pub path: PathBuf,
+}
+
+/// What becomes of an output file that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Existing {
+    /// It is written anew.
+    #[default]
+    Replace,
+    /// Rows are added to it. Where its last line has no end, it is given one first.
+    Append,
+    /// The job doesn't start.
+    Refuse,
+}

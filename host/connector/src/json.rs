@@ -1,0 +1,61 @@
+//! Rows as JSON, one object a line: read strictly ([`RowDecoder`]), written plainly ([`RowEncoder`], [`row_object`]).
+
+mod cell;
+mod columns;
+mod decimal;
+mod decode;
+mod encode;
+mod layout;
+mod lines;
+mod rows;
+mod time;
+
+pub use decode::{Fault, RowDecoder};
+pub use encode::{RowEncoder, row_object};
+pub(crate) use rows::{Place, RowReader};
+
+/// How rows are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JsonIn {
+    /// The unit of a timestamp that is an integer.
+    pub timestamps: TimestampUnit,
+    /// A field that the schema doesn't name makes its row malformed; otherwise it is ignored.
+    pub reject_unknown_fields: bool,
+    /// A longer row, its line end not counted, is malformed. At most [`Self::MOST_ROW_BYTES`].
+    pub max_row_bytes: usize,
+}
+
+impl JsonIn {
+    /// The default of `max-row-bytes`: 16 MiB.
+    pub const MAX_ROW_BYTES: usize = 16 << 20;
+    /// The largest `max-row-bytes` there is: 1 GiB. A larger one is taken for this.
+    pub const MOST_ROW_BYTES: usize = 1 << 30;
+    /// How much is kept of a row that is too long: 64 KiB.
+    pub const KEPT_BYTES: usize = 64 << 10;
+}
+
+impl Default for JsonIn {
+    fn default() -> Self {
+        Self { timestamps: TimestampUnit::Milliseconds, reject_unknown_fields: false, max_row_bytes: Self::MAX_ROW_BYTES }
+    }
+}
+
+/// The unit of integer timestamps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimestampUnit {
+    /// Seconds.
+    Seconds,
+    /// Milliseconds.
+    Milliseconds,
+    /// Microseconds; what is finer than a millisecond is cut off, towards the past.
+    Microseconds,
+    /// Nanoseconds; the same.
+    Nanoseconds,
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct JsonOut {
+    /// Timestamps as integers, in milliseconds; otherwise as RFC 3339 text.
+    pub timestamps_as_millis: bool,
+}

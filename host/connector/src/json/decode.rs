@@ -1,0 +1,333 @@
+//! Reads rows from JSON objects, strictly: a row is wholly right, or it is malformed and leaves no trace.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow_schema::{DataType, SchemaRef};
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use wasmill_flow::column_type;
+
+use super::JsonIn;
+use super::cell::{self, Cell, Kind, Wrong};
+use super::columns::Column;
+use super::layout::Layout;
+use crate::ConnectorError;
+
+/// The most characters of what was found that an error repeats.
+const SHOWN: usize = 64;
+
+/// What is wrong with a row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What was expected and what was found: `mag: expected float64, found "strong"`.
+    pub reason: String,
+    /// Where in the line, in bytes from 1, where that is known: the start of a value that is wrong, or the byte at which the line stops
+    /// being JSON.
+    pub column: Option<u64>,
+    /// The field that is wrong, where it is one.
+    pub field: Option<String>,
+}
+
+/// Reads lines into columns. One pass over a line and no tree: the text of each field that is a column is found by `serde_json`, which
+/// checks the syntax of all of it, and is then read as the column's type. Values reach the columns when the whole row was right.
+///
+/// What is strict: numbers in quotes, fractions for integers, numbers out of range, decimals that would lose a digit, null or nothing
+/// for `not null`, a field of the schema twice, anything after the object, bytes that aren't UTF-8, half a surrogate pair. A field
+/// that the schema doesn't name is checked for syntax only.
+#[derive(Debug)]
+pub struct RowDecoder {
+    schema: SchemaRef,
+    kinds: Vec<Kind>,
+    reject_unknown: bool,
+    layout: Layout,
+    columns: Vec<Column>,
+    rows: usize,
+    /// The row being read: where each column's value stands in the line, and what it is.
+    places: Vec<Option<Place>>,
+    cells: Vec<Cell>,
+}
+
+/// Where a value stands in its line.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    start: u32,
+    end: u32,
+}
+
+impl Place {
+    fn of(self, line: &str) -> &str {
+        &line[self.start as usize..self.end as usize]
+    }
+}
+
+impl RowDecoder {
+    /// A decoder of rows with these columns.
+    ///
+    /// # Errors
+    /// Code `type-not-in-json` for a column whose type rows can't have ([`column_type`]).
+    pub fn new(schema: SchemaRef, options: JsonIn) -> Result<Self, ConnectorError> {
+        let kind =
+            |data_type: &DataType| Kind::of(data_type, options.timestamps).filter(|_| column_type::is_supported(data_type));
+        let kinds = schema.fields().iter().map(|field| {
+            kind(field.data_type()).ok_or_else(|| {
+                let found = column_type::describe(field);
+                ConnectorError::new("type-not-in-json", format!("{}: type `{found}` can't be read from JSON", field.name()))
+                    .with_hint(format!("the types are {}", column_type::NAMES.join(", ")))
+            })
+        });
+        let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            layout: Layout::new(schema.fields().iter().map(|field| field.name().as_str())),
+            columns: kinds.iter().map(|kind| Column::new(*kind)).collect(),
+            places: vec![None; kinds.len()],
+            cells: Vec::with_capacity(kinds.len()),
+            reject_unknown: options.reject_unknown_fields,
+            rows: 0,
+            schema,
+            kinds,
+        })
+    }
+
+    /// The rows' columns.
+    #[must_use]
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// How many rows there are to be taken.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Reads one row from a line, which has no line end but may end in space. A line of at most [`JsonIn::MOST_ROW_BYTES`].
+    ///
+    /// # Errors
+    /// What is wrong with the row. Nothing of it is kept.
+    pub fn decode(&mut self, line: &[u8]) -> Result<(), Fault> {
+        let line = std::str::from_utf8(line).map_err(|error| not_utf8(line, &error))?;
+        self.places.fill(None);
+        let mut scan =
+            Scan { layout: &mut self.layout, places: &mut self.places, reject_unknown: self.reject_unknown, line, fault: None };
+        let mut deserializer = serde_json::Deserializer::from_str(line);
+        let scanned = scan.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+        if let Err(error) = scanned {
+            return Err(match scan.fault.take() {
+                Some((field, fault)) => self.field_fault(line, &field, fault),
+                None => not_json(line, &error),
+            });
+        }
+        self.read_cells(line)?;
+        for ((column, cell), place) in self.columns.iter_mut().zip(&self.cells).zip(&self.places) {
+            column.push(cell, place.map_or("", |place| place.of(line)));
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn read_cells(&mut self, line: &str) -> Result<(), Fault> {
+        self.cells.clear();
+        for (index, kind) in self.kinds.iter().enumerate() {
+            let read = match self.places[index].map(|place| place.of(line)) {
+                None | Some("null") if self.schema.field(index).is_nullable() => Ok(Cell::Null),
+                None | Some("null") => Err(Wrong::Type),
+                Some(json) => cell::parse(*kind, json),
+            };
+            match read {
+                Ok(cell) => self.cells.push(cell),
+                Err(wrong) => return Err(self.value_fault(line, index, wrong)),
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows read since the last time; the decoder is empty then.
+    #[must_use]
+    pub fn take_rows(&mut self) -> RecordBatch {
+        let columns: Vec<ArrayRef> = self.columns.iter_mut().map(Column::finish).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
+        #[expect(clippy::expect_used, reason = "columns were made for the schema, and nulls were refused where it has none")]
+        RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options).expect("columns of the schema")
+    }
+
+    #[cold]
+    fn value_fault(&self, line: &str, index: usize, wrong: Wrong) -> Fault {
+        let field = self.schema.field(index);
+        let found = match self.places[index] {
+            Some(place) => shown(place.of(line)),
+            None => "nothing".to_owned(),
+        };
+        let expected = match self.places[index].map(|place| place.of(line)) {
+            None | Some("null") => column_type::describe(field),
+            Some(_) => column_type::name(field.data_type()),
+        };
+        let why = match wrong {
+            Wrong::Type => "",
+            Wrong::Range => ", which is out of range",
+            Wrong::Surrogate => ", which has half of a surrogate pair",
+        };
+        Fault {
+            reason: format!("{}: expected {expected}, found {found}{why}", field.name()),
+            column: self.places[index].map(|place| u64::from(place.start) + 1),
+            field: Some(field.name().clone()),
+        }
+    }
+
+    #[cold]
+    fn field_fault(&self, line: &str, field: &str, fault: FieldFault) -> Fault {
+        let (reason, start) = match fault {
+            FieldFault::Twice(place) => {
+                (format!("{}: expected once, found again as {}", shown(field), shown(place.of(line))), place.start)
+            }
+            FieldFault::Unknown(place) => {
+                let names: Vec<_> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+                (format!("{}: expected one of the fields {}, found another", shown(field), names.join(", ")), place.start)
+            }
+        };
+        Fault { reason, column: Some(u64::from(start) + 1), field: Some(field.to_owned()) }
+    }
+}
+
+/// A field that must not be there.
+enum FieldFault {
+    Twice(Place),
+    Unknown(Place),
+}
+
+/// Finds the values of columns in one line.
+struct Scan<'a> {
+    layout: &'a mut Layout,
+    places: &'a mut [Option<Place>],
+    reject_unknown: bool,
+    line: &'a str,
+    fault: Option<(String, FieldFault)>,
+}
+
+impl Scan<'_> {
+    fn place(&self, json: &str) -> Place {
+        let start = json.as_ptr() as usize - self.line.as_ptr() as usize;
+        #[expect(clippy::cast_possible_truncation, reason = "a line is at most 1 GiB long")]
+        Place { start: start as u32, end: (start + json.len()) as u32 }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Scan<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Scan<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut place = 0;
+        while let Some(found) = map.next_key_seed(Key { layout: self.layout, place, keep_unknown: self.reject_unknown })? {
+            place += 1;
+            match found {
+                Found::Column(column) => {
+                    let json: &RawValue = map.next_value()?;
+                    let here = self.place(json.get());
+                    if self.places[column].replace(here).is_some() {
+                        self.fault = Some((self.layout.name(column).to_owned(), FieldFault::Twice(here)));
+                        return Err(A::Error::custom("twice"));
+                    }
+                }
+                Found::Ignored => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+                Found::Unknown(name) => {
+                    let json: &RawValue = map.next_value()?;
+                    self.fault = Some((name, FieldFault::Unknown(self.place(json.get()))));
+                    return Err(A::Error::custom("unknown"));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a field's name stands for.
+enum Found {
+    Column(usize),
+    Ignored,
+    Unknown(String),
+}
+
+/// Reads a field's name.
+struct Key<'a> {
+    layout: &'a mut Layout,
+    place: usize,
+    keep_unknown: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Key<'_> {
+    type Value = Found;
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Found, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Key<'_> {
+    type Value = Found;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field's name")
+    }
+
+    #[inline]
+    fn visit_str<E>(self, name: &str) -> Result<Found, E> {
+        Ok(match self.layout.column(self.place, name) {
+            Some(column) => Found::Column(column),
+            None if self.keep_unknown => Found::Unknown(name.to_owned()),
+            None => Found::Ignored,
+        })
+    }
+}
+
+#[cold]
+fn not_utf8(line: &[u8], error: &std::str::Utf8Error) -> Fault {
+    let at = error.valid_up_to();
+    let reason = format!("expected UTF-8, found the byte 0x{:02x}", line[at]);
+    Fault { reason, column: Some(at as u64 + 1), field: None }
+}
+
+#[cold]
+fn not_json(line: &str, error: &serde_json::Error) -> Fault {
+    // serde_json's columns count from 1, and 0 is before the first byte of a line.
+    let column = error.column().clamp(1, line.len().max(1));
+    let start = line.len() - line.trim_start().len();
+    if !line[start..].starts_with('{') {
+        let reason = format!("expected a JSON object, found {}", shown(line[start..].trim_end()));
+        return Fault { reason, column: Some(start as u64 + 1), field: None };
+    }
+    if error.is_eof() {
+        let reason = "expected a whole JSON object, found a line that is cut off".to_owned();
+        return Fault { reason, column: Some(line.len() as u64 + 1), field: None };
+    }
+    let text = error.to_string();
+    let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+    let at = (0..column).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+    let reason = format!("expected a JSON object, found {} where it isn't JSON: {what}", shown(line[at..].trim_end()));
+    Fault { reason, column: Some(at as u64 + 1), field: None }
+}
+
+/// What was found, as far as a message repeats it.
+fn shown(found: &str) -> String {
+    match found.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &found[..end]),
+        None => found.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;
