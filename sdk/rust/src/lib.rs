@@ -11,6 +11,8 @@ mod date;
 mod decimal;
 mod describe;
 mod error;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod harness;
 mod host;
 mod instance;
 pub mod log;

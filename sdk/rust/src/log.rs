@@ -2,8 +2,9 @@
 //!
 //! Each message crosses the sandbox by itself (about 100 ns), so don't log every record.
 
-use crate::bindings::stream_operator::wasmill::plugin::log::Level;
 use crate::host;
+
+pub use crate::bindings::stream_operator::wasmill::plugin::log::Level;
 
 /// Sends a message that only somebody who looks for a fault wants.
 pub fn debug(message: impl AsRef<str>) {

@@ -1,0 +1,284 @@
+//! Runs an operator natively, without WebAssembly: for tests of it.
+//!
+//! ```
+//! use wasmill_sdk::harness::Harness;
+//! use wasmill_sdk::{Context, NoSettings, Open, Operator, Process, Record, Result, ValueState};
+//!
+//! #[derive(Record, Debug, PartialEq)]
+//! struct Counted { count: i64 }
+//!
+//! #[derive(Operator)]
+//! #[operator(keep = "key")]
+//! struct Count { seen: ValueState<i64> }
+//!
+//! impl Process for Count {
+//!     type Input<'a> = ();
+//!     type Output = Counted;
+//!     type Settings = NoSettings;
+//!
+//!     fn open(_: NoSettings, _: &mut Open) -> Result<Self> {
+//!         Ok(Self { seen: ValueState::new() })
+//!     }
+//!
+//!     fn process(&mut self, _: (), cx: &mut Context<Self>) -> Result<()> {
+//!         let count = *self.seen.update(|seen| seen.unwrap_or(0) + 1);
+//!         cx.emit(Counted { count });
+//!         Ok(())
+//!     }
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let mut harness = Harness::<Count, &str>::keyed(())?;
+//! harness.feed_keyed([("ak", ()), ("us", ()), ("ak", ())])?;
+//! assert_eq!(harness.output(), [Counted { count: 1 }, Counted { count: 1 }, Counted { count: 2 }]);
+//! assert_eq!(harness.state::<i64>("seen", &"ak"), Some(2));
+//! # Ok(())
+//! # }
+//! ```
+
+mod emitted;
+mod snapshot;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::Timestamp;
+use crate::bindings::data::{self, Keys};
+use crate::bindings::{DataType, Field, Input, Plan};
+use crate::error::Result;
+use crate::host::native::{self, Call, CallState};
+use crate::instance::Instance;
+use crate::log::Level;
+use crate::operator::Keep;
+use crate::process_batch::ProcessBatch;
+use crate::record::{Record, RecordBuilder};
+use crate::state::StateValue;
+
+pub use emitted::Emitted;
+pub use snapshot::Snapshot;
+
+/// A rejected row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Which row it was of all that the harness was fed, counted from 0.
+    pub row: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// Runs an operator: feeds it rows, batch by batch, and holds what it leaves behind. `K` is the type of keys, `()` without keys.
+///
+/// It does what the host does: a call that fails leaves nothing behind but its messages, and the next is made on a new instance.
+/// A panic of the operator is the test's.
+pub struct Harness<P: ProcessBatch, K = ()> {
+    plan: Plan,
+    settings: String,
+    input: Input,
+    instance: Option<Instance<P>>,
+    /// For each state, the values of keys.
+    states: Vec<BTreeMap<K, Vec<u8>>>,
+    emitted: Vec<emitted::Sent<K>>,
+    rejected: Vec<Rejected>,
+    logs: Vec<(Level, String)>,
+    counters: BTreeMap<String, u64>,
+    gauges: BTreeMap<String, f64>,
+    now: i64,
+    most_rows: usize,
+    fed: usize,
+}
+
+/// What an operator declares for these settings (`null` for none) and an input with these columns and key; or why it refuses them.
+pub fn describe<P: ProcessBatch>(settings: impl Serialize, columns: Vec<Field>, key: &[&str]) -> Result<Plan> {
+    let key = key.iter().map(|name| (*name).to_owned()).collect();
+    Instance::<P>::describe(&serde_json::to_string(&settings)?, &[Input { name: "input".to_owned(), schema: columns, key }])
+}
+
+impl<P: ProcessBatch> Harness<P> {
+    /// Opens the operator over an input without a key; `()` for no settings. Its columns are those that the operator reads.
+    pub fn new(settings: impl Serialize) -> Result<Self> {
+        Self::open(settings, Vec::new())
+    }
+
+    /// Feeds rows in one call, or in several where [`batches_of`](Self::batches_of) was set. Stops at the first call that fails.
+    pub fn feed<'a>(&mut self, rows: impl IntoIterator<Item = P::Input<'a>>) -> Result<()> {
+        self.feed_some(rows.into_iter().map(|row| ((), row)), false)
+    }
+}
+
+impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
+    /// Opens the operator over an input with a key; `()` for no settings. Its columns are those that the operator reads.
+    pub fn keyed(settings: impl Serialize) -> Result<Self> {
+        Self::open(settings, vec!["key".to_owned()])
+    }
+
+    /// Feeds rows with their keys, as [`feed`](Harness::feed) does without.
+    pub fn feed_keyed<'a>(&mut self, rows: impl IntoIterator<Item = (K, P::Input<'a>)>) -> Result<()> {
+        self.feed_some(rows.into_iter(), true)
+    }
+
+    /// Makes calls of at most `rows` rows from here on.
+    pub fn batches_of(&mut self, rows: usize) {
+        self.most_rows = rows.max(1);
+    }
+
+    /// Ends the input.
+    pub fn end(&mut self) -> Result<()> {
+        self.call(&[], &[], Instance::on_end)
+    }
+
+    /// Drops the instance, as the host may between any two calls: what the operator must remember is in its states.
+    pub fn reopen(&mut self) {
+        self.instance = None;
+    }
+
+    /// Sets the host's clock, which stands at the Unix epoch before.
+    pub fn set_now(&mut self, now: Timestamp) {
+        self.now = now.millis();
+    }
+
+    /// Takes what was rejected.
+    pub fn rejected(&mut self) -> Vec<Rejected> {
+        std::mem::take(&mut self.rejected)
+    }
+
+    /// Takes what was logged.
+    pub fn logs(&mut self) -> Vec<(Level, String)> {
+        std::mem::take(&mut self.logs)
+    }
+
+    /// What a counter stands at.
+    pub fn counter(&self, name: &str) -> u64 {
+        self.counters.get(name).copied().unwrap_or(0)
+    }
+
+    /// What a gauge was last set to.
+    pub fn gauge(&self, name: &str) -> Option<f64> {
+        self.gauges.get(name).copied()
+    }
+
+    /// The value of a key, as the last call that succeeded left it. Panics if there is no such state or it holds no `T`.
+    pub fn state<T: StateValue>(&self, name: &str, key: &K) -> Option<T> {
+        let bytes = self.states[self.state_number(name)].get(key)?;
+        let value = T::read(&mut bytes.as_slice());
+        Some(value.unwrap_or_else(|| panic!("state `{name}` holds {bytes:?}, which is no {}", std::any::type_name::<T>())))
+    }
+
+    /// How many keys have a value. Panics if there is no such state.
+    pub fn keys(&self, state: &str) -> usize {
+        self.states[self.state_number(state)].len()
+    }
+
+    /// What the operator declared.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    fn state_number(&self, name: &str) -> usize {
+        let number = self.plan.states.iter().position(|state| state.name == name);
+        number.unwrap_or_else(|| panic!("there is no state `{name}`"))
+    }
+
+    fn open(settings: impl Serialize, key: Vec<String>) -> Result<Self> {
+        let settings = serde_json::to_string(&settings)?;
+        let input = Input { name: "input".to_owned(), schema: columns_wanted::<P>(), key };
+        let plan = Instance::<P>::describe(&settings, std::slice::from_ref(&input))?;
+        let states = plan.states.iter().map(|_| BTreeMap::new()).collect();
+        let mut harness = Self {
+            plan,
+            settings,
+            input,
+            instance: None,
+            states,
+            emitted: Vec::new(),
+            rejected: Vec::new(),
+            logs: Vec::new(),
+            counters: BTreeMap::new(),
+            gauges: BTreeMap::new(),
+            now: 0,
+            most_rows: usize::MAX,
+            fed: 0,
+        };
+        harness.call(&[], &[], |_| Ok(()))?;
+        Ok(harness)
+    }
+
+    fn feed_some<'a>(&mut self, mut rows: impl Iterator<Item = (K, P::Input<'a>)>, keyed: bool) -> Result<()> {
+        loop {
+            let mut builder = <P::Input<'a> as Record>::Builder::default();
+            let (mut keys, mut row_key) = (Vec::new(), Vec::new());
+            let mut numbers = BTreeMap::new();
+            for (key, row) in rows.by_ref().take(self.most_rows) {
+                let number = *numbers.entry(key.clone()).or_insert_with(|| {
+                    keys.push(key);
+                    keys.len() as u32 - 1
+                });
+                row_key.push(number);
+                row.append_to(&mut builder);
+            }
+            if row_key.is_empty() {
+                return Ok(());
+            }
+            let rows = row_key.len();
+            let batch = data::Batch { rows: rows as u32, columns: builder.take() };
+            let given = Keys { count: keys.len() as u32, columns: Vec::new(), row_key };
+            let of_row: Vec<K> = given.row_key.iter().map(|key| keys[*key as usize].clone()).collect();
+            self.call(&keys, &of_row, |instance| instance.process(&batch, keyed.then_some(&given)))?;
+        }
+    }
+
+    /// Makes a call about these keys and rows with these keys, on a new instance if there is none.
+    fn call(&mut self, keys: &[K], of_row: &[K], work: impl FnOnce(&mut Instance<P>) -> Result<()>) -> Result<()> {
+        let states = self.plan.states.iter().zip(&self.states).map(|(state, values)| CallState {
+            width: state.width,
+            values: keys.iter().map(|key| values.get(key).cloned()).collect(),
+            stored: Vec::new(),
+        });
+        let given = Call { now: self.now, states: states.collect(), ..Call::default() };
+        let opened = self.instance.take();
+        let (done, left) = native::during(given, || {
+            let mut instance = match opened {
+                Some(instance) => instance,
+                None => Instance::open(&self.settings, vec![self.input.clone()], 0, 1)?,
+            };
+            work(&mut instance).map(|()| instance)
+        });
+        self.logs.extend(left.logs);
+        let instance = done?;
+        let sent = emitted::check(&self.plan, left.emitted, self.fed, of_row)?;
+        self.emitted.extend(sent);
+        self.rejected.extend(left.rejected.into_iter().map(|(row, reason)| Rejected { row: self.fed + row as usize, reason }));
+        for (values, mut state) in self.states.iter_mut().zip(left.states) {
+            for key in state.stored {
+                match state.values[key as usize].take() {
+                    Some(bytes) => values.insert(keys[key as usize].clone(), bytes),
+                    None => values.remove(&keys[key as usize]),
+                };
+            }
+        }
+        for (name, add) in left.counters {
+            *self.counters.entry(name).or_default() += add;
+        }
+        self.gauges.extend(left.gauges);
+        self.fed += of_row.len();
+        self.instance = Some(instance);
+        Ok(())
+    }
+}
+
+/// The columns that the operator reads, and those that its outputs keep by name.
+fn columns_wanted<P: ProcessBatch>() -> Vec<Field> {
+    let mut columns: Vec<Field> = <P::Input<'static> as Record>::FIELDS.iter().map(|field| field.to_contract()).collect();
+    for keep in std::iter::once(P::KEEP).chain(P::PORTS.iter().map(|port| port.keep)) {
+        let Keep::Columns(names) = keep else { continue };
+        for name in names {
+            if columns.iter().all(|column| column.name != *name) {
+                columns.push(Field { name: (*name).to_owned(), data_type: DataType::Utf8, nullable: true });
+            }
+        }
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,52 @@
+//! An operator's states, taken out of one harness and put into another.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::harness::Harness;
+use crate::process_batch::ProcessBatch;
+
+/// All states of an operator at one moment, as a checkpoint holds them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot<K> {
+    states: Vec<State<K>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct State<K> {
+    name: String,
+    version: u32,
+    values: BTreeMap<K, Vec<u8>>,
+}
+
+impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
+    /// All states as they are.
+    pub fn snapshot(&self) -> Snapshot<K> {
+        let states = self.plan.states.iter().zip(&self.states);
+        let states = states.map(|(state, values)| State { name: state.name.clone(), version: state.version, values: values.clone() });
+        Snapshot { states: states.collect() }
+    }
+
+    /// Opens an operator with a key and with these states: the same operator, or a later one. A state that the snapshot doesn't
+    /// have is empty; one that has another version there is refused, as is one that this operator doesn't have.
+    pub fn restored(settings: impl Serialize, snapshot: &Snapshot<K>) -> Result<Self> {
+        let mut harness = Self::keyed(settings)?;
+        for state in &snapshot.states {
+            let known = harness.plan.states.iter().position(|known| known.name == state.name);
+            let Some(number) = known else {
+                return Err(Error::fail(format!("the snapshot has a state `{}`, which the operator doesn't have", state.name)));
+            };
+            let version = harness.plan.states[number].version;
+            if version != state.version {
+                return Err(Error::fail(format!(
+                    "state `{}` has version {} in the snapshot, but {version} in the operator",
+                    state.name, state.version
+                )));
+            }
+            harness.states[number] = state.values.clone();
+        }
+        Ok(harness)
+    }
+}
