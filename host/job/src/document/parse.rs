@@ -19,7 +19,7 @@ const MOST_NODES: usize = 20_000;
 /// The most bytes of text that aliases may repeat.
 const MOST_REPEATED_BYTES: usize = 4 << 20;
 
-/// Reads a YAML text of one document. `place` stands in for the places of what is read, where the text isn't the job file.
+/// Reads a YAML text of one document. Where the text isn't the job file, `elsewhere` is the place of all that is read.
 ///
 /// Takes time and memory linear in the text. `None` where there is a problem: the parser stops at the first.
 pub fn parse(text: &str, elsewhere: Option<&Spot>, problems: &mut Problems) -> Option<Node> {
