@@ -1,5 +1,8 @@
 //! Counts the rows of each key: for every row, the key and how many rows it has had so far.
 
+#[cfg(test)]
+mod tests;
+
 use wasmill_sdk::{Context, NoSettings, Open, Operator, Process, Record, Result, ValueState};
 
 /// What comes out for a row, beside its key.

@@ -108,7 +108,7 @@ fn one_of(names: &[&str]) -> String {
     if names.is_empty() {
         return "there are none".to_owned();
     }
-    let mut text = String::from("expected one of ");
+    let mut text = String::from(if names.len() == 1 { "expected " } else { "expected one of " });
     for (at, name) in names.iter().enumerate() {
         text.push_str(if at == 0 { "`" } else { ", `" });
         text.push_str(name);
