@@ -1,13 +1,15 @@
 //! Settings: from JSON to the author's type, with errors that name the setting.
 
 mod error;
+mod json;
 mod reader;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::error::{Error, Result};
+
+use json::Json;
 
 /// The settings of an operator that has none; any setting given is an error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -17,7 +19,7 @@ pub struct NoSettings {}
 /// Reads settings as the host hands them over. Nothing (`null`) is read as no settings.
 pub(crate) fn parse<T: DeserializeOwned>(json: &str) -> Result<T> {
     let settings = match serde_json::from_str(json) {
-        Ok(Value::Null) => Value::Object(serde_json::Map::new()),
+        Ok(Json::Null) => Json::Mapping(Vec::new()),
         Ok(settings) => settings,
         Err(error) => return Err(Error::fail(format!("settings: not JSON: {error}"))),
     };

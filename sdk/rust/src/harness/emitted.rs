@@ -85,7 +85,10 @@ fn sent<K: Clone>(plan: &Plan, emission: Emission, first: usize, keys: &[K]) -> 
         Origin::Keys(_) => return Err(Error::fail("the harness doesn't know rows that come from keys: emit them from rows")),
         Origin::Fresh(count) if matches!(port.takes, Takes::Nothing) => Some(vec![None; *count as usize]),
         Origin::Fresh(_) => {
-            return Err(Error::fail(format!("output `{}` keeps columns of where rows come from, but a new row comes from nowhere", port.name)));
+            return Err(Error::fail(format!(
+                "output `{}` keeps columns of where rows come from, but a new row comes from nowhere",
+                port.name
+            )));
         }
     };
     let Some(from) = from else {
@@ -97,7 +100,12 @@ fn sent<K: Clone>(plan: &Plan, emission: Emission, first: usize, keys: &[K]) -> 
 
 fn check_columns(port: &Port, columns: &[Column], rows: usize) -> Result<()> {
     if columns.len() != port.gives.len() {
-        return Err(Error::fail(format!("output `{}` has {} columns, but {} were emitted", port.name, port.gives.len(), columns.len())));
+        return Err(Error::fail(format!(
+            "output `{}` has {} columns, but {} were emitted",
+            port.name,
+            port.gives.len(),
+            columns.len()
+        )));
     }
     for (field, column) in port.gives.iter().zip(columns) {
         if !has_rows(&column.values, rows) {
@@ -125,7 +133,9 @@ fn has_rows(values: &Array, rows: usize) -> bool {
 
 fn same_type(left: DataType, right: DataType) -> bool {
     match (left, right) {
-        (DataType::Decimal128(left), DataType::Decimal128(right)) => (left.precision, left.scale) == (right.precision, right.scale),
+        (DataType::Decimal128(left), DataType::Decimal128(right)) => {
+            (left.precision, left.scale) == (right.precision, right.scale)
+        }
         _ => std::mem::discriminant(&left) == std::mem::discriminant(&right),
     }
 }

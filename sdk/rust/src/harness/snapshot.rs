@@ -25,7 +25,8 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     /// All states as they are.
     pub fn snapshot(&self) -> Snapshot<K> {
         let states = self.plan.states.iter().zip(&self.states);
-        let states = states.map(|(state, values)| State { name: state.name.clone(), version: state.version, values: values.clone() });
+        let states =
+            states.map(|(state, values)| State { name: state.name.clone(), version: state.version, values: values.clone() });
         Snapshot { states: states.collect() }
     }
 

@@ -1,18 +1,17 @@
 //! Gives a JSON value to serde, and notes where in it an error arose.
 
+use super::error::Refused;
+use super::json::Json;
 use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde::forward_to_deserialize_any;
-use serde_json::Value;
-
-use super::error::Refused;
 
 /// A value to be read.
 #[derive(Clone, Copy)]
-pub(crate) struct Reader<'a>(&'a Value);
+pub(crate) struct Reader<'a>(&'a Json);
 
 impl<'a> Reader<'a> {
     /// Reads `value`.
-    pub(crate) fn new(value: &'a Value) -> Self {
+    pub(crate) fn new(value: &'a Json) -> Self {
         Self(value)
     }
 }
@@ -22,22 +21,19 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-                (Some(value), _) => visitor.visit_u64(value),
-                (None, Some(value)) => visitor.visit_i64(value),
-                // A number of JSON that isn't an integer is a float: NaN stands for what can't be.
-                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
-            },
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => visitor.visit_seq(Items { items, at: 0 }),
-            Value::Object(entries) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
+            Json::Null => visitor.visit_unit(),
+            Json::Bool(value) => visitor.visit_bool(*value),
+            Json::Unsigned(value) => visitor.visit_u64(*value),
+            Json::Signed(value) => visitor.visit_i64(*value),
+            Json::Float(value) => visitor.visit_f64(*value),
+            Json::Text(text) => visitor.visit_borrowed_str(text),
+            Json::List(items) => visitor.visit_seq(Items { items: items.iter(), at: 0 }),
+            Json::Mapping(entries) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        if self.0.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if matches!(self.0, Json::Null) { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Refused> {
@@ -51,13 +47,10 @@ impl<'de> Deserializer<'de> for Reader<'de> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         match self.0 {
-            Value::String(choice) => visitor.visit_enum(Choice { choice, content: None }),
-            Value::Object(entries) if entries.len() == 1 => {
-                let choice = entries.iter().next().map(|(choice, content)| Choice { choice, content: Some(content) });
-                choice.map_or_else(
-                    || Err(Refused::custom("found an empty mapping, expected a choice")),
-                    |choice| visitor.visit_enum(choice),
-                )
+            Json::Text(choice) => visitor.visit_enum(Choice { choice, content: None }),
+            Json::Mapping(entries) if entries.len() == 1 => {
+                let (choice, content) = &entries[0];
+                visitor.visit_enum(Choice { choice, content: Some(content) })
             }
             _ => Err(Refused::custom("expected the name of a choice, or a mapping from it to what belongs to it")),
         }
@@ -71,7 +64,7 @@ impl<'de> Deserializer<'de> for Reader<'de> {
 
 /// The items of a list.
 struct Items<'a> {
-    items: &'a [Value],
+    items: std::slice::Iter<'a, Json>,
     at: usize,
 }
 
@@ -79,21 +72,21 @@ impl<'de> SeqAccess<'de> for Items<'de> {
     type Error = Refused;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
-        let Some(item) = self.items.get(self.at) else { return Ok(None) };
+        let Some(item) = self.items.next() else { return Ok(None) };
         let at = self.at;
         self.at += 1;
         seed.deserialize(Reader(item)).map(Some).map_err(|error| error.inside(format!("[{at}]")))
     }
 
     fn size_hint(&self) -> Option<usize> {
-        Some(self.items.len() - self.at)
+        Some(self.items.len())
     }
 }
 
 /// The entries of a mapping.
 struct Entries<'a> {
-    entries: serde_json::map::Iter<'a>,
-    value: Option<(&'a str, &'a Value)>,
+    entries: std::slice::Iter<'a, (String, Json)>,
+    value: Option<(&'a str, &'a Json)>,
 }
 
 impl<'de> MapAccess<'de> for Entries<'de> {
@@ -130,7 +123,7 @@ impl<'de> Deserializer<'de> for Name<'de> {
 /// One of several choices, and what belongs to it.
 struct Choice<'a> {
     choice: &'a str,
-    content: Option<&'a Value>,
+    content: Option<&'a Json>,
 }
 
 impl<'de> EnumAccess<'de> for Choice<'de> {
@@ -153,7 +146,7 @@ impl<'de> VariantAccess<'de> for Choice<'de> {
 
     fn unit_variant(self) -> Result<(), Refused> {
         match self.content {
-            None | Some(Value::Null) => Ok(()),
+            None | Some(Json::Null) => Ok(()),
             Some(_) => Err(Refused::custom("found something, expected nothing").inside(self.choice)),
         }
     }
