@@ -8,6 +8,7 @@ mod encode;
 mod layout;
 mod lines;
 mod rows;
+mod scan;
 mod time;
 
 pub use decode::{Fault, RowDecoder};

@@ -1,7 +1,7 @@
 //! Where records enter and leave a job.
 //!
 //! The contracts are [`Source`] and [`Sink`]; one suite for each ([`conformance`], feature `test-suite`) says what they promise.
-//! Formats turn bytes into rows and back: [`json`]. Connectors are [`file`], [`stdio`], [`generator`] and [`blackhole`].
+//! Formats turn bytes into rows and back: [`json`]. Connectors are [`mod@file`], [`stdio`], [`generator`] and [`blackhole`].
 
 pub mod error;
 pub mod sink;

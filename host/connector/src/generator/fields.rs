@@ -88,7 +88,10 @@ impl Fields {
             }
             Values::At { every_nanos, disorder_millis, start_millis } => {
                 Arc::new(TimestampMillisecondArray::from_iter_values(rows.map(|row| {
-                    let passed = i128::from(row) * i128::from(*every_nanos) / 1_000_000;
+                    let passed = row.checked_mul(*every_nanos).map_or_else(
+                        || i128::from(row) * i128::from(*every_nanos) / 1_000_000,
+                        |nanos| i128::from(nanos / 1_000_000),
+                    );
                     let behind = scale(random(row), u128::from(*disorder_millis) + 1) as i128;
                     let millis = i128::from(*start_millis) + passed - behind;
                     #[expect(clippy::cast_possible_truncation, reason = "clamped to the type's range")]

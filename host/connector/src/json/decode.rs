@@ -13,6 +13,7 @@ use super::JsonIn;
 use super::cell::{self, Cell, Kind, Wrong};
 use super::columns::Column;
 use super::layout::Layout;
+use super::scan::{Place, scan};
 use crate::ConnectorError;
 
 /// The most characters of what was found that an error repeats.
@@ -30,8 +31,9 @@ pub struct Fault {
     pub field: Option<String>,
 }
 
-/// Reads lines into columns. One pass over a line and no tree: the text of each field that is a column is found by `serde_json`, which
-/// checks the syntax of all of it, and is then read as the column's type. Values reach the columns when the whole row was right.
+/// Reads lines into columns. One pass over a line and no tree: the text of each field that is a column is found, the syntax of all of
+/// the line is checked, and then each text is read as its column's type. Values reach the columns when the whole row was right. A line
+/// that the quick scan doesn't take is looked at by `serde_json`, which says what is wrong with it.
 ///
 /// What is strict: numbers in quotes, fractions for integers, numbers out of range, decimals that would lose a digit, null or nothing
 /// for `not null`, a field of the schema twice, anything after the object, bytes that aren't UTF-8, half a surrogate pair. A field
@@ -47,19 +49,6 @@ pub struct RowDecoder {
     /// The row being read: where each column's value stands in the line, and what it is.
     places: Vec<Option<Place>>,
     cells: Vec<Cell>,
-}
-
-/// Where a value stands in its line.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    start: u32,
-    end: u32,
-}
-
-impl Place {
-    fn of(self, line: &str) -> &str {
-        &line[self.start as usize..self.end as usize]
-    }
 }
 
 impl RowDecoder {
@@ -109,6 +98,20 @@ impl RowDecoder {
     pub fn decode(&mut self, line: &[u8]) -> Result<(), Fault> {
         let line = std::str::from_utf8(line).map_err(|error| not_utf8(line, &error))?;
         self.places.fill(None);
+        if scan(line, &mut self.layout, &mut self.places, self.reject_unknown).is_none() {
+            self.places.fill(None);
+            self.scan_closely(line)?;
+        }
+        self.read_cells(line)?;
+        for ((column, cell), place) in self.columns.iter_mut().zip(&self.cells).zip(&self.places) {
+            column.push(cell, place.map_or("", |place| place.of(line)));
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    #[cold]
+    fn scan_closely(&mut self, line: &str) -> Result<(), Fault> {
         let mut scan =
             Scan { layout: &mut self.layout, places: &mut self.places, reject_unknown: self.reject_unknown, line, fault: None };
         let mut deserializer = serde_json::Deserializer::from_str(line);
@@ -119,21 +122,16 @@ impl RowDecoder {
                 None => not_json(line, &error),
             });
         }
-        self.read_cells(line)?;
-        for ((column, cell), place) in self.columns.iter_mut().zip(&self.cells).zip(&self.places) {
-            column.push(cell, place.map_or("", |place| place.of(line)));
-        }
-        self.rows += 1;
         Ok(())
     }
 
     fn read_cells(&mut self, line: &str) -> Result<(), Fault> {
         self.cells.clear();
         for (index, kind) in self.kinds.iter().enumerate() {
-            let read = match self.places[index].map(|place| place.of(line)) {
-                None | Some("null") if self.schema.field(index).is_nullable() => Ok(Cell::Null),
-                None | Some("null") => Err(Wrong::Type),
-                Some(json) => cell::parse(*kind, json),
+            let read = match self.places[index].map(|place| (place.of(line), place.plain)) {
+                None | Some(("null", _)) if self.schema.field(index).is_nullable() => Ok(Cell::Null),
+                None | Some(("null", _)) => Err(Wrong::Type),
+                Some((json, plain)) => cell::parse(*kind, json, plain),
             };
             match read {
                 Ok(cell) => self.cells.push(cell),
@@ -209,7 +207,7 @@ impl Scan<'_> {
     fn place(&self, json: &str) -> Place {
         let start = json.as_ptr() as usize - self.line.as_ptr() as usize;
         #[expect(clippy::cast_possible_truncation, reason = "a line is at most 1 GiB long")]
-        Place { start: start as u32, end: (start + json.len()) as u32 }
+        Place { start: start as u32, end: (start + json.len()) as u32, plain: false }
     }
 }
 
