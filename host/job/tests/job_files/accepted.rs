@@ -61,9 +61,7 @@ fn the_whole_job_is_read() {
         limits: Limits { memory: Some(64 << 20), cpu_per_call: Some(Duration::from_millis(100)), ..Limits::default() },
     };
     assert_eq!(job.operators[1].verb, Verb::Plugin(plugin));
-    assert_eq!(job.operators[1].reads, Some(vec![3]));
     assert_eq!(job.operators[2].key_by, [2]);
-    assert_eq!(job.operators[2].reads, Some(vec![2, 3]));
     assert_eq!(columns(&job.operators[2].ports[0].schema), ["net utf8", "quakes int64 not null", "strongest float64"]);
 
     assert_eq!(job.sinks[2].input, Upstream { node: NodeId::Operator(1), port: 1 });
@@ -210,6 +208,7 @@ fn only_columns_that_are_needed_are_read() {
     assert_eq!(reads("  out: { input: quakes, select: { one: 1 } }"), Some(vec![0]));
     assert_eq!(reads("  out: { input: quakes, key-by: [net], aggregate: { n: count(*) } }"), Some(vec![1]));
     assert_eq!(reads("  out: { input: quakes, key-by: [mag], plugin: count }"), Some(vec![2]));
+    assert_eq!(reads("  out: { input: quakes, plugin: grade }"), Some(vec![2]));
     assert_eq!(reads("  out: { input: quakes, with: { m: mag } }"), None);
 }
 

@@ -22,7 +22,7 @@ fn planned(operators: &str, sinks: &str) -> Plan {
 fn what_needs_no_exchange_is_chained() {
     let plan = planned(
         "{ f: { input: read, filter: a > 1 }, g: { input: f, select: { b: b } } }",
-        "{ s: { input: g, connector: blackhole }, t: { input: f, connector: blackhole }, u: { input: made, connector: blackhole } }",
+        "{ s: { input: g, connector: file, path: out-1, format: json }, t: { input: f, connector: file, path: out-2, format: json }, u: { input: made, connector: file, path: out-3, format: json } }",
     );
     assert_eq!(
         stages(&plan),
@@ -55,7 +55,7 @@ fn what_needs_no_exchange_is_chained() {
 fn a_keyed_operator_is_behind_an_exchange_that_moves_what_it_needs() {
     let plan = planned(
         "{ n: { input: made, key-by: [c], aggregate: { top: max(a) } }, f: { input: n, filter: top > 1 }, m: { input: f, key-by: [c], aggregate: { k: count(*) } } }",
-        "{ s: { input: m, connector: blackhole }, r: { input: read, connector: blackhole } }",
+        "{ s: { input: m, connector: file, path: out-4, format: json }, r: { input: read, connector: file, path: out-5, format: json } }",
     );
     assert_eq!(
         stages(&plan),
@@ -81,7 +81,7 @@ fn a_keyed_operator_is_behind_an_exchange_that_moves_what_it_needs() {
 fn a_union_has_the_tasks_of_its_inputs_or_one() {
     let equal = planned(
         "{ f: { input: made, filter: a > 1 }, u: { inputs: [f, made] } }",
-        "{ s: { input: u, connector: blackhole }, r: { input: read, connector: blackhole } }",
+        "{ s: { input: u, connector: file, path: out-6, format: json }, r: { input: read, connector: file, path: out-7, format: json } }",
     );
     assert_eq!(
         stages(&equal),
@@ -96,7 +96,10 @@ fn a_union_has_the_tasks_of_its_inputs_or_one() {
     assert_eq!(equal.edges[..2], [forward(0), forward(0)]);
     assert_eq!(equal.stages[0].nodes[0].outputs, [vec![Target::Chained { node: 1, columns: None }, Target::Edge(1)]]);
 
-    let unequal = planned("{ u: { inputs: [read, made], filter: a > 1 } }", "{ s: { input: u, connector: blackhole } }");
+    let unequal = planned(
+        "{ u: { inputs: [read, made], filter: a > 1 } }",
+        "{ s: { input: u, connector: file, path: out-8, format: json } }",
+    );
     assert_eq!(
         stages(&unequal),
         [
@@ -110,7 +113,7 @@ fn a_union_has_the_tasks_of_its_inputs_or_one() {
 
     let keyed = planned(
         "{ u: { inputs: [read, made], key-by: [b], aggregate: { n: count(*) } } }",
-        "{ s: { input: u, connector: blackhole } }",
+        "{ s: { input: u, connector: file, path: out-9, format: json } }",
     );
     let by_key = |from| Edge { from, to: 2, routing: Routing::Keyed(vec![1]), columns: Some(vec![1]) };
     assert_eq!(keyed.edges[..2], [by_key(1), by_key(0)]);
@@ -119,7 +122,8 @@ fn a_union_has_the_tasks_of_its_inputs_or_one() {
 
 #[test]
 fn outputs_and_dead_letters_have_their_places() {
-    let plan = plan(&job(EARTHQUAKES));
+    let job = job(EARTHQUAKES);
+    let plan = plan(&job);
     assert_eq!(
         stages(&plan),
         [
@@ -139,7 +143,8 @@ fn outputs_and_dead_letters_have_their_places() {
         ]
     );
     let nodes = &plan.stages[0].nodes;
-    assert_eq!(nodes[1].outputs, [vec![Target::Chained { node: 2, columns: Some(vec![3]) }, Target::Edge(0)]]);
+    let columns = job.operators[1].reads.clone();
+    assert_eq!(nodes[1].outputs, [vec![Target::Chained { node: 2, columns }, Target::Edge(0)]]);
     assert_eq!(
         nodes[2].outputs,
         [vec![Target::Chained { node: 3, columns: None }], vec![Target::Chained { node: 4, columns: None }]]
