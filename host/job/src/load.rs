@@ -39,8 +39,16 @@ pub fn load(
         let written = read(&root, &mut problems)?;
         validate(&written, &given, &mut problems)
     });
-    match job {
+    match job.map(whole_rows_for_dead_letters) {
         Some(job) if !problems.any_error() => Ok((job, problems.into_sorted())),
         _ => Err(problems.into_sorted()),
     }
+}
+
+/// A dead letter holds the whole row: where there are dead letters, operators are handed all columns.
+fn whole_rows_for_dead_letters(mut job: Job) -> Job {
+    if job.dead_letters.is_some() {
+        job.operators.iter_mut().for_each(|operator| operator.reads = None);
+    }
+    job
 }

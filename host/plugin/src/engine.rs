@@ -44,7 +44,6 @@ fn config() -> Config {
     config
         .strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
-        .parallel_compilation(false)
         .wasm_component_model(true)
         .gc_support(false)
         .concurrency_support(false)

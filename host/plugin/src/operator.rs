@@ -59,7 +59,7 @@ pub struct Definition {
 
 /// One task's plugin.
 pub struct PluginOperator {
-    definition: Definition,
+    definition: Arc<Definition>,
     /// The plan with columns counted among those that are handed over.
     plan: Arc<Plan>,
     /// The key's columns of each input, counted likewise.
@@ -79,6 +79,29 @@ struct Part {
     rows: usize,
     /// How often a call with exactly these rows has failed.
     failed: u32,
+}
+
+impl Definition {
+    /// A new instance, opened. An error stops the job.
+    async fn open(&self, task: TaskIndex) -> Result<Instance, OperatorError> {
+        let log = LogLines::new(&self.operator, task.index, self.limits.log_rate);
+        let stopped = |fault: Fault| self.error(&fault, " while it was opened", None);
+        let mut instance = Instance::start(&self.component, &self.limits, log).await.map_err(stopped)?;
+        let task = WitInstance { task: task.index, parallelism: task.of };
+        instance.open(&self.settings, &self.inputs, task).await.map_err(stopped)?;
+        Ok(instance)
+    }
+
+    fn error(&self, fault: &Fault, more: &str, row: Option<String>) -> OperatorError {
+        let (code, hint) = match fault.kind {
+            FaultKind::Trap => ("plugin-trap", poison_hint(self.on_poison)),
+            FaultKind::Limit => ("plugin-limit", poison_hint(self.on_poison)),
+            FaultKind::Retry => ("plugin-retry", "the plugin reports a passing fault that doesn't pass".to_owned()),
+            FaultKind::Fail => ("plugin-failed", "the plugin asked for the job to stop".to_owned()),
+        };
+        let message = format!("operator `{}` (plugin {}): {}{more}", self.operator, self.component.name, fault.message);
+        OperatorError { code, message, row, hint: Some(hint) }
+    }
 }
 
 impl PluginOperator {
@@ -102,7 +125,7 @@ impl PluginOperator {
             metrics: BTreeMap::new(),
             encoded: EncodedKeys::default(),
             call_keys: CallKeys::default(),
-            definition,
+            definition: Arc::new(definition),
         }
     }
 
@@ -234,14 +257,10 @@ impl PluginOperator {
     }
 
     async fn open(&mut self) -> Result<Instance, OperatorError> {
-        let definition = &self.definition;
-        let log = LogLines::new(&definition.operator, self.task.index, definition.limits.log_rate);
-        let stopped = |fault: Fault| self.error(&fault, " while it was opened", None);
-        let mut instance = Instance::start(&definition.component, &definition.limits, log).await.map_err(stopped)?;
-        let task = WitInstance { task: self.task.index, parallelism: self.task.of };
-        instance.open(&definition.settings, &definition.inputs, task).await.map_err(stopped)?;
         self.counts.instances += 1;
-        Ok(instance)
+        // The future must not hold `self`: an instance is `Send`, but not `Sync`.
+        let (definition, task) = (Arc::clone(&self.definition), self.task);
+        definition.open(task).await
     }
 
     /// Keeps an instance for the next call, unless its memory has grown near its limit: some languages' runtimes leak.
@@ -272,19 +291,7 @@ impl PluginOperator {
     fn halt(&self, fault: &Fault, reason: Option<&str>, rows: &Batch) -> OperatorError {
         let row = (rows.len() == 1).then(|| row_object(&rows.rows, 0));
         let reason = reason.map_or_else(String::new, |reason| format!("; {reason}"));
-        self.error(fault, &reason, row)
-    }
-
-    fn error(&self, fault: &Fault, more: &str, row: Option<String>) -> OperatorError {
-        let Definition { operator, component, on_poison, .. } = &self.definition;
-        let (code, hint) = match fault.kind {
-            FaultKind::Trap => ("plugin-trap", poison_hint(*on_poison)),
-            FaultKind::Limit => ("plugin-limit", poison_hint(*on_poison)),
-            FaultKind::Retry => ("plugin-retry", "the plugin reports a passing fault that doesn't pass".to_owned()),
-            FaultKind::Fail => ("plugin-failed", "the plugin asked for the job to stop".to_owned()),
-        };
-        let message = format!("operator `{operator}` (plugin {}): {}{more}", component.name, fault.message);
-        OperatorError { code, message, row, hint: Some(hint) }
+        self.definition.error(fault, &reason, row)
     }
 
     async fn finish(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
@@ -297,7 +304,7 @@ impl PluginOperator {
         };
         let call = Call::new(Arc::clone(&self.plan), self.definition.limits, None, Vec::new(), None, now());
         let (outcome, call) = instance.end(call).await;
-        outcome.map_err(|fault| self.error(&fault, " at the end of input", None))?;
+        outcome.map_err(|fault| self.definition.error(&fault, " at the end of input", None))?;
         if let Some(call) = call {
             cx.emitted.extend(call.emitted);
         }

@@ -1,6 +1,6 @@
 //! `output`: rows out, checked and staged.
 
-use arrow_array::{Array as _, ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
 use arrow_select::take::take;
 use wasmill_flow::Batch;
 use wasmill_operator::Emitted;

@@ -1,0 +1,179 @@
+//! `wasmill bench`: the workloads by which Wasmill is measured, run through the same path as any job.
+
+mod answer;
+mod process;
+mod sinks;
+mod workload;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+use tokio::sync::watch;
+use wasmill_job::graph::Job;
+use wasmill_runtime::{JobCounts, JobRun, NodeCounts, assembly};
+
+use crate::composition::Composition;
+use answer::Answer;
+use process::Process;
+use sinks::{BenchFactory, Latency};
+pub use workload::Workload;
+
+/// What is measured, and how.
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// The workload.
+    pub workload: Workload,
+    /// The operator under test: a component, or the same built into the host.
+    #[arg(long, value_enum, default_value_t = Operators::Component)]
+    pub operators: Operators,
+    /// Rows; a number with k or M. Without it: 20M, 40M for map-filter, 30 seconds' worth for latency.
+    #[arg(long, value_parser = count)]
+    pub events: Option<u64>,
+    /// Tasks.
+    #[arg(long, default_value_t = 1)]
+    pub parallelism: u32,
+    /// Rows a second, for latency.
+    #[arg(long, value_parser = count, default_value = "50k")]
+    pub rate: u64,
+    /// Move every column through the exchange, also those that nothing reads.
+    #[arg(long)]
+    pub no_pruning: bool,
+    /// Where the measured plugins lie.
+    #[arg(long, default_value = "plugins")]
+    pub plugins: PathBuf,
+    /// Writes the result as JSON.
+    #[arg(long)]
+    pub json: Option<PathBuf>,
+}
+
+/// What runs the workload's logic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Operators {
+    /// A component.
+    Component,
+    /// The same, built in.
+    BuiltIn,
+}
+
+/// A number with `k` or `M`.
+fn count(text: &str) -> Result<u64, String> {
+    let (digits, factor) = match text.as_bytes().last() {
+        Some(b'k') => (&text[..text.len() - 1], 1_000),
+        Some(b'M') => (&text[..text.len() - 1], 1_000_000),
+        _ => (text, 1),
+    };
+    let number: u64 = digits.parse().map_err(|_| format!("expected a number, as 20M or 100k, found {text:?}"))?;
+    number.checked_mul(factor).filter(|&count| count > 0).ok_or_else(|| format!("{text:?} is out of range"))
+}
+
+/// What a benchmark found: CONTRACT's object.
+#[derive(Debug, Serialize)]
+pub struct BenchResult {
+    workload: &'static str,
+    operators: &'static str,
+    events: u64,
+    keys: u64,
+    parallelism: u32,
+    state: &'static str,
+    pruning: bool,
+    wall_seconds: f64,
+    cpu_seconds: f64,
+    events_per_second: f64,
+    events_per_cpu_second: f64,
+    ns_per_event: f64,
+    steady_events_per_second: f64,
+    peak_memory_bytes: u64,
+    latency_us: Option<Latency>,
+    checkpoints: u64,
+    batch_rows_mean: f64,
+    correct: bool,
+    machine: String,
+    version: &'static str,
+}
+
+/// Why a benchmark could not be run.
+pub type BenchError = anyhow::Error;
+
+/// Runs a benchmark; prints what it found.
+///
+/// # Errors
+/// Where the workload's job can't be made or fails.
+pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, BenchError> {
+    let events = args.events.unwrap_or_else(|| args.workload.events(args.rate));
+    anyhow::ensure!(
+        args.workload != Workload::Latency || args.parallelism == 1,
+        "latency is measured at --parallelism 1: only there rows come out in the order in which they were due"
+    );
+    let job = args.workload.job(args, events, composition)?;
+    let start = Instant::now() + Duration::from_millis(100);
+    let paced = args.workload == Workload::Latency;
+    let factory = composition.factory(&job, start).map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
+    let factory = BenchFactory::new(factory, paced.then_some((start, args.rate, events / 3)));
+    let plan = wasmill_job::plan::plan(&job);
+    let counts = Arc::new(assembly::counts(&job));
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let began = Instant::now();
+    let steady = runtime.block_on(async {
+        let (_stop, stop) = watch::channel(false);
+        let run = JobRun { job: &job, plan: &plan, factory: &factory, counts: Arc::clone(&counts), durability: None, stop };
+        let watching = tokio::spawn(first_third(Arc::clone(&counts), events * 3 / 10));
+        run.run().await.map_err(|error| anyhow::anyhow!("{error}"))?;
+        let ended = Instant::now();
+        Ok::<_, BenchError>(watching.await.ok().map(|from| ended - from))
+    })?;
+    let wall = began.elapsed().as_secs_f64();
+    // The process, from its start to the job's end: what follows is the check of the answer.
+    let process = Process::now();
+
+    let answer = factory.answer();
+    let correct = answer == Answer::expected(args.workload, events) && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
+    let operators = match args.operators {
+        Operators::Component => "component",
+        Operators::BuiltIn => "built-in",
+    };
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let (rows, batches) = (events as f64, mean_batch(&job, &counts));
+    Ok(BenchResult {
+        workload: args.workload.name(),
+        operators,
+        events,
+        keys: workload::KEYS,
+        parallelism: args.parallelism,
+        state: "memory",
+        pruning: !args.no_pruning,
+        wall_seconds: wall,
+        cpu_seconds: process.cpu_seconds,
+        events_per_second: rows / wall,
+        events_per_cpu_second: rows / process.cpu_seconds,
+        ns_per_event: process.cpu_seconds * 1e9 / rows,
+        steady_events_per_second: steady.map_or(rows / wall, |steady| rows * 0.7 / steady.as_secs_f64()),
+        peak_memory_bytes: process.peak_memory_bytes,
+        latency_us: factory.latency(),
+        checkpoints: 0,
+        batch_rows_mean: batches,
+        correct,
+        machine: process.machine,
+        version: env!("CARGO_PKG_VERSION"),
+    })
+}
+
+/// Waits until so many rows have been read; when that was.
+async fn first_third(counts: Arc<JobCounts>, rows: u64) -> Instant {
+    let mut interval = tokio::time::interval(Duration::from_millis(2));
+    while NodeCounts::get(&counts.sources[0].rows_in) < rows {
+        interval.tick().await;
+    }
+    Instant::now()
+}
+
+/// Rows a call of the operator under test, which is the last one.
+fn mean_batch(job: &Job, counts: &JobCounts) -> f64 {
+    let operator = &counts.operators[job.operators.len() - 1];
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let mean = NodeCounts::get(&operator.rows_in) as f64 / (NodeCounts::get(&operator.batches).max(1)) as f64;
+    mean
+}

@@ -1,0 +1,60 @@
+//! What came out, condensed, and what must have come out, computed without the engine.
+
+use wasmill_connector::generator::mix;
+
+use super::Workload;
+use super::workload::KEYS;
+
+/// Rows, and sums over them that no wrong answer is likely to have.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Answer {
+    /// How many rows.
+    pub rows: u64,
+    /// The wrapping sum of all integers and timestamps.
+    pub integers: i64,
+    /// The sum of all floats.
+    pub floats: f64,
+}
+
+impl PartialEq for Answer {
+    /// Floats are summed in any order: equal to within a millionth.
+    fn eq(&self, other: &Self) -> bool {
+        let close = (self.floats - other.floats).abs() <= 1e-6 * self.floats.abs().max(1.0);
+        self.rows == other.rows && self.integers == other.integers && close
+    }
+}
+
+impl Answer {
+    /// The sum of two.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            rows: self.rows + other.rows,
+            integers: self.integers.wrapping_add(other.integers),
+            floats: self.floats + other.floats,
+        }
+    }
+
+    /// What must come out: of the keyed count keys and counts, of map and filter keys and values.
+    #[must_use]
+    pub fn expected(workload: Workload, events: u64) -> Self {
+        let key = |id: u64| (mix(id) >> 1) % KEYS;
+        match workload {
+            Workload::KeyedCount | Workload::Latency => {
+                let mut counts = vec![0_i64; usize::try_from(KEYS).unwrap_or_default()];
+                (0..events).fold(Self::default(), |answer, id| {
+                    let key = key(id);
+                    let count = &mut counts[usize::try_from(key).unwrap_or_default()];
+                    *count += 1;
+                    answer.plus(Self { rows: 1, integers: key.cast_signed().wrapping_add(*count), floats: 0.0 })
+                })
+            }
+            Workload::MapFilter => (0..events).filter(|&id| key(id) % 2 == 0).fold(Self::default(), |answer, id| {
+                let hash = mix(id);
+                #[expect(clippy::cast_precision_loss, reason = "16 bits fit")]
+                let value = (hash & 0xffff) as f64 / 16.0 * 1.1 + 1.0;
+                answer.plus(Self { rows: 1, integers: id.cast_signed().wrapping_add(key(id).cast_signed()), floats: value })
+            }),
+        }
+    }
+}

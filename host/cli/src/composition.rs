@@ -1,0 +1,53 @@
+//! The composition root: the one place that knows every connector and every kind of operator, and gives them to those that don't.
+
+pub mod catalog;
+pub mod factory;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use wasmill_job::catalog::PluginProblem;
+use wasmill_plugin::{Component, InputShape, Limits, Plan, PluginError, Sandbox};
+
+/// Makes a plugin's file of what a job names: the file itself, or what is built from a directory.
+pub type Prepare = dyn Fn(&Path) -> Result<PathBuf, PluginProblem> + Send + Sync;
+
+/// What jobs are put together from.
+pub struct Composition {
+    sandbox: Sandbox,
+    prepare: Box<Prepare>,
+    /// Components by the path that the job names, so that each is compiled once.
+    components: Mutex<HashMap<PathBuf, Component>>,
+}
+
+impl Composition {
+    /// With this sandbox for plugins, and this way to get at their files.
+    #[must_use]
+    pub fn new(sandbox: Sandbox, prepare: Box<Prepare>) -> Self {
+        Self { sandbox, prepare, components: Mutex::default() }
+    }
+
+    /// A plugin's component, compiled and checked.
+    pub(crate) fn component(&self, path: &Path) -> Result<Component, PluginProblem> {
+        let mut components = self.components.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(component) = components.get(path) {
+            return Ok(component.clone());
+        }
+        let file = (self.prepare)(path)?;
+        let component = self.sandbox.load(&file).map_err(problem)?;
+        components.insert(path.to_owned(), component.clone());
+        Ok(component)
+    }
+}
+
+/// Asks a plugin what it does; outside of any tokio runtime.
+pub(crate) fn describe(component: &Component, settings: &str, inputs: &[InputShape], limits: &Limits) -> Result<Plan, PluginProblem> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| PluginProblem { code: "internal-runtime", message: error.to_string(), hint: None })?;
+    runtime.block_on(component.describe(settings, inputs, limits)).map_err(problem)
+}
+
+fn problem(error: PluginError) -> PluginProblem {
+    PluginProblem { code: error.code.name(), message: error.message, hint: error.hint }
+}

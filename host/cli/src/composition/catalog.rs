@@ -1,0 +1,48 @@
+//! What a job's validation asks: the types of expressions of DataFusion, what a plugin declares of the sandbox.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_schema::Schema;
+use serde_json::Value;
+use wasmill_job::Catalog;
+use wasmill_job::catalog::{Checked, ExpressionProblem, InputSchema, PluginDeclared, PluginProblem};
+use wasmill_job::graph::Port;
+use wasmill_operator::aggregate::Aggregate;
+use wasmill_operator::{Expression, ExpressionProblem as OperatorProblem};
+use wasmill_plugin::{InputShape, Limits};
+
+use super::{Composition, describe};
+
+impl Catalog for Composition {
+    fn expression(&self, text: &str, input: &Schema) -> Result<Checked, ExpressionProblem> {
+        let parsed = Expression::parse(text, input).map_err(problem)?;
+        Ok(Checked { field: parsed.field("value"), reads: parsed.reads().to_vec() })
+    }
+
+    fn aggregate(&self, text: &str, input: &Schema) -> Result<Checked, ExpressionProblem> {
+        let parsed = Aggregate::parse(text, input).map_err(problem)?;
+        Ok(Checked { field: parsed.field("value"), reads: parsed.reads().to_vec() })
+    }
+
+    fn plugin(&self, path: &Path, settings: &Value, inputs: &[InputSchema<'_>]) -> Result<PluginDeclared, PluginProblem> {
+        let component = self.component(path)?;
+        let plan = describe(&component, &settings.to_string(), &shapes(inputs), &Limits::default())?;
+        let port = |port: wasmill_operator::Port| Port { name: port.name, schema: port.schema };
+        Ok(PluginDeclared { ports: plan.declaration.ports.into_iter().map(port).collect(), reads: plan.declaration.reads })
+    }
+}
+
+fn shapes(inputs: &[InputSchema<'_>]) -> Vec<InputShape> {
+    let shape = |input: &InputSchema<'_>| InputShape {
+        name: input.name.to_owned(),
+        schema: Arc::clone(input.schema),
+        key: input.key.to_vec(),
+    };
+    inputs.iter().map(shape).collect()
+}
+
+fn problem(problem: OperatorProblem) -> ExpressionProblem {
+    let OperatorProblem { message, suggestion, position, .. } = problem;
+    ExpressionProblem::Invalid { message, span: position.map(|at| at..at), suggestion }
+}

@@ -1,0 +1,253 @@
+//! What the runtime runs: sources, operators and sinks of a validated job.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_schema::{Schema, SchemaRef};
+use wasmill_connector::blackhole::BlackholeSink;
+use wasmill_connector::file::{FilePath, FileSinkConfig, FileSource, file_sink};
+use wasmill_connector::generator::{GeneratorConfig, GeneratorSource};
+use wasmill_connector::json::{JsonIn, JsonOut};
+use wasmill_connector::stdio::{StdinSource, stdout_sink};
+use wasmill_connector::{ConnectorError, Limited, Sink, Source, Visibility, file, generator, json};
+use wasmill_flow::{TaskIndex, dead_letter};
+use wasmill_job::catalog::PluginProblem;
+use wasmill_job::graph::{self, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload};
+use wasmill_operator::aggregate::RunningAggregate;
+use wasmill_operator::filter::Filter;
+use wasmill_operator::select::Select;
+use wasmill_operator::union::Union;
+use wasmill_operator::with::With;
+use wasmill_operator::{DefinitionProblems, Operator, OperatorError};
+use wasmill_plugin::operator::Definition;
+use wasmill_plugin::{InputShape, Limits, OnPoison, PluginOperator};
+use wasmill_runtime::{Factory, OperatorParts, SinkId};
+use wasmill_state::memory::MemoryState;
+use wasmill_state::{KeyedState, StateNeed};
+
+use super::{Composition, describe};
+
+/// A job's parts.
+pub struct JobFactory<'a> {
+    job: &'a Job,
+    /// The plugins among the operators, by their places.
+    plugins: Vec<Option<Definition>>,
+    /// When paced sources begin.
+    start: Instant,
+}
+
+impl Composition {
+    /// The parts of a job whose paced sources begin at `start`. To be called outside of any tokio runtime.
+    ///
+    /// # Errors
+    /// Where a plugin no longer is what it was at validation, or a limit can't be kept in this version.
+    pub fn factory<'a>(&self, job: &'a Job, start: Instant) -> Result<JobFactory<'a>, PluginProblem> {
+        let plugins = job.operators.iter().map(|operator| self.definition(operator)).collect::<Result<_, _>>()?;
+        Ok(JobFactory { job, plugins, start })
+    }
+
+    fn definition(&self, operator: &graph::Operator) -> Result<Option<Definition>, PluginProblem> {
+        let Verb::Plugin(plugin) = &operator.verb else { return Ok(None) };
+        let component = self.component(&plugin.path)?;
+        let settings = plugin.settings.to_string();
+        let inputs = vec![InputShape {
+            name: graph::MAIN_PORT.to_owned(),
+            schema: Arc::clone(&operator.input_schema),
+            key: operator.key_by.clone(),
+        }];
+        let limits = limits(&plugin.limits)?;
+        let plan = describe(&component, &settings, &inputs, &limits)?;
+        Ok(Some(Definition {
+            operator: operator.name.clone(),
+            component,
+            settings,
+            inputs,
+            plan,
+            handed: vec![operator.reads.clone()],
+            limits,
+            on_poison: match plugin.on_poison {
+                graph::OnPoison::Halt => OnPoison::Halt,
+                graph::OnPoison::DeadLetter => OnPoison::DeadLetter,
+                graph::OnPoison::Skip => OnPoison::Skip,
+            },
+        }))
+    }
+}
+
+impl JobFactory<'_> {
+    /// The digest of an operator's plugin; none where it isn't one.
+    #[must_use]
+    pub fn digest(&self, operator: usize) -> Option<&str> {
+        self.plugins[operator].as_ref().map(|definition| &*definition.component.digest)
+    }
+
+    /// Whether an operator keeps state.
+    #[must_use]
+    pub fn is_stateful(&self, operator: usize) -> bool {
+        match &self.plugins[operator] {
+            Some(definition) => !definition.plan.declaration.states.is_empty(),
+            None => matches!(self.job.operators[operator].verb, Verb::Aggregate(_)),
+        }
+    }
+}
+
+impl Factory for JobFactory<'_> {
+    fn source(&self, source: usize, task: TaskIndex) -> Result<Box<dyn Source>, ConnectorError> {
+        let source = &self.job.sources[source];
+        let schema = Arc::clone(&source.schema);
+        let opened: Box<dyn Source> = match &source.connector {
+            SourceConnector::File { written, path, json } => {
+                let file = FilePath { written: written.clone(), path: path.clone() };
+                Box::new(FileSource::open(file, schema, json_in(json))?)
+            }
+            SourceConnector::Stdio { json } => Box::new(StdinSource::open(schema, json_in(json))?),
+            SourceConnector::Generator(generator) => Box::new(GeneratorSource::new(&GeneratorConfig {
+                workload: workload(&generator.workload),
+                rows: generator.rows,
+                rate: generator.rate,
+                seed: generator.seed,
+                task,
+                start: self.start,
+            })?),
+        };
+        Ok(match source.limit {
+            Some(limit) => Box::new(Limited::new(opened, limit)),
+            None => opened,
+        })
+    }
+
+    fn operator(&self, operator: usize, task: TaskIndex) -> Result<OperatorParts, OperatorError> {
+        let definition = &self.job.operators[operator];
+        let schema = handed(&definition.input_schema, definition.reads.as_deref());
+        let refused = |problems: DefinitionProblems| OperatorError {
+            code: "internal-definition",
+            message: format!(
+                "operator `{}`: {}",
+                definition.name,
+                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            ),
+            row: None,
+            hint: None,
+        };
+        let (made, states): (Box<dyn Operator>, Vec<StateNeed>) = match &definition.verb {
+            Verb::Union => (Box::new(Union::new(&schema)), Vec::new()),
+            Verb::Filter(text) => (Box::new(Filter::new(text, &schema).map_err(refused)?), Vec::new()),
+            Verb::Select(columns) => (Box::new(Select::new(columns, &schema).map_err(refused)?), Vec::new()),
+            Verb::With { columns, drop } => (Box::new(With::new(columns, drop, &schema).map_err(refused)?), Vec::new()),
+            Verb::Aggregate(aggregates) => {
+                let place = |column: &usize| definition.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column));
+                let key: Vec<usize> = definition.key_by.iter().filter_map(place).collect();
+                let aggregate = RunningAggregate::new(&key, aggregates, &schema).map_err(refused)?;
+                let states = aggregate.declaration().states;
+                (Box::new(aggregate), states)
+            }
+            Verb::Plugin(_) => {
+                let plugin = self.plugins[operator].clone().ok_or_else(|| refused(Vec::new()))?;
+                let states = plugin.plan.declaration.states.clone();
+                (Box::new(PluginOperator::new(plugin, task)), states)
+            }
+        };
+        let keyed = !definition.key_by.is_empty();
+        let state = keyed.then(|| Box::new(MemoryState::new(states)) as Box<dyn KeyedState>);
+        Ok(OperatorParts { operator: made, state })
+    }
+
+    fn sink(&self, sink: SinkId, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
+        match sink {
+            SinkId::Sink(index) => open(&self.job.sinks[index].connector, &self.job.sinks[index].schema, visibility),
+            SinkId::DeadLetters => match &self.job.dead_letters {
+                Some(dead_letters) => open(&dead_letters.connector, &dead_letter::schema(), visibility),
+                None => Ok(Box::new(BlackholeSink::new())),
+            },
+        }
+    }
+}
+
+/// The columns that an operator is handed.
+fn handed(input: &SchemaRef, reads: Option<&[usize]>) -> SchemaRef {
+    match reads {
+        None => Arc::clone(input),
+        Some(reads) => Arc::new(Schema::new(reads.iter().map(|&column| input.field(column).clone()).collect::<Vec<_>>())),
+    }
+}
+
+fn open(connector: &SinkConnector, schema: &SchemaRef, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
+    match connector {
+        SinkConnector::File { written, path, existing, json } => {
+            let config = FileSinkConfig {
+                file: FilePath { written: written.clone(), path: path.clone() },
+                existing: match existing {
+                    Existing::Replace => file::Existing::Replace,
+                    Existing::Append => file::Existing::Append,
+                    Existing::Refuse => file::Existing::Refuse,
+                },
+                json: json_out(*json),
+                visibility,
+            };
+            file_sink(config, schema)
+        }
+        SinkConnector::Stdio { json } => stdout_sink(schema, json_out(*json), visibility),
+        SinkConnector::Blackhole => Ok(Box::new(BlackholeSink::new())),
+    }
+}
+
+fn json_in(json: &graph::JsonIn) -> JsonIn {
+    JsonIn {
+        timestamps: match json.timestamps {
+            TimestampUnit::Seconds => json::TimestampUnit::Seconds,
+            TimestampUnit::Milliseconds => json::TimestampUnit::Milliseconds,
+            TimestampUnit::Microseconds => json::TimestampUnit::Microseconds,
+            TimestampUnit::Nanoseconds => json::TimestampUnit::Nanoseconds,
+        },
+        reject_unknown_fields: json.reject_unknown_fields,
+        max_row_bytes: json.max_row_bytes,
+    }
+}
+
+fn json_out(json: graph::JsonOut) -> JsonOut {
+    JsonOut { timestamps_as_millis: json.timestamps_as_millis }
+}
+
+fn workload(workload: &Workload) -> generator::Workload {
+    match workload {
+        Workload::Micro => generator::Workload::Micro,
+        Workload::Fields(fields) => generator::Workload::Fields(
+            fields
+                .iter()
+                .map(|(name, rule)| {
+                    let rule = match rule {
+                        FieldRule::Sequence => generator::FieldRule::Sequence,
+                        FieldRule::Uniform(from, to) => generator::FieldRule::Uniform(*from, *to),
+                        FieldRule::OneOf(values) => generator::FieldRule::OneOf(values.clone()),
+                        FieldRule::At { every_nanos, disorder, start_millis } => generator::FieldRule::At {
+                            every_nanos: *every_nanos,
+                            disorder: *disorder,
+                            start_millis: *start_millis,
+                        },
+                    };
+                    (name.clone(), rule)
+                })
+                .collect(),
+        ),
+    }
+}
+
+fn limits(written: &graph::Limits) -> Result<Limits, PluginProblem> {
+    if written.stack.is_some() {
+        return Err(PluginProblem {
+            code: "not-in-this-version",
+            message: "limit `stack` is not in this version: every plugin has a stack of 512KiB".to_owned(),
+            hint: Some("leave `stack` out".to_owned()),
+        });
+    }
+    let defaults = Limits::default();
+    let bytes = |written: Option<u64>, default: usize| written.map_or(default, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    Ok(Limits {
+        memory: bytes(written.memory, defaults.memory),
+        cpu_per_call: written.cpu_per_call.unwrap_or(defaults.cpu_per_call),
+        cpu_per_start: written.cpu_per_start.unwrap_or(defaults.cpu_per_start),
+        output_rows: written.output_rows.unwrap_or(defaults.output_rows),
+        output_bytes: written.output_bytes.unwrap_or(defaults.output_bytes),
+        log_rate: written.log_rate.unwrap_or(defaults.log_rate),
+    })
+}

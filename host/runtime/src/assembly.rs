@@ -1,0 +1,225 @@
+//! Makes a job's tasks from its plan: nodes by the factory, lanes for its edges.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::mpsc;
+use wasmill_connector::{BatchLimit, Visibility};
+use wasmill_flow::{Barrier, Epoch, KeyGroups, TaskIndex};
+use wasmill_job::graph::{Job, NodeId};
+use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target as PlanTarget};
+use wasmill_operator::Context;
+
+use crate::chain::{Chain, Node, OperatorWork, Target, Work};
+use crate::control::{Event, TaskId};
+use crate::counts::{JobCounts, NodeCounts};
+use crate::dead_letters::DeadLetters;
+use crate::edge::{DrainLimit, LaneLimit, LaneSender, Lanes, lanes};
+use crate::error::JobError;
+use crate::exchange::Exchange;
+use crate::factory::{Factory, OperatorParts, SinkId};
+use crate::inbox::Inbox;
+use crate::source_task::SourceHead;
+use crate::stage_task::{Head, StageTask};
+
+/// Full batches that a lane holds before its sender has to wait.
+const LANE_BATCHES: usize = 4;
+
+/// The tasks of a job, and how the driver reaches them.
+pub(crate) struct Assembly {
+    pub tasks: Vec<StageTask>,
+    /// Barriers to the tasks of sources.
+    pub barriers: Vec<(TaskId, mpsc::UnboundedSender<Barrier>)>,
+    /// Commits to the tasks with sinks.
+    pub commits: Vec<(TaskId, mpsc::UnboundedSender<Epoch>)>,
+    /// What tasks tell.
+    pub events: mpsc::UnboundedReceiver<Event>,
+    /// Kept so that commits of tasks without sinks are never closed before the task.
+    pub idle_commits: Vec<mpsc::UnboundedSender<Epoch>>,
+}
+
+/// The counters of a job.
+#[must_use]
+pub fn counts(job: &Job) -> JobCounts {
+    JobCounts {
+        sources: job.sources.iter().map(|_| NodeCounts::new(1)).collect(),
+        operators: job.operators.iter().map(|operator| NodeCounts::new(operator.ports.len())).collect(),
+        sinks: job.sinks.iter().map(|_| NodeCounts::new(0)).collect(),
+        dead_letters: NodeCounts::new(0),
+        checkpoints: AtomicU64::new(0),
+        failed_checkpoints: AtomicU64::new(0),
+        last_epoch: AtomicU64::new(0),
+    }
+}
+
+/// Makes the tasks of a job.
+pub(crate) fn assemble(
+    job: &Job,
+    plan: &Plan,
+    factory: &dyn Factory,
+    counts: &Arc<JobCounts>,
+    durable: bool,
+    first: Epoch,
+) -> Result<Assembly, JobError> {
+    let (events, told) = mpsc::unbounded_channel();
+    let mut wiring = Wiring::of(job, plan);
+    let name: Arc<str> = job.name.as_str().into();
+    let buried = Arc::new(AtomicU64::new(0));
+    let visibility = if durable { Visibility::ByEpoch } else { Visibility::AtOnce };
+    let mut assembly = Assembly { tasks: Vec::new(), barriers: Vec::new(), commits: Vec::new(), events: told, idle_commits: Vec::new() };
+    for (stage_index, stage) in plan.stages.iter().enumerate() {
+        for index in 0..stage.parallelism {
+            let id = TaskId(assembly.tasks.len());
+            let task = TaskIndex { index, of: stage.parallelism };
+            let parts = Parts { job, factory, task, visibility };
+            let nodes = stage
+                .nodes
+                .iter()
+                .map(|node| parts.node(node, |edge| wiring.exchange(plan, edge, task.index, job.key_groups)))
+                .collect::<Result<Vec<_>, _>>()?;
+            let head = match stage.nodes.first().map(|node| node.node) {
+                Some(PlanNode::Node(NodeId::Source(source))) => {
+                    let (sender, barriers) = mpsc::unbounded_channel();
+                    assembly.barriers.push((id, sender));
+                    Head::Source(parts.source(source, barriers)?)
+                }
+                _ => Head::Inbox(Inbox::new(wiring.lanes_of(stage_index, task.index), drain_limit(job), first)),
+            };
+            let chain = Chain {
+                nodes,
+                dead_letters: DeadLetters {
+                    job: Arc::clone(&name),
+                    lane: wiring.dead_letter_lanes.remove(&(stage_index, index)),
+                    count: Arc::clone(&buried),
+                    limit: job.dead_letters.as_ref().and_then(|dead_letters| dead_letters.limit),
+                },
+                counts: Arc::clone(counts),
+                task,
+            };
+            let (sender, commits) = mpsc::unbounded_channel();
+            if chain.has_sinks() {
+                assembly.commits.push((id, sender));
+            } else {
+                assembly.idle_commits.push(sender);
+            }
+            assembly.tasks.push(StageTask { id, head, chain, events: events.clone(), commits, durable });
+        }
+    }
+    Ok(assembly)
+}
+
+fn drain_limit(job: &Job) -> DrainLimit {
+    DrainLimit { rows: job.batch.max_rows, bytes: job.batch.max_bytes }
+}
+
+/// Makes the nodes of one task.
+struct Parts<'a> {
+    job: &'a Job,
+    factory: &'a dyn Factory,
+    task: TaskIndex,
+    visibility: Visibility,
+}
+
+impl Parts<'_> {
+    fn node(&self, node: &StageNode, mut exchange: impl FnMut(usize) -> Exchange) -> Result<Node, JobError> {
+        let (name, work) = match node.node {
+            PlanNode::Node(NodeId::Source(index)) => (self.job.sources[index].name.as_str(), Work::Source(index)),
+            PlanNode::Node(NodeId::Operator(index)) => {
+                let operator = &self.job.operators[index];
+                let parts = self.factory.operator(index, self.task);
+                let OperatorParts { operator: work, state } = parts.map_err(|error| JobError::operator(&operator.name, error))?;
+                let key = operator.key_by.iter().map(|&column| operator.input_schema.field(column).name().clone()).collect();
+                let context = Context { state, ..Context::stateless() };
+                (operator.name.as_str(), Work::Operator(OperatorWork { index, operator: work, context, key, snapshot: None }))
+            }
+            PlanNode::Sink(index) => (self.job.sinks[index].name.as_str(), self.sink(SinkId::Sink(index), &self.job.sinks[index].name)?),
+            PlanNode::DeadLetters => ("dead-letters", self.sink(SinkId::DeadLetters, "dead-letters")?),
+        };
+        let mut target = |target: &PlanTarget| match target {
+            PlanTarget::Chained { node, columns } => Target::Chained(*node, columns.clone()),
+            PlanTarget::Edge(edge) => Target::Edge(exchange(*edge)),
+        };
+        let outputs = node.outputs.iter().map(|targets| targets.iter().map(&mut target).collect()).collect();
+        Ok(Node { name: name.into(), work, outputs })
+    }
+
+    fn sink(&self, id: SinkId, name: &str) -> Result<Work, JobError> {
+        let sink = self.factory.sink(id, self.visibility).map_err(|error| JobError::connector(name, error))?;
+        Ok(Work::Sink(id, sink))
+    }
+
+    fn source(&self, index: usize, barriers: mpsc::UnboundedReceiver<Barrier>) -> Result<SourceHead, JobError> {
+        let name: Arc<str> = self.job.sources[index].name.as_str().into();
+        let source = self.factory.source(index, self.task).map_err(|error| JobError::connector(&name, error))?;
+        let limit = BatchLimit { rows: self.job.batch.max_rows, bytes: self.job.batch.max_bytes };
+        Ok(SourceHead { index, task: self.task, name, source, limit, barriers, ended: false })
+    }
+}
+
+/// The lanes of all edges, by who has their ends.
+struct Wiring {
+    /// By edge and sending task: lanes in the order of the receiving tasks.
+    senders: BTreeMap<(usize, u32), Vec<LaneSender>>,
+    /// By stage and task.
+    receivers: BTreeMap<(usize, u32), Lanes>,
+    /// By stage and task: its lane to the dead letters.
+    dead_letter_lanes: BTreeMap<(usize, u32), LaneSender>,
+}
+
+impl Wiring {
+    fn of(job: &Job, plan: &Plan) -> Self {
+        let mut wiring = Self { senders: BTreeMap::new(), receivers: BTreeMap::new(), dead_letter_lanes: BTreeMap::new() };
+        let limit = LaneLimit { rows: job.batch.max_rows * LANE_BATCHES, bytes: job.batch.max_bytes * LANE_BATCHES };
+        for (stage_index, stage) in plan.stages.iter().enumerate() {
+            if is_dead_letters(stage) {
+                wiring.dead_letters(plan, stage_index, limit);
+                continue;
+            }
+            let edges: Vec<(usize, &Edge)> = plan.edges.iter().enumerate().filter(|(_, edge)| edge.to == stage_index).collect();
+            if edges.is_empty() {
+                continue;
+            }
+            for task in 0..stage.parallelism {
+                let from: Vec<(usize, u32)> =
+                    edges.iter().flat_map(|(index, edge)| senders_to(plan, edge, task).map(|from| (*index, from))).collect();
+                let (senders, receiver) = lanes(from.len(), limit);
+                for (from, sender) in from.into_iter().zip(senders) {
+                    wiring.senders.entry(from).or_default().push(sender);
+                }
+                wiring.receivers.insert((stage_index, task), receiver);
+            }
+        }
+        wiring
+    }
+
+    fn dead_letters(&mut self, plan: &Plan, stage_index: usize, limit: LaneLimit) {
+        let others = plan.stages.iter().enumerate().filter(|(index, _)| *index != stage_index);
+        let tasks: Vec<(usize, u32)> = others.flat_map(|(index, stage)| (0..stage.parallelism).map(move |task| (index, task))).collect();
+        let (senders, receiver) = lanes(tasks.len(), limit);
+        self.dead_letter_lanes = tasks.into_iter().zip(senders).collect();
+        self.receivers.insert((stage_index, 0), receiver);
+    }
+
+    fn exchange(&mut self, plan: &Plan, edge: usize, task: u32, groups: KeyGroups) -> Exchange {
+        let Edge { routing, columns, .. } = &plan.edges[edge];
+        let lanes = self.senders.remove(&(edge, task)).unwrap_or_default();
+        Exchange::new(routing, columns.clone(), lanes, groups)
+    }
+
+    fn lanes_of(&mut self, stage: usize, task: u32) -> Lanes {
+        self.receivers.remove(&(stage, task)).unwrap_or_else(|| lanes(0, LaneLimit { rows: 1, bytes: 1 }).1)
+    }
+}
+
+fn is_dead_letters(stage: &Stage) -> bool {
+    stage.nodes.first().is_some_and(|node| node.node == PlanNode::DeadLetters)
+}
+
+/// The tasks that send to a task over an edge.
+fn senders_to(plan: &Plan, edge: &Edge, task: u32) -> std::ops::Range<u32> {
+    match edge.routing {
+        Routing::Forward => task..task + 1,
+        Routing::Gather | Routing::Keyed(_) => 0..plan.stages[edge.from].parallelism,
+    }
+}

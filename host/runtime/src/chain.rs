@@ -1,0 +1,274 @@
+//! The nodes of a stage in one task: rows are handed from one to the next by direct calls, and leave by sinks and edges.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
+use wasmill_connector::{Prepared, Sink};
+use wasmill_flow::{Barrier, Batch, Message, TaskIndex};
+use wasmill_operator::{Context, Operator};
+
+use crate::control::Part;
+use crate::counts::{JobCounts, NodeCounts};
+use crate::dead_letters::{DeadLetters, receiver_gone};
+use crate::error::JobError;
+use crate::exchange::{Exchange, project};
+use crate::factory::SinkId;
+
+/// Keys that are added to a snapshot at a time, between two batches.
+const SNAPSHOT_KEYS: usize = 4_096;
+
+/// A stage's nodes in one task.
+pub(crate) struct Chain {
+    /// In topological order, with the places of the plan's stage.
+    pub nodes: Vec<Node>,
+    pub dead_letters: DeadLetters,
+    pub counts: Arc<JobCounts>,
+    pub task: TaskIndex,
+}
+
+/// One of them.
+pub(crate) struct Node {
+    pub name: Arc<str>,
+    pub work: Work,
+    /// For each output, where its rows go.
+    pub outputs: Vec<Vec<Target>>,
+}
+
+/// What a node does.
+pub(crate) enum Work {
+    /// A source: rows come from the task itself.
+    Source(usize),
+    /// An operator, by its place in the job.
+    Operator(OperatorWork),
+    /// A sink.
+    Sink(SinkId, Box<dyn Sink>),
+}
+
+/// An operator at work.
+pub(crate) struct OperatorWork {
+    pub index: usize,
+    pub operator: Box<dyn Operator>,
+    pub context: Context,
+    /// Names of the key's columns.
+    pub key: Vec<String>,
+    /// The snapshot under way, as far as it has come.
+    pub snapshot: Option<Vec<u8>>,
+}
+
+/// Where rows of an output go.
+pub(crate) enum Target {
+    /// To another node of the chain, with these columns.
+    Chained(usize, Option<Vec<usize>>),
+    /// To other tasks.
+    Edge(Exchange),
+}
+
+impl Chain {
+    /// Hands rows to a node, and on, until nothing of them is left in the chain.
+    pub async fn push(&mut self, node: usize, batch: Batch) -> Result<(), JobError> {
+        let mut waiting = vec![(node, batch)];
+        while let Some((node, batch)) = waiting.pop() {
+            self.work(node, batch).await?;
+            self.hand_on(node, &mut waiting).await?;
+        }
+        Ok(())
+    }
+
+    /// Hands on rows that a source has read.
+    pub async fn push_read(&mut self, source: usize, batch: Batch) -> Result<(), JobError> {
+        NodeCounts::add(&self.counts.sources[source].rows_out[0], batch.len() as u64);
+        let mut waiting = Vec::new();
+        send(&mut self.nodes[0].outputs[0], &batch, &mut waiting).await?;
+        while let Some((node, batch)) = waiting.pop() {
+            self.push(node, batch).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells every operator that there are no more rows.
+    pub async fn end(&mut self) -> Result<(), JobError> {
+        for node in 0..self.nodes.len() {
+            let Node { name, work, .. } = &mut self.nodes[node];
+            if let Work::Operator(work) = work {
+                work.operator.end(&mut work.context).await.map_err(|error| JobError::operator(name, error))?;
+                let mut waiting = Vec::new();
+                self.hand_on(node, &mut waiting).await?;
+                while let Some((node, batch)) = waiting.pop() {
+                    self.push(node, batch).await?;
+                }
+            }
+        }
+        self.mark(&Message::End).await
+    }
+
+    /// Sends a mark on every edge.
+    pub async fn mark(&mut self, mark: &Message) -> Result<(), JobError> {
+        for target in self.nodes.iter_mut().flat_map(|node| node.outputs.iter_mut().flatten()) {
+            if let Target::Edge(exchange) = target {
+                exchange.mark(mark).await.map_err(|_| receiver_gone())?;
+            }
+        }
+        self.dead_letters.mark(mark).await
+    }
+
+    /// Lets sinks hand on what they hold: no more rows are waiting.
+    pub async fn flush(&mut self) -> Result<(), JobError> {
+        for Node { name, work, .. } in &mut self.nodes {
+            if let Work::Sink(_, sink) = work {
+                sink.flush().await.map_err(|error| JobError::connector(name, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the sinks of a job that takes no checkpoints.
+    pub async fn close(&mut self) -> Result<(), JobError> {
+        for Node { name, work, .. } in &mut self.nodes {
+            if let Work::Sink(id, sink) = work {
+                sink.close().await.map_err(|error| JobError::connector(name, error))?;
+                sink_counts(&self.counts, *id).bytes.store(sink.bytes(), Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets operators give back what is only a cache.
+    pub fn idle(&mut self) {
+        for node in &mut self.nodes {
+            if let Work::Operator(work) = &mut node.work {
+                work.operator.idle();
+            }
+        }
+    }
+
+    /// Whether it has sinks.
+    pub fn has_sinks(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.work, Work::Sink(..)))
+    }
+
+    /// Starts the snapshots of an epoch, and makes what the sinks have written durable.
+    pub async fn snapshot(&mut self, barrier: Barrier, part: &mut Part) -> Result<(), JobError> {
+        for Node { name, work, .. } in &mut self.nodes {
+            match work {
+                Work::Operator(work) => {
+                    if let Some(state) = &mut work.context.state {
+                        state.snapshot(barrier.epoch);
+                        work.snapshot = Some(Vec::new());
+                    }
+                }
+                Work::Sink(id, sink) => {
+                    let prepared = sink.prepare(barrier.epoch).await.map_err(|error| JobError::connector(name, error))?;
+                    part.prepared.push((*id, self.task, prepared));
+                }
+                Work::Source(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a snapshot is under way.
+    pub fn is_snapshotting(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(&node.work, Work::Operator(OperatorWork { snapshot: Some(_), .. })))
+    }
+
+    /// Takes the snapshots under way a step further; what is complete goes to `part`.
+    pub fn snapshot_step(&mut self, part: &mut Part) {
+        for node in &mut self.nodes {
+            if let Work::Operator(work) = &mut node.work
+                && let (Some(bytes), Some(state)) = (&mut work.snapshot, &mut work.context.state)
+            {
+                match state.snapshot_step(SNAPSHOT_KEYS) {
+                    Some(piece) => bytes.extend_from_slice(&piece),
+                    None => part.states.push((work.index, self.task, work.snapshot.take().unwrap_or_default())),
+                }
+            }
+        }
+    }
+
+    /// Makes an epoch visible.
+    pub async fn commit(&mut self, prepared: &[(SinkId, TaskIndex, Prepared)]) -> Result<(), JobError> {
+        for Node { name, work, .. } in &mut self.nodes {
+            if let Work::Sink(id, sink) = work {
+                for (_, _, prepared) in prepared.iter().filter(|(sink, ..)| sink == id) {
+                    sink.commit(prepared).await.map_err(|error| JobError::connector(name, error))?;
+                }
+                sink_counts(&self.counts, *id).bytes.store(sink.bytes(), Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what operators hold and count.
+    pub fn observe(&self) {
+        for node in &self.nodes {
+            if let Work::Operator(work) = &node.work {
+                let counts = &self.counts.operators[work.index];
+                let mut tasks = counts.plugin.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                tasks.insert(self.task.index, (work.operator.plugin_counts(), work.operator.author_metrics()));
+                if let Some(state) = &work.context.state {
+                    counts.observe_state(self.task.index, state.keys() as u64, state.bytes() as u64);
+                }
+            }
+        }
+    }
+
+    async fn work(&mut self, node: usize, batch: Batch) -> Result<(), JobError> {
+        let rows = batch.len() as u64;
+        let Node { name, work, .. } = &mut self.nodes[node];
+        let start = Instant::now();
+        let counts = match work {
+            Work::Source(_) => return Ok(()),
+            Work::Operator(work) => {
+                work.operator.process(0, batch, &mut work.context).await.map_err(|error| JobError::operator(name, error))?;
+                &self.counts.operators[work.index]
+            }
+            Work::Sink(id, sink) => {
+                sink.write(&batch.rows).await.map_err(|error| JobError::connector(name, error))?;
+                sink_counts(&self.counts, *id)
+            }
+        };
+        NodeCounts::add(&counts.busy_nanos, u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        NodeCounts::add(&counts.rows_in, rows);
+        NodeCounts::add(&counts.batches, 1);
+        Ok(())
+    }
+
+    /// Hands on what a node's step has left in its context.
+    async fn hand_on(&mut self, node: usize, waiting: &mut Vec<(usize, Batch)>) -> Result<(), JobError> {
+        let Node { name, work, outputs } = &mut self.nodes[node];
+        let Work::Operator(work) = work else { return Ok(()) };
+        let counts = &self.counts.operators[work.index];
+        let mut chained = Vec::new();
+        for emitted in work.context.emitted.drain(..) {
+            NodeCounts::add(&counts.rows_out[emitted.port], emitted.batch.len() as u64);
+            send(&mut outputs[emitted.port], &emitted.batch, &mut chained).await?;
+        }
+        // Last in, first out: what was emitted first must be on top.
+        waiting.extend(chained.into_iter().rev());
+        for dead in work.context.dead.drain(..) {
+            NodeCounts::add(&counts.dead, dead.reasons.len() as u64);
+            self.dead_letters.dead(name, &work.key, &dead).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The counts of a sink.
+pub(crate) fn sink_counts(counts: &JobCounts, sink: SinkId) -> &NodeCounts {
+    match sink {
+        SinkId::Sink(index) => &counts.sinks[index],
+        SinkId::DeadLetters => &counts.dead_letters,
+    }
+}
+
+/// Sends rows of one output to all of its targets.
+async fn send(targets: &mut [Target], batch: &Batch, chained: &mut Vec<(usize, Batch)>) -> Result<(), JobError> {
+    for target in targets {
+        match target {
+            Target::Chained(node, columns) => chained.push((*node, project(batch, columns.as_deref()))),
+            Target::Edge(exchange) => exchange.send(batch).await.map_err(|_| receiver_gone())?,
+        }
+    }
+    Ok(())
+}

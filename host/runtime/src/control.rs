@@ -1,0 +1,41 @@
+//! What tasks and the job's driver tell each other.
+
+use wasmill_connector::{Position, Prepared};
+use wasmill_flow::{Barrier, Epoch, TaskIndex};
+
+use crate::factory::SinkId;
+
+/// A task of the job, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TaskId(pub usize);
+
+/// What the driver tells a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// To a source's task: send this barrier.
+    Barrier(Barrier),
+    /// To a task with sinks: this epoch is committed, make it visible.
+    Commit(Epoch),
+}
+
+/// What a task tells the driver.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// A source's task has no more rows.
+    Ended(TaskId),
+    /// A task has passed a barrier, and this is its part of the checkpoint.
+    Passed(TaskId, Barrier, Part),
+    /// A task's sinks have made an epoch visible.
+    Visible(TaskId, Epoch),
+}
+
+/// One task's part of a checkpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Part {
+    /// Where its source is.
+    pub position: Option<(usize, TaskIndex, Position)>,
+    /// The snapshots of its operators' state.
+    pub states: Vec<(usize, TaskIndex, Vec<u8>)>,
+    /// What its sinks have made durable.
+    pub prepared: Vec<(SinkId, TaskIndex, Prepared)>,
+}

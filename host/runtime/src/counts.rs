@@ -1,0 +1,99 @@
+//! What a job counts while it runs. Counters are added to once a batch, by the task that owns the work, and read by anyone.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use wasmill_operator::PluginCounts;
+
+/// What one source, operator or sink has done so far, over all its tasks.
+#[derive(Debug, Default)]
+pub struct NodeCounts {
+    /// Rows in: for a source those that it read, malformed ones too.
+    pub rows_in: AtomicU64,
+    /// Rows out, by output; for a sink none.
+    pub rows_out: Vec<AtomicU64>,
+    /// Rows that died: for a source malformed ones.
+    pub dead: AtomicU64,
+    /// Batches in.
+    pub batches: AtomicU64,
+    /// Bytes read, or written.
+    pub bytes: AtomicU64,
+    /// Time spent in its calls, in nanoseconds.
+    pub busy_nanos: AtomicU64,
+    /// Keys with state, and bytes of state, by task.
+    pub state: Mutex<BTreeMap<u32, (u64, u64)>>,
+    /// What a plugin counts, by task.
+    pub plugin: Mutex<BTreeMap<u32, (PluginCounts, BTreeMap<String, f64>)>>,
+}
+
+impl NodeCounts {
+    /// Nothing yet, for a node with so many outputs.
+    #[must_use]
+    pub fn new(outputs: usize) -> Self {
+        Self { rows_out: (0..outputs).map(|_| AtomicU64::new(0)).collect(), ..Self::default() }
+    }
+
+    pub(crate) fn add(counter: &AtomicU64, by: u64) {
+        counter.fetch_add(by, Relaxed);
+    }
+
+    /// A counter's value.
+    #[must_use]
+    pub fn get(counter: &AtomicU64) -> u64 {
+        counter.load(Relaxed)
+    }
+
+    pub(crate) fn observe_state(&self, task: u32, keys: u64, bytes: u64) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).insert(task, (keys, bytes));
+    }
+
+    /// Keys with state, and bytes of state, over all tasks.
+    #[must_use]
+    pub fn state_totals(&self) -> (u64, u64) {
+        let tasks = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.values().fold((0, 0), |(keys, bytes), (more_keys, more_bytes)| (keys + more_keys, bytes + more_bytes))
+    }
+
+    /// The sum of what a plugin's tasks count.
+    #[must_use]
+    pub fn plugin_totals(&self) -> PluginCounts {
+        let tasks = self.plugin.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.values().fold(PluginCounts::default(), |total, (counts, _)| PluginCounts {
+            retries: total.retries + counts.retries,
+            traps: total.traps + counts.traps,
+            instances: total.instances + counts.instances,
+            skipped: total.skipped + counts.skipped,
+        })
+    }
+
+    /// The author's figures: sums over tasks.
+    #[must_use]
+    pub fn author_metrics(&self) -> BTreeMap<String, f64> {
+        let tasks = self.plugin.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut totals = BTreeMap::new();
+        for (name, value) in tasks.values().flat_map(|(_, metrics)| metrics) {
+            *totals.entry(name.clone()).or_insert(0.0) += value;
+        }
+        totals
+    }
+}
+
+/// What a job counts.
+#[derive(Debug)]
+pub struct JobCounts {
+    /// By source, in the order of the job.
+    pub sources: Vec<NodeCounts>,
+    /// By operator.
+    pub operators: Vec<NodeCounts>,
+    /// By sink.
+    pub sinks: Vec<NodeCounts>,
+    /// The dead letters.
+    pub dead_letters: NodeCounts,
+    /// Checkpoints completed.
+    pub checkpoints: AtomicU64,
+    /// Checkpoints that failed.
+    pub failed_checkpoints: AtomicU64,
+    /// The epoch of the last completed checkpoint; 0 for none.
+    pub last_epoch: AtomicU64,
+}

@@ -1,0 +1,114 @@
+//! Where dead rows go: to the job's dead letters, or, where it has none, into the error that ends the job.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use arrow_array::RecordBatch;
+use wasmill_connector::json::row_object;
+use wasmill_connector::{Malformed, dead_letter};
+use wasmill_flow::dead_letter::{DeadLetter, Kind, to_rows};
+use wasmill_flow::{Batch, Message};
+use wasmill_operator::Dead;
+
+use crate::edge::LaneSender;
+use crate::error::JobError;
+
+/// One task's way to the dead letters.
+pub(crate) struct DeadLetters {
+    pub job: Arc<str>,
+    /// The lane to their sink; none where the job has no dead letters.
+    pub lane: Option<LaneSender>,
+    /// How many there are, in the whole job.
+    pub count: Arc<AtomicU64>,
+    /// More than so many fail the job.
+    pub limit: Option<u64>,
+}
+
+impl DeadLetters {
+    /// Buries rows that a source could not read.
+    pub async fn malformed(&mut self, source: &str, rows: &[Malformed]) -> Result<(), JobError> {
+        let letters = rows.iter().map(|row| dead_letter(&self.job, source, row)).collect();
+        self.bury(source, letters).await
+    }
+
+    /// Buries rows that died in an operator; `key` are the names of its key's columns.
+    pub async fn dead(&mut self, operator: &str, key: &[String], dead: &Dead) -> Result<(), JobError> {
+        let rows = &dead.rows.rows;
+        let key_columns: Option<RecordBatch> = key_of(rows, key);
+        let letter = |(row, reason): (usize, &String)| DeadLetter {
+            job: self.job.to_string(),
+            kind: Some(dead.kind),
+            operator: Some(operator.to_owned()),
+            reason: reason.clone(),
+            row: Some(row_object(rows, row)),
+            key: key_columns.as_ref().map(|key| row_object(key, row)),
+            ..DeadLetter::default()
+        };
+        let letters = dead.reasons.iter().enumerate().map(letter).collect();
+        self.bury(operator, letters).await
+    }
+
+    /// Sends a mark to the dead letters' sink.
+    pub async fn mark(&mut self, mark: &Message) -> Result<(), JobError> {
+        match &mut self.lane {
+            Some(lane) => lane.send(mark.clone()).await.map_err(|_| receiver_gone()),
+            None => Ok(()),
+        }
+    }
+
+    async fn bury(&mut self, name: &str, letters: Vec<DeadLetter>) -> Result<(), JobError> {
+        let Some(first) = letters.first() else { return Ok(()) };
+        let Some(lane) = &mut self.lane else { return Err(unburied(name, first)) };
+        let count = self.count.fetch_add(letters.len() as u64, Relaxed) + letters.len() as u64;
+        if let Some(limit) = self.limit.filter(|limit| count > *limit) {
+            let mut error = unburied(name, first);
+            error.message = format!("more than {limit} dead letters; the last: {}", error.message);
+            error.code = "too-many-dead-letters".to_owned();
+            error.hint = Some("see the dead-letters output for the others; `limit` in `dead-letters` says how many are tolerated".to_owned());
+            return Err(error);
+        }
+        lane.send(Message::Rows(Batch::unkeyed(to_rows(&letters)))).await.map_err(|_| receiver_gone())
+    }
+}
+
+fn key_of(rows: &RecordBatch, key: &[String]) -> Option<RecordBatch> {
+    if key.is_empty() {
+        return None;
+    }
+    let indices: Vec<usize> = key.iter().filter_map(|name| rows.schema().index_of(name).ok()).collect();
+    rows.project(&indices).ok()
+}
+
+/// The error of a row that can't be buried.
+fn unburied(name: &str, letter: &DeadLetter) -> JobError {
+    let kind = letter.kind.unwrap_or(Kind::Malformed);
+    let place = match (&letter.file, letter.line, letter.column) {
+        (Some(file), Some(line), Some(column)) => format!("{file}:{line}:{column}: "),
+        (Some(file), Some(line), None) => format!("{file}:{line}: "),
+        (None, Some(line), _) => format!("line {line}: "),
+        _ => String::new(),
+    };
+    let node = if letter.source.is_some() { "source" } else { "operator" };
+    let what = match kind {
+        Kind::Malformed => "a row can't be read",
+        Kind::Expression => "an expression fails on a row",
+        Kind::Rejected => "a row is rejected",
+        Kind::Trap | Kind::Limit => "a row is poison",
+    };
+    JobError {
+        code: format!("row-{}", kind.name()),
+        message: format!("{node} `{name}`: {what}: {place}{}", letter.reason),
+        operator: Some(name.to_owned()),
+        row: letter.row.clone(),
+        hint: Some(
+            "mend the row, or let the job go on without such rows by adding to the job: \
+             dead-letters: { connector: file, path: dead.ndjson, format: json }"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The error of a task whose receiver has failed: the receiver's own error comes first, this one is never the one that is shown.
+pub(crate) fn receiver_gone() -> JobError {
+    JobError::new("task-gone", "a task downstream is gone")
+}

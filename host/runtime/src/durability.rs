@@ -1,0 +1,49 @@
+//! Where a job's checkpoints are kept, and the one that it goes on from.
+
+use std::num::NonZero;
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmill_checkpoint::{CheckpointError, JobFacts, Manifest, Store};
+use wasmill_flow::Epoch;
+
+use crate::error::JobError;
+
+/// What a job needs to take checkpoints.
+#[derive(Debug, Clone)]
+pub struct Durability {
+    /// Where they are kept.
+    pub store: Arc<Store>,
+    /// How often they are taken.
+    pub every: Duration,
+    /// How many are kept.
+    pub retain: NonZero<usize>,
+    /// The job, as its checkpoints describe it.
+    pub facts: JobFacts,
+    /// The checkpoint to go on from; none for a start with empty state.
+    pub restored: Option<Manifest>,
+    /// The epoch of the first barrier.
+    pub first: Epoch,
+}
+
+impl From<CheckpointError> for JobError {
+    fn from(error: CheckpointError) -> Self {
+        Self {
+            code: error.code().to_owned(),
+            hint: error.hint().map(str::to_owned),
+            message: error.to_string(),
+            operator: None,
+            row: None,
+        }
+    }
+}
+
+/// Runs what blocks, file systems above all, off the task threads.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, CheckpointError> + Send + 'static,
+) -> Result<T, JobError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => Ok(done?),
+        Err(error) => Err(JobError::new("internal-panic", format!("a checkpoint could not be handled: {error}"))),
+    }
+}

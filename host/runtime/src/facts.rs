@@ -1,0 +1,60 @@
+//! A job as its checkpoints describe it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wasmill_checkpoint::JobFacts;
+use wasmill_flow::key;
+use wasmill_job::graph::{Job, NodeId, Verb};
+use wasmill_job::plan::{Plan, PlanNode};
+
+use crate::names::DEAD_LETTERS;
+
+/// Describes a job: `stateful` are the places of operators that keep state, `plugins` the digests of plugins by their operators' places.
+#[must_use]
+pub fn facts(job: &Job, plan: &Plan, stateful: &BTreeSet<usize>, plugins: &BTreeMap<usize, String>) -> JobFacts {
+    let operator = |index: &usize| job.operators[*index].name.clone();
+    let mut facts = JobFacts {
+        name: job.name.clone(),
+        plan: what_it_does(job),
+        key_groups: job.key_groups.count(),
+        parallelism: job.parallelism,
+        sources: BTreeMap::new(),
+        stateful: stateful.iter().map(operator).collect(),
+        sinks: BTreeMap::new(),
+        plugins: plugins.iter().map(|(index, digest)| (operator(index), digest.clone())).collect(),
+    };
+    for stage in &plan.stages {
+        for node in &stage.nodes {
+            match node.node {
+                PlanNode::Node(NodeId::Source(index)) => drop(facts.sources.insert(job.sources[index].name.clone(), stage.parallelism)),
+                PlanNode::Sink(index) => drop(facts.sinks.insert(job.sinks[index].name.clone(), stage.parallelism)),
+                PlanNode::DeadLetters => drop(facts.sinks.insert(DEAD_LETTERS.to_owned(), stage.parallelism)),
+                PlanNode::Node(NodeId::Operator(_)) => {}
+            }
+        }
+    }
+    facts
+}
+
+/// A hash of what the job does with its rows: sources and their columns, operators and what they do, what each reads. Not where a plugin
+/// lies nor what is in it, not parallelism, not where sinks write.
+fn what_it_does(job: &Job) -> String {
+    let columns = |schema: &arrow_schema::Schema| {
+        schema.fields().iter().map(|field| format!("{} {}", field.name(), wasmill_flow::column_type::describe(field))).collect::<Vec<_>>()
+    };
+    let mut text = String::new();
+    for source in &job.sources {
+        text += &format!("source {:?} {:?} {:?}\n", source.name, source.connector, columns(&source.schema));
+    }
+    for operator in &job.operators {
+        let verb = match &operator.verb {
+            Verb::Plugin(plugin) => format!("plugin {}", plugin.settings),
+            other => format!("{other:?}"),
+        };
+        text += &format!("operator {:?} {:?} {:?} {verb}\n", operator.name, operator.inputs, operator.key_by);
+    }
+    for sink in &job.sinks {
+        text += &format!("sink {:?} {:?}\n", sink.name, sink.input);
+    }
+    format!("{:016x}", key::hash(text.as_bytes()))
+}

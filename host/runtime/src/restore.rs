@@ -1,0 +1,92 @@
+//! Brings a job's tasks to where a checkpoint left them.
+
+use std::sync::Arc;
+
+use wasmill_checkpoint::{Manifest, Prepared, recovery};
+use wasmill_connector::{Position, Prepared as SinkPrepared, Sink};
+use wasmill_flow::{KeyGroups, TaskIndex};
+use wasmill_job::graph::Job;
+use wasmill_state::KeyedState;
+
+use crate::chain::{Chain, OperatorWork, Work};
+use crate::durability::{Durability, blocking};
+use crate::error::JobError;
+use crate::stage_task::{Head, StageTask};
+
+/// Restores sources, state and sinks; without a checkpoint, sinks start anew.
+pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Durability) -> Result<(), JobError> {
+    if let Some(manifest) = &durability.restored {
+        for operator in recovery::check(manifest, &durability.facts)? {
+            tracing::info!(operator, epoch = manifest.epoch.0, "the plugin is another than at the checkpoint");
+        }
+        for (source, &was) in &manifest.job.sources {
+            let now = durability.facts.sources.get(source).copied().unwrap_or(was);
+            if now != was {
+                return Err(JobError::new(
+                    "checkpoint-parallelism",
+                    format!("source `{source}` had {was} tasks at the checkpoint, now it has {now}"),
+                )
+                .with_hint(format!("run with --parallelism {was}, or start without the checkpoint with --fresh")));
+            }
+        }
+    }
+    for task in tasks {
+        if let (Head::Source(head), Some(manifest)) = (&mut task.head, &durability.restored) {
+            let position = manifest.sources.iter().find(|part| *part.source == *head.name && part.task == head.task.index);
+            if let Some(position) = position {
+                let sought = head.source.seek(&Position(position.position.clone()));
+                sought.map_err(|error| JobError::connector(&head.name, error))?;
+            }
+        }
+        restore_chain(job, &mut task.chain, durability).await?;
+    }
+    Ok(())
+}
+
+async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) -> Result<(), JobError> {
+    let task = chain.task;
+    for node in &mut chain.nodes {
+        match &mut node.work {
+            Work::Operator(OperatorWork { context, .. }) => {
+                if let (Some(state), Some(manifest)) = (&mut context.state, &durability.restored) {
+                    restore_state(&node.name, state.as_mut(), task, job.key_groups, manifest, durability).await?;
+                }
+            }
+            Work::Sink(_, sink) => recover(&node.name, task, sink.as_mut(), durability).await?,
+            Work::Source(_) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn restore_state(
+    operator: &str,
+    state: &mut dyn KeyedState,
+    task: TaskIndex,
+    groups: KeyGroups,
+    manifest: &Manifest,
+    durability: &Durability,
+) -> Result<(), JobError> {
+    let owned = groups.owned_by(task);
+    for object in manifest.operators.get(operator).into_iter().flatten() {
+        if object.end_group <= owned.start || object.first_group >= owned.end {
+            continue;
+        }
+        let (store, epoch) = (Arc::clone(&durability.store), manifest.epoch);
+        let (name, file) = (operator.to_owned(), object.clone());
+        let bytes = blocking(move || store.read_object(epoch, &name, &file)).await?;
+        state.restore(&bytes, groups, owned.clone()).map_err(|error| JobError {
+            operator: Some(operator.to_owned()),
+            ..JobError::new("checkpoint-state", format!("operator `{operator}`, state file {}: {error}", object.name))
+        })?;
+    }
+    Ok(())
+}
+
+async fn recover(name: &str, task: TaskIndex, sink: &mut dyn Sink, durability: &Durability) -> Result<(), JobError> {
+    let found = durability.restored.as_ref().and_then(|manifest| {
+        let is_it = |part: &&Prepared| part.sink == name && part.task == task.index;
+        manifest.sinks.iter().find(is_it).map(|part| SinkPrepared(part.prepared.clone()))
+    });
+    sink.recover(found.as_ref()).await.map_err(|error| JobError::connector(name, error))
+}

@@ -1,0 +1,216 @@
+//! A task: one loop with one match over what comes in.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures_util::future::poll_immediate;
+use tokio::sync::mpsc;
+use tokio::time::Interval;
+use wasmill_connector::{Prepared, Read};
+use wasmill_flow::{Barrier, Batch, Epoch, Message, TaskIndex};
+
+use crate::chain::Chain;
+use crate::control::{Event, Part, TaskId};
+use crate::counts::NodeCounts;
+use crate::error::JobError;
+use crate::factory::SinkId;
+use crate::inbox::Inbox;
+use crate::source_task::SourceHead;
+
+/// After so long without rows an operator is told that it idles.
+pub(crate) const IDLE: Duration = Duration::from_secs(10);
+
+/// What comes into a stage.
+#[derive(Debug)]
+pub(crate) enum Inbound {
+    /// What a source has read.
+    Read(Read),
+    /// Rows of an edge.
+    Rows(Batch),
+    /// A barrier, on all edges.
+    Barrier(Barrier),
+    /// No more rows, on any edge.
+    End,
+}
+
+/// Where rows come from.
+pub(crate) enum Head {
+    Source(SourceHead),
+    Inbox(Inbox),
+}
+
+impl Head {
+    async fn next(&mut self) -> Result<Inbound, JobError> {
+        match self {
+            Self::Source(source) => source.next().await,
+            Self::Inbox(inbox) => inbox.next().await,
+        }
+    }
+}
+
+/// One task of a stage.
+pub(crate) struct StageTask {
+    pub id: TaskId,
+    pub head: Head,
+    pub chain: Chain,
+    pub events: mpsc::UnboundedSender<Event>,
+    pub commits: mpsc::UnboundedReceiver<Epoch>,
+    /// The job takes checkpoints.
+    pub durable: bool,
+}
+
+/// Where a task is between two inbounds.
+struct Progress {
+    /// The checkpoint under way: its barrier has passed, snapshots are being taken.
+    part: Option<(Barrier, Part)>,
+    /// What sinks have made durable and is not visible yet.
+    prepared: BTreeMap<Epoch, Vec<(SinkId, TaskIndex, Prepared)>>,
+    /// The epoch after whose commit the task is done.
+    last: Option<Epoch>,
+    /// Rows have come since the idle timer last rang.
+    active: bool,
+}
+
+/// What the loop goes on with.
+enum Next {
+    Inbound(Inbound),
+    Commit(Epoch),
+    Idle,
+    SnapshotStep,
+}
+
+impl StageTask {
+    /// Runs the task to its end: until the last barrier has passed and, with checkpoints, what its sinks wrote is visible.
+    pub async fn run(mut self) -> Result<(), JobError> {
+        let mut idle = tokio::time::interval(IDLE);
+        let mut progress = Progress { part: None, prepared: BTreeMap::new(), last: None, active: false };
+        loop {
+            // A task that always has rows must still let others run.
+            tokio::task::coop::consume_budget().await;
+            match self.next(&progress, &mut idle).await? {
+                Next::Inbound(inbound) => {
+                    progress.active = true;
+                    if self.inbound(inbound, &mut progress).await? {
+                        break;
+                    }
+                }
+                Next::Commit(epoch) => {
+                    let prepared = progress.prepared.remove(&epoch).unwrap_or_default();
+                    self.chain.commit(&prepared).await?;
+                    self.tell(Event::Visible(self.id, epoch))?;
+                    if progress.last == Some(epoch) {
+                        break;
+                    }
+                }
+                Next::Idle => {
+                    if !progress.active {
+                        self.chain.idle();
+                    }
+                    progress.active = false;
+                    self.chain.observe();
+                }
+                Next::SnapshotStep => {}
+            }
+            if progress.part.is_some() && self.snapshot_step(&mut progress)? && progress.last.is_some() && !self.chain.has_sinks() {
+                break;
+            }
+        }
+        self.chain.observe();
+        Ok(())
+    }
+
+    async fn next(&mut self, progress: &Progress, idle: &mut Interval) -> Result<Next, JobError> {
+        if let Ok(epoch) = self.commits.try_recv() {
+            return Ok(Next::Commit(epoch));
+        }
+        if progress.last.is_none()
+            && let Some(inbound) = poll_immediate(self.head.next()).await
+        {
+            return inbound.map(Next::Inbound);
+        }
+        if progress.part.is_some() {
+            return Ok(Next::SnapshotStep);
+        }
+        if progress.last.is_none() {
+            self.chain.flush().await?;
+        }
+        let Self { head, commits, .. } = self;
+        tokio::select! {
+            biased;
+            epoch = commits.recv() => epoch.map(Next::Commit).ok_or_else(|| JobError::new("driver-gone", "the job's driver is gone")),
+            inbound = head.next(), if progress.last.is_none() => inbound.map(Next::Inbound),
+            _ = idle.tick() => Ok(Next::Idle),
+        }
+    }
+
+    /// Handles what came in; whether the task is done.
+    async fn inbound(&mut self, inbound: Inbound, progress: &mut Progress) -> Result<bool, JobError> {
+        match inbound {
+            Inbound::Read(read) => self.read(read).await?,
+            Inbound::Rows(batch) => self.chain.push(0, batch).await?,
+            Inbound::End => {
+                self.chain.end().await?;
+                if matches!(self.head, Head::Source(_)) {
+                    self.tell(Event::Ended(self.id))?;
+                }
+            }
+            Inbound::Barrier(barrier) => {
+                self.chain.observe();
+                let mut part = Part::default();
+                if let Head::Source(source) = &self.head {
+                    part.position = Some(source.position());
+                }
+                if self.durable {
+                    self.chain.snapshot(barrier, &mut part).await?;
+                    progress.prepared.insert(barrier.epoch, part.prepared.clone());
+                }
+                self.chain.mark(&Message::Barrier(barrier)).await?;
+                if barrier.last {
+                    progress.last = Some(barrier.epoch);
+                    if !self.durable {
+                        self.chain.close().await?;
+                        self.tell(Event::Passed(self.id, barrier, part))?;
+                        return Ok(true);
+                    }
+                }
+                progress.part = Some((barrier, part));
+            }
+        }
+        Ok(false)
+    }
+
+    async fn read(&mut self, read: Read) -> Result<(), JobError> {
+        let Head::Source(SourceHead { index, name, .. }) = &self.head else { return Ok(()) };
+        let Read { rows, malformed, bytes } = read;
+        let counts = &self.chain.counts.sources[*index];
+        NodeCounts::add(&counts.rows_in, (rows.num_rows() + malformed.len()) as u64);
+        NodeCounts::add(&counts.dead, malformed.len() as u64);
+        NodeCounts::add(&counts.bytes, bytes);
+        NodeCounts::add(&counts.batches, 1);
+        let index = *index;
+        if !malformed.is_empty() {
+            self.chain.dead_letters.malformed(name, &malformed).await?;
+        }
+        if rows.num_rows() > 0 {
+            self.chain.push_read(index, Batch::unkeyed(rows)).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes the snapshots under way a step further; whether they are complete.
+    fn snapshot_step(&mut self, progress: &mut Progress) -> Result<bool, JobError> {
+        let Some((_, part)) = &mut progress.part else { return Ok(true) };
+        self.chain.snapshot_step(part);
+        if self.chain.is_snapshotting() {
+            return Ok(false);
+        }
+        if let Some((barrier, part)) = progress.part.take() {
+            self.tell(Event::Passed(self.id, barrier, part))?;
+        }
+        Ok(true)
+    }
+
+    fn tell(&self, event: Event) -> Result<(), JobError> {
+        self.events.send(event).map_err(|_| JobError::new("driver-gone", "the job's driver is gone"))
+    }
+}
