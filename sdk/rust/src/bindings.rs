@@ -1,7 +1,7 @@
 //! The plugin contract in Rust, as `wit-bindgen` 0.61 writes it for `wit/`; checked in, so that no build needs a generator.
 
 #[rustfmt::skip]
-#[allow(missing_docs, unsafe_code, unused_qualifications, clippy::all, clippy::unwrap_used, reason = "written by a generator")]
+#[allow(missing_docs, unsafe_code, unused_qualifications, clippy::all, clippy::unwrap_used, clippy::allow_attributes_without_reason, reason = "written by a generator")]
 pub mod stream_operator;
 
 pub use stream_operator::wasmill::plugin::data::{

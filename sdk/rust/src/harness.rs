@@ -40,6 +40,7 @@ mod emitted;
 mod snapshot;
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -86,6 +87,12 @@ pub struct Harness<P: ProcessBatch, K = ()> {
     now: i64,
     most_rows: usize,
     fed: usize,
+}
+
+impl<P: ProcessBatch, K> fmt::Debug for Harness<P, K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Harness").field("settings", &self.settings).field("fed", &self.fed).finish_non_exhaustive()
+    }
 }
 
 /// What an operator declares for these settings (`null` for none) and an input with these columns and key; or why it refuses them.
@@ -279,6 +286,3 @@ fn columns_wanted<P: ProcessBatch>() -> Vec<Field> {
     }
     columns
 }
-
-#[cfg(test)]
-mod tests;
