@@ -1,1 +1,47 @@
-//! The wasmill command.
+//! The `wasmill` command: puts jobs together from the crates that know their parts, and talks to people.
+//!
+//! A command's way: [`arguments`] reads what was asked for, [`commands`] does it, [`report`] prints what came of it, [`exit`] is how the
+//! program ends. [`composition`] is the one place that knows every connector and every kind of operator.
+
+pub mod arguments;
+pub mod commands;
+pub mod composition;
+
+pub mod exit;
+pub mod report;
+
+mod job_file;
+mod later;
+mod logging;
+mod plugin_build;
+pub mod plugin_directory;
+mod process;
+mod progress;
+mod recovery;
+pub mod sandbox;
+mod signals;
+mod summary;
+mod wasm_target;
+
+use clap::Parser;
+
+use crate::arguments::Arguments;
+use crate::exit::Exit;
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn main() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and the version are results, and go to standard output.
+            let wrong = error.use_stderr();
+            return match error.print() {
+                Ok(()) if !wrong => Exit::Done,
+                _ => Exit::Wrong,
+            };
+        }
+    };
+    logging::start();
+    commands::run(arguments.command)
+}

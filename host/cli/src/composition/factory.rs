@@ -95,6 +95,7 @@ impl Factory for JobFactory<'_> {
     fn source(&self, source: usize, task: TaskIndex) -> Result<Box<dyn Source>, ConnectorError> {
         let source = &self.job.sources[source];
         let schema = Arc::clone(&source.schema);
+        let is_generator = matches!(source.connector, SourceConnector::Generator(_));
         let opened: Box<dyn Source> = match &source.connector {
             SourceConnector::File { written, path, json } => {
                 let file = FilePath { written: written.clone(), path: path.clone() };
@@ -103,7 +104,8 @@ impl Factory for JobFactory<'_> {
             SourceConnector::Stdio { json } => Box::new(StdinSource::open(schema, json_in(json))?),
             SourceConnector::Generator(generator) => Box::new(GeneratorSource::new(&GeneratorConfig {
                 workload: workload(&generator.workload),
-                rows: generator.rows,
+                // A limit is of all tasks together, as the number of rows is.
+                rows: generator.rows.into_iter().chain(source.limit).min(),
                 rate: generator.rate,
                 seed: generator.seed,
                 task,
@@ -111,8 +113,8 @@ impl Factory for JobFactory<'_> {
             })?),
         };
         Ok(match source.limit {
-            Some(limit) => Box::new(Limited::new(opened, limit)),
-            None => opened,
+            Some(limit) if !is_generator => Box::new(Limited::new(opened, limit)),
+            _ => opened,
         })
     }
 

@@ -1,0 +1,224 @@
+//! The command line.
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::commands::bench::BenchArgs;
+
+/// A stream processor whose operators are sandboxed WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wasmill",
+    version,
+    after_help = "Results go to standard output, everything else to standard error.\n\
+                  Exit codes: 0 done or stopped cleanly, 1 the job failed, 2 wrong use or an invalid job, 130 a second signal."
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a job until its sources end, it fails, or a signal stops it.
+    Run(RunArgs),
+    /// Say everything that is wrong with a job, without running it.
+    Validate(ValidateArgs),
+    /// Show what a job does, what runs where, and what survives a kill.
+    Explain(ExplainArgs),
+    /// Build and inspect plugins.
+    #[command(subcommand)]
+    Plugin(PluginCommand),
+    /// Measure a workload.
+    Bench(BenchArgs),
+    /// Not in this version: print a JSON Schema.
+    #[command(hide = true)]
+    Schema(Later),
+    /// Not in this version: a running job's state of affairs.
+    #[command(hide = true)]
+    Status(Later),
+    /// Not in this version: stop a running job.
+    #[command(hide = true)]
+    Stop(Later),
+    /// Not in this version: take a named checkpoint.
+    #[command(hide = true)]
+    Savepoint(Later),
+    /// Not in this version: replace an operator's plugin while its job runs.
+    #[command(hide = true)]
+    Swap(Later),
+    /// Not in this version: undo a swap.
+    #[command(hide = true)]
+    Rollback(Later),
+    /// Not in this version: look at a store.
+    #[command(hide = true)]
+    Checkpoints(Later),
+    /// Not in this version: read an operator's state.
+    #[command(hide = true)]
+    State(Later),
+    /// Not in this version: run a captured failure again.
+    #[command(hide = true)]
+    Replay(Later),
+    /// Not in this version: run many jobs.
+    #[command(hide = true)]
+    Server(Later),
+}
+
+/// The words of a command that this version doesn't do.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct Later {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    words: Vec<String>,
+}
+
+/// What to do with plugins.
+#[derive(Debug, Subcommand)]
+pub enum PluginCommand {
+    /// Build a plugin's directory; leaves DIR/dist/NAME.wasm, NAME being the directory's.
+    Build {
+        /// The directory, with its Cargo.toml.
+        #[arg(value_name = "DIR", default_value = ".")]
+        directory: PathBuf,
+    },
+    /// Show what a plugin is and whether it fits the contract.
+    Inspect {
+        /// A .wasm file, or a plugin's directory that has been built.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Not in this version: start a plugin from a template.
+    #[command(hide = true)]
+    New(Later),
+    /// Not in this version: run a plugin's tests.
+    #[command(hide = true)]
+    Test(Later),
+}
+
+/// Which job, and what is different from its file.
+#[derive(Debug, Args)]
+pub struct JobArgs {
+    /// The job file.
+    pub job: PathBuf,
+    /// Set a dotted path of the job file to a YAML value, as `--set sources.quakes.path=x.ndjson`. May be repeated.
+    #[arg(long, value_name = "PATH=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+    /// Tasks of each operator that may be parallel; without it what the job says, or the number of cores.
+    #[arg(long, value_name = "N")]
+    pub parallelism: Option<u32>,
+}
+
+/// How to run a job.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Write what the job did to this file, as JSON; `-` is standard output. Written whole and last, also when the job fails.
+    #[arg(long, value_name = "FILE")]
+    pub summary: Option<PathBuf>,
+    /// Start anew, leaving behind what the checkpoint store holds.
+    #[arg(long)]
+    pub fresh: bool,
+    /// Don't build plugins; one that isn't built or is older than its sources is an error.
+    #[arg(long)]
+    pub no_build: bool,
+    /// Not in this version.
+    #[arg(long, hide = true)]
+    pub mode: Option<String>,
+    /// Not in this version.
+    #[arg(long, hide = true, conflicts_with = "fresh")]
+    pub from: Option<String>,
+    /// Not in this version.
+    #[arg(long, hide = true)]
+    pub metrics: Option<String>,
+    /// Not in this version.
+    #[arg(long, hide = true)]
+    pub log_format: Option<String>,
+}
+
+/// How to validate a job.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// How to print what is wrong.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// How to explain a job.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The job.
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// How to print it; only text is in this version.
+    #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
+    pub format: ExplainFormat,
+}
+
+/// How a result is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people; may change.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// How an explanation is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExplainFormat {
+    /// For people; may change.
+    Text,
+    /// Not in this version.
+    #[value(hide = true)]
+    Json,
+    /// Not in this version.
+    #[value(hide = true)]
+    Mermaid,
+    /// Not in this version.
+    #[value(hide = true)]
+    Dot,
+}
+
+/// Tasks of an operator where neither the job nor the command line says: the cores of this machine.
+#[must_use]
+pub fn cores() -> u32 {
+    std::thread::available_parallelism().map_or(1, NonZero::get).try_into().unwrap_or(u32::MAX)
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.is_empty() => Ok((path.to_owned(), value.to_owned())),
+        _ => Err("expected PATH=VALUE, as sources.quakes.path=x.ndjson".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_value_may_hold_an_equals_sign_and_may_be_empty() {
+        assert_eq!(assignment("a.b=x=y"), Ok(("a.b".to_owned(), "x=y".to_owned())));
+        assert_eq!(assignment("a="), Ok(("a".to_owned(), String::new())));
+        assignment("a").expect_err("no value");
+        assignment("=a").expect_err("no path");
+    }
+}

@@ -1,0 +1,43 @@
+//! Opens a job's store of checkpoints and says what the job goes on from, or leaves behind.
+
+use std::num::NonZero;
+use std::sync::Arc;
+
+use wasmill_checkpoint::recovery::choose;
+use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Store};
+use wasmill_flow::Epoch;
+use wasmill_job::graph::Checkpoint;
+use wasmill_runtime::Durability;
+
+use crate::report;
+
+/// Opens a job's store; with `fresh` what it holds is left behind.
+///
+/// # Errors
+/// Where the store can't be used, or its newest checkpoint isn't intact or isn't this job's.
+pub fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Result<Durability, CheckpointError> {
+    let mut store = Store::open(&checkpoint.store)?;
+    let restored = match choose(fresh, &store.epochs()?) {
+        Choice::Empty => None,
+        Choice::LeaveBehind => {
+            if let Some(left) = store.fresh()? {
+                report::note(&format!("starting anew: {left}"));
+            }
+            None
+        }
+        Choice::Restore(epoch) => {
+            let manifest = store.read(epoch, &facts.name)?;
+            let last = if manifest.last { ", taken when it ended or was stopped" } else { "" };
+            report::note(&format!("going on from checkpoint {epoch} in {}{last}", checkpoint.store.display()));
+            Some(manifest)
+        }
+    };
+    Ok(Durability {
+        store: Arc::new(store),
+        every: checkpoint.every,
+        retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
+        facts,
+        first: restored.as_ref().map_or(Epoch(1), |manifest| Epoch(manifest.epoch.0 + 1)),
+        restored,
+    })
+}
