@@ -19,14 +19,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // A component's side knows nothing of the host's.
     ("sdk", &["sdk-derive"]),
     ("sdk-derive", &[]),
-    ("tidy", &[]),
+    ("tidy", &["sdk"]),
 ];
 
 /// Who alone may use a dependency from outside, by the beginning of its name.
 const HOMES: &[(&str, &[&str])] = &[
     ("wasmtime", &["plugin"]),
     ("wasmparser", &["plugin"]),
-    ("wit-component", &["plugin"]),
+    ("wit-component", &["plugin", "cli"]),
     ("wit-bindgen", &["sdk"]),
     ("datafusion", &["operator"]),
     ("saphyr", &["job"]),

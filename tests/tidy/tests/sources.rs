@@ -38,7 +38,7 @@ fn assert_none(found: &[PathBuf], what: &str) {
 fn every_source_file_says_first_what_it_is_for() {
     let silent = |path: &PathBuf| {
         let text = wasmill_tidy::text(path).expect("a source file is text");
-        !text.lines().next().and_then(|line| line.strip_prefix("//! ")).is_some_and(|said| !said.trim().is_empty())
+        text.lines().next().and_then(|line| line.strip_prefix("//! ")).is_none_or(|said| said.trim().is_empty())
     };
     let found: Vec<_> = written().into_iter().filter(silent).collect();
     assert_none(&found, "the first line of these is not a `//!` that says what they are for");
