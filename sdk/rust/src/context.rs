@@ -1,5 +1,7 @@
 //! What surrounds a row while it is processed.
 
+use std::cell::Cell;
+
 use crate::Timestamp;
 use crate::host;
 use crate::port::Port;
@@ -10,14 +12,14 @@ use crate::record::Record;
 pub struct Context<P: ProcessBatch> {
     main: Port<P::Output>,
     row: u32,
-    now: Option<i64>,
+    now: Cell<Option<i64>>,
     rejected: Vec<u32>,
     reasons: Vec<String>,
 }
 
 impl<P: ProcessBatch> Context<P> {
     pub(crate) fn new() -> Self {
-        Self { main: Port::new(), row: 0, now: None, rejected: Vec::new(), reasons: Vec::new() }
+        Self { main: Port::new(), row: 0, now: Cell::new(None), rejected: Vec::new(), reasons: Vec::new() }
     }
 
     /// Emits a row on the main output that comes from the current row: it keeps of it what `#[operator(keep = …)]` says.
@@ -53,8 +55,10 @@ impl<P: ProcessBatch> Context<P> {
 
     /// The host's clock, which stands still during a call.
     #[inline]
-    pub fn now(&mut self) -> Timestamp {
-        Timestamp::from_millis(*self.now.get_or_insert_with(host::now))
+    pub fn now(&self) -> Timestamp {
+        let now = self.now.get().unwrap_or_else(host::now);
+        self.now.set(Some(now));
+        Timestamp::from_millis(now)
     }
 
     /// The main output, for those who send columns.
@@ -74,7 +78,7 @@ impl<P: ProcessBatch> Context<P> {
     }
 
     pub(crate) fn begin(&mut self, rows: Option<u32>) {
-        self.now = None;
+        self.now.set(None);
         self.row = 0;
         self.main.begin(rows);
     }

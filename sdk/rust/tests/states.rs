@@ -1,7 +1,9 @@
 //! What is remembered for a key.
 
 use wasmill_sdk::harness::Harness;
-use wasmill_sdk::{Context, Date, Decimal, Error, NoSettings, Open, Operator, Process, Record, Result, Sink, StateValue, Timestamp, ValueState};
+use wasmill_sdk::{
+    Context, Date, Decimal, Error, NoSettings, Open, Operator, Process, Record, Result, Sink, StateValue, Timestamp, ValueState,
+};
 
 #[derive(Record, Clone, Debug)]
 struct Word<'a> {
