@@ -1,5 +1,34 @@
 //! What happens to a record: the [`contract::Operator`] contract and the built-in operators.
+//!
+//! A built-in operator is made from the texts of its definition and the columns that it will be handed, says with
+//! `declaration()` what comes out of it, and then takes one batch after the other:
+//!
+//! | verb | operator |
+//! |---|---|
+//! | `filter` | [`filter::Filter`] |
+//! | `select` | [`select::Select`] |
+//! | `with`, `drop` | [`with::With`] |
+//! | none, several inputs | [`union::Union`] |
+//! | `key-by` and `aggregate` | [`aggregate::RunningAggregate`] |
+//!
+//! [`expression::Expression`] is what their texts are made of. A row that an expression fails on dies alone.
 
 pub mod contract;
 
+pub mod definition;
+pub mod expression;
+
+mod computed;
+pub mod filter;
+pub mod select;
+pub mod with;
+
+pub mod aggregate;
+pub mod union;
+
+#[cfg(test)]
+mod testing;
+
 pub use contract::{Context, Dead, Declaration, Emitted, Operator, OperatorError, PluginCounts, Port, Step};
+pub use definition::{DefinitionProblem, DefinitionProblems};
+pub use expression::{Expression, ExpressionProblem};

@@ -1,0 +1,273 @@
+//! `key-by` and `aggregate`: running aggregates of each key, one row out per row in.
+//!
+//! A row out has the key's columns, in the order of `key-by`, and then each aggregate's value after the row that came in. What
+//! is remembered of a key is one value of the state `aggregates` (`aggregate/layout.rs` has its bytes).
+//!
+//! The way of a batch: the aggregates' arguments are computed for all rows; rows that fail die. The keys are found, and each
+//! distinct key's accumulators loaded, once. Each aggregate goes over all rows in one typed loop. What the keys hold now is
+//! written, once. A row that would take a sum out of its range dies, and no aggregate counts it: that is found out by starting
+//! again from what was loaded, row by row, which only such a batch pays for.
+
+mod accumulator;
+mod average;
+mod call;
+mod count;
+mod extreme;
+mod fold;
+mod layout;
+mod number;
+mod sum;
+mod text_extreme;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
+use arrow_schema::{FieldRef, Schema, SchemaRef};
+use wasmill_flow::Batch;
+use wasmill_flow::key::EncodedKeys;
+use wasmill_state::{CallKeys, KeyedState, StateWrite, Values};
+
+use crate::computed::{Computed, bury, compute};
+use crate::contract::{Context, Declaration, Operator, OperatorError, Port, Step};
+use crate::definition::{DefinitionProblem, DefinitionProblems};
+use crate::expression::ExpressionProblem;
+use layout::{Accumulators, Layout, STATE};
+
+pub use call::Aggregate;
+
+/// Running aggregates by key. Its context has keyed state, of the one state that its declaration names.
+#[derive(Debug)]
+pub struct RunningAggregate {
+    output: SchemaRef,
+    key_by: Vec<usize>,
+    /// What the aggregates are over, for those that are over something.
+    arguments: Vec<Computed>,
+    /// For each aggregate the index of its argument.
+    argument_of: Vec<Option<usize>>,
+    /// Each aggregate as its reasons name it.
+    named: Vec<String>,
+    layout: Layout,
+    reads: Vec<usize>,
+    // What follows is memory that is used again from call to call; it holds nothing between calls.
+    keys: EncodedKeys,
+    call: CallKeys,
+    write: StateWrite,
+    accumulators: Accumulators,
+}
+
+impl RunningAggregate {
+    /// Aggregates by name and text over rows of `input`, for each key of the columns `key_by`.
+    ///
+    /// # Errors
+    /// Every problem, at `key-by` and `aggregate.NAME`; at `aggregate` where there are no aggregates.
+    pub fn new(key_by: &[usize], aggregates: &[(String, String)], input: &SchemaRef) -> Result<Self, DefinitionProblems> {
+        let (parsed, problems) = parse(key_by, aggregates, input);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let keys = key_by.iter().map(|&index| Arc::clone(&input.fields()[index]));
+        let values = aggregates.iter().zip(&parsed).map(|((name, _), aggregate)| Arc::new(aggregate.field(name)));
+        let output = Arc::new(Schema::new(keys.chain(values).collect::<Vec<FieldRef>>()));
+        let mut reads: Vec<usize> = parsed.iter().flat_map(Aggregate::reads).chain(key_by).copied().collect();
+        reads.sort_unstable();
+        reads.dedup();
+        let (mut arguments, mut argument_of) = (Vec::new(), Vec::new());
+        for ((name, _), aggregate) in aggregates.iter().zip(&parsed) {
+            argument_of.push(aggregate.argument.as_ref().map(|_| arguments.len()));
+            arguments.extend(aggregate.argument.clone().map(|argument| Computed::new(format!("aggregate.{name}"), argument)));
+        }
+        Ok(Self {
+            output,
+            key_by: key_by.to_vec(),
+            arguments,
+            argument_of,
+            named: aggregates.iter().map(|(name, text)| format!("aggregate.{name} \"{text}\"")).collect(),
+            layout: Layout::new(&parsed),
+            reads,
+            keys: EncodedKeys::default(),
+            call: CallKeys::default(),
+            write: StateWrite { state: 0, keys: None, values: Values::default() },
+            accumulators: Accumulators::default(),
+        })
+    }
+
+    /// One output, one state; it reads the key's columns and those of its aggregates' arguments.
+    #[must_use]
+    pub fn declaration(&self) -> Declaration {
+        Declaration {
+            ports: vec![Port { name: "main".to_owned(), schema: SchemaRef::clone(&self.output) }],
+            states: vec![self.layout.need()],
+            reads: vec![Some(self.reads.clone())],
+        }
+    }
+
+    fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
+        let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(()) };
+        let mut state = cx.state.take().ok_or_else(no_state)?;
+        let done = self.aggregate(input, batch, &computed, state.as_mut(), cx);
+        cx.state = Some(state);
+        done
+    }
+
+    fn aggregate(
+        &mut self,
+        input: usize,
+        batch: Batch,
+        computed: &[ArrayRef],
+        state: &mut dyn KeyedState,
+        cx: &mut Context,
+    ) -> Result<(), OperatorError> {
+        let key_columns: Vec<ArrayRef> = self.key_by.iter().map(|&index| Arc::clone(batch.rows.column(index))).collect();
+        self.keys.encode(&key_columns);
+        match &batch.hashes {
+            Some(hashes) => state.resolve(&self.keys, hashes, &mut self.call),
+            None => state.resolve(&self.keys, &self.keys.hashes(), &mut self.call),
+        }
+        let updated = self.update(state, &batch, computed);
+        if updated.is_ok() {
+            state.apply(&self.call, std::slice::from_ref(&self.write));
+        }
+        state.finish(&self.call);
+        let Updated { dead, alive, values } = updated?;
+        let alive = match alive {
+            None => batch,
+            Some(_) => match bury(&batch, &dead, input, cx) {
+                Some(alive) => alive,
+                None => return Ok(()),
+            },
+        };
+        let keys = self.key_by.iter().map(|&index| Arc::clone(alive.rows.column(index)));
+        #[expect(
+            clippy::expect_used,
+            reason = "values are of the aggregates' types; others are a bug that must not pass silently"
+        )]
+        let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), keys.chain(values).collect())
+            .expect("columns of the declared schema");
+        cx.emit(0, Batch::unkeyed(rows));
+        Ok(())
+    }
+
+    /// Loads what the keys hold, takes the rows, and leaves in `write` what they hold then.
+    fn update(&mut self, state: &dyn KeyedState, batch: &Batch, computed: &[ArrayRef]) -> Result<Updated, OperatorError> {
+        let keys = self.call.count();
+        self.load(state)?;
+        let arguments = self.arguments_of(computed);
+        if let Ok(values) = self.layout.update(&mut self.accumulators, &self.call.row_key, &arguments) {
+            self.layout.encode(&mut self.accumulators, keys, vec![0xff; keys.div_ceil(8)], &mut self.write.values);
+            return Ok(Updated { dead: BTreeMap::new(), alive: None, values });
+        }
+        self.load(state)?;
+        let dead = self.overflows(&arguments);
+        self.load(state)?;
+        let alive: Vec<u32> = (0u32..).take(batch.len()).filter(|row| !dead.contains_key(&(*row as usize))).collect();
+        let alive = UInt32Array::from(alive);
+        let computed: Vec<ArrayRef> = computed.iter().map(|argument| take(argument, &alive)).collect();
+        let row_keys: Vec<u32> = alive.values().iter().map(|&row| self.call.row_key[row as usize]).collect();
+        let mut present = self.write.values.present.clone();
+        for &key in &row_keys {
+            present[key as usize / 8] |= 1 << (key % 8);
+        }
+        let arguments = self.arguments_of(&computed);
+        let values = self.layout.update(&mut self.accumulators, &row_keys, &arguments);
+        let values = values.map_err(|_| bug("rows that fit one by one don't fit together"))?;
+        self.layout.encode(&mut self.accumulators, keys, present, &mut self.write.values);
+        Ok(Updated { dead, alive: Some(alive), values })
+    }
+
+    fn load(&mut self, state: &dyn KeyedState) -> Result<(), OperatorError> {
+        state.load(0, &self.call, &mut self.write.values);
+        self.layout.decode(&mut self.write.values, self.call.count(), &mut self.accumulators).ok_or_else(damaged)
+    }
+
+    fn arguments_of<'a>(&self, computed: &'a [ArrayRef]) -> Vec<Option<&'a ArrayRef>> {
+        self.argument_of.iter().map(|argument| argument.map(|index| &computed[index])).collect()
+    }
+
+    /// The rows that overflow an aggregate, with the reason, taking one row after the other.
+    fn overflows(&mut self, arguments: &[Option<&ArrayRef>]) -> BTreeMap<usize, String> {
+        let stride = self.layout.stride();
+        let fixed = &mut self.accumulators.fixed;
+        let mut dead = BTreeMap::new();
+        let mut before = vec![0; stride];
+        for (row, &key) in self.call.row_key.iter().enumerate() {
+            let bytes = key as usize * stride..(key as usize + 1) * stride;
+            before.copy_from_slice(&fixed[bytes.clone()]);
+            if let Err(aggregate) = self.layout.try_row(fixed, key, row, arguments) {
+                fixed[bytes].copy_from_slice(&before);
+                dead.insert(row, format!("{}: the sum overflows", self.named[aggregate]));
+            }
+        }
+        dead
+    }
+}
+
+/// What a batch has come to.
+struct Updated {
+    /// Rows that overflow an aggregate, with the reason.
+    dead: BTreeMap<usize, String>,
+    /// The numbers of the others, where there are such rows.
+    alive: Option<UInt32Array>,
+    /// Each aggregate's values after each of them.
+    values: Vec<ArrayRef>,
+}
+
+fn take(column: &ArrayRef, rows: &UInt32Array) -> ArrayRef {
+    #[expect(clippy::expect_used, reason = "rows are those of the batch; others are a bug that must not pass silently")]
+    arrow_select::take::take(column, rows, None).expect("rows within the batch")
+}
+
+fn parse(key_by: &[usize], aggregates: &[(String, String)], input: &Schema) -> (Vec<Aggregate>, DefinitionProblems) {
+    let mut problems = Vec::new();
+    let mut parsed = Vec::with_capacity(aggregates.len());
+    if key_by.is_empty() {
+        let problem = ExpressionProblem::new("no-columns", "expected at least one column, found none");
+        problems.push(DefinitionProblem::new("key-by", problem));
+    }
+    if aggregates.is_empty() {
+        let problem = ExpressionProblem::new("no-columns", "expected at least one aggregate, found none");
+        problems.push(DefinitionProblem::new("aggregate", problem));
+    }
+    for (index, (name, text)) in aggregates.iter().enumerate() {
+        let mut complain = |problem| problems.push(DefinitionProblem::new(format!("aggregate.{name}"), problem));
+        if key_by.iter().any(|&key| input.field(key).name() == name) {
+            let message = format!("column `{name}` is a column of key-by already; another name is needed");
+            complain(ExpressionProblem::new("duplicate-column", message));
+        }
+        if aggregates[..index].iter().any(|(earlier, _)| earlier == name) {
+            complain(ExpressionProblem::new("duplicate-column", format!("column `{name}` is there twice")));
+        }
+        match Aggregate::parse(text, input) {
+            Ok(aggregate) => parsed.push(aggregate),
+            Err(problem) => complain(problem),
+        }
+    }
+    (parsed, problems)
+}
+
+fn no_state() -> OperatorError {
+    bug("an aggregate was run without keyed state")
+}
+
+fn bug(message: &str) -> OperatorError {
+    OperatorError { code: "internal", message: message.to_owned(), row: None, hint: Some("this is a bug of Wasmill".to_owned()) }
+}
+
+fn damaged() -> OperatorError {
+    OperatorError {
+        code: "state-damaged",
+        message: format!("the state `{STATE}` holds bytes that no aggregate has written"),
+        row: None,
+        hint: Some("--fresh starts without the snapshot".to_owned()),
+    }
+}
+
+impl Operator for RunningAggregate {
+    fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
+        let done = self.step(input, batch, cx);
+        Box::pin(std::future::ready(done))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,45 @@
+//! What an aggregate remembers of a key in a fixed number of bytes, and how a batch of rows changes it.
+//!
+//! Bytes of zero are an accumulator that has seen nothing. All numbers are little-endian. These bytes are part of the state
+//! format: an accumulator whose bytes change gets another [`Accumulator::format`].
+
+use arrow_array::ArrayRef;
+
+/// The accumulators of one aggregate for all keys of a call, among those of the other aggregates.
+pub(super) struct Cells<'a> {
+    /// The values of all keys, one after the other.
+    pub(super) data: &'a mut [u8],
+    /// The bytes of one key's value.
+    pub(super) stride: usize,
+    /// Where in a key's value this accumulator starts.
+    pub(super) offset: usize,
+}
+
+impl Cells<'_> {
+    /// The `WIDTH` bytes of a key.
+    #[inline(always)]
+    pub(super) fn of<const WIDTH: usize>(&mut self, key: u32) -> &mut [u8] {
+        let at = key as usize * self.stride + self.offset;
+        &mut self.data[at..at + WIDTH]
+    }
+}
+
+/// A row would take an accumulator out of its range. What was changed so far is to be thrown away.
+#[derive(Debug)]
+pub(super) struct Overflow;
+
+/// An aggregate function over arguments of one type.
+///
+/// # Contract
+/// 1. `update` takes the rows in order, and gives for each the value after it: results don't depend on how rows are cut.
+/// 2. After [`Overflow`] the cells are undefined: the caller starts again from what it loaded.
+pub(super) trait Accumulator: Send + Sync + std::fmt::Debug {
+    /// Its bytes.
+    fn width(&self) -> usize;
+
+    /// The name of its encoding.
+    fn format(&self) -> String;
+
+    /// Takes rows, whose keys are `keys` and whose arguments are `argument`, and gives the value after each.
+    fn update(&self, cells: Cells<'_>, keys: &[u32], argument: Option<&ArrayRef>) -> Result<ArrayRef, Overflow>;
+}

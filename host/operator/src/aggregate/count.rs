@@ -1,0 +1,37 @@
+//! `count(*)` and `count(x)`. Format `count`: an `i64`.
+
+use std::sync::Arc;
+
+use arrow_array::{Array, ArrayRef, Int64Array};
+
+use super::accumulator::{Accumulator, Cells, Overflow};
+use super::number::Number;
+
+/// Counts rows, or the rows whose argument isn't null.
+#[derive(Debug)]
+pub(super) struct Count;
+
+impl Accumulator for Count {
+    fn width(&self) -> usize {
+        8
+    }
+
+    fn format(&self) -> String {
+        "count".to_owned()
+    }
+
+    fn update(&self, mut cells: Cells<'_>, keys: &[u32], argument: Option<&ArrayRef>) -> Result<ArrayRef, Overflow> {
+        let mut add = |key: u32, seen: i64| {
+            let cell = cells.of::<8>(key);
+            let count = i64::read(cell) + seen;
+            count.write(cell);
+            count
+        };
+        let counts: Vec<i64> = match argument.and_then(|argument| argument.logical_nulls()).filter(|nulls| nulls.null_count() > 0)
+        {
+            None => keys.iter().map(|&key| add(key, 1)).collect(),
+            Some(nulls) => keys.iter().zip(&nulls).map(|(&key, valid)| add(key, i64::from(valid))).collect(),
+        };
+        Ok(Arc::new(Int64Array::from(counts)))
+    }
+}

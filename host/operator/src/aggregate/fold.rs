@@ -1,0 +1,76 @@
+//! Accumulators of numbers: the one loop over rows, and what is done with each value in it.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::ArrowPrimitiveType;
+use arrow_array::{Array, ArrayRef, PrimitiveArray};
+use arrow_buffer::NullBufferBuilder;
+use arrow_schema::DataType;
+
+use super::accumulator::{Accumulator, Cells, Overflow};
+
+/// What is done with a value: the inside of the loop.
+pub(super) trait Step: Send + Sync + Debug {
+    /// The type of arguments.
+    type Argument: ArrowPrimitiveType;
+    /// The type of values.
+    type Value: ArrowPrimitiveType;
+
+    /// The name of the encoding.
+    fn format(&self) -> String;
+
+    /// The type of values, with what the Rust type leaves open.
+    fn data_type(&self) -> DataType;
+
+    /// Takes an argument and gives the value after it; nothing where that is out of range.
+    fn add(&self, cell: &mut [u8], argument: Native<Self::Argument>) -> Option<Native<Self::Value>>;
+
+    /// The value, where anything was seen.
+    fn value(&self, cell: &[u8]) -> Option<Native<Self::Value>>;
+}
+
+/// A value of an Arrow type as Rust has it.
+pub(super) type Native<T> = <T as ArrowPrimitiveType>::Native;
+
+/// A step over `WIDTH` bytes as an accumulator.
+#[derive(Debug)]
+pub(super) struct Fold<S, const WIDTH: usize>(pub(super) S);
+
+impl<S: Step, const WIDTH: usize> Accumulator for Fold<S, WIDTH> {
+    fn width(&self) -> usize {
+        WIDTH
+    }
+
+    fn format(&self) -> String {
+        self.0.format()
+    }
+
+    fn update(&self, mut cells: Cells<'_>, keys: &[u32], argument: Option<&ArrayRef>) -> Result<ArrayRef, Overflow> {
+        let argument = argument.ok_or(Overflow)?.as_primitive::<S::Argument>();
+        let rows = keys.iter().zip(argument.values());
+        let mut overflow = false;
+        let mut add = |cells: &mut Cells<'_>, key: u32, argument| {
+            let value = self.0.add(cells.of::<WIDTH>(key), argument);
+            overflow |= value.is_none();
+            value.unwrap_or_default()
+        };
+        let (values, nulls) = match argument.nulls().filter(|nulls| nulls.null_count() > 0) {
+            None => (rows.map(|(&key, &argument)| add(&mut cells, key, argument)).collect::<Vec<_>>(), None),
+            Some(nulls) => {
+                let mut seen = NullBufferBuilder::new(keys.len());
+                let next = |((&key, &argument), valid): ((&u32, &Native<S::Argument>), bool)| {
+                    let value = if valid { Some(add(&mut cells, key, argument)) } else { self.0.value(cells.of::<WIDTH>(key)) };
+                    seen.append(value.is_some());
+                    value.unwrap_or_default()
+                };
+                (rows.zip(nulls).map(next).collect(), seen.finish())
+            }
+        };
+        if overflow {
+            return Err(Overflow);
+        }
+        Ok(Arc::new(PrimitiveArray::<S::Value>::new(values.into(), nulls).with_data_type(self.0.data_type())))
+    }
+}

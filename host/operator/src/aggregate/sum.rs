@@ -1,0 +1,115 @@
+//! `sum(x)`. Formats `sum:int64`, `sum:float64`, `sum:decimal`: a byte, 1 once a value was seen, and the sum in 8, 8 or 16.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use arrow_array::types::{ArrowPrimitiveType, Decimal128Type, Float64Type, Int64Type};
+use arrow_schema::DataType;
+
+use super::fold::{Native, Step};
+use super::number::Number;
+
+fn sum<N: Number>(cell: &[u8]) -> Option<N> {
+    (cell[0] != 0).then(|| N::read(&cell[1..]))
+}
+
+fn put<N: Number>(cell: &mut [u8], sum: N) -> N {
+    cell[0] = 1;
+    sum.write(&mut cell[1..]);
+    sum
+}
+
+/// Integers of type `T`, summed as `int64`.
+#[derive(Debug)]
+pub(super) struct IntegerSum<T>(pub(super) PhantomData<fn(T)>);
+
+impl<T: ArrowPrimitiveType + Debug> Step for IntegerSum<T>
+where
+    i64: TryFrom<T::Native>,
+{
+    type Argument = T;
+    type Value = Int64Type;
+
+    fn format(&self) -> String {
+        "sum:int64".to_owned()
+    }
+
+    fn data_type(&self) -> DataType {
+        DataType::Int64
+    }
+
+    #[inline(always)]
+    fn add(&self, cell: &mut [u8], argument: Native<T>) -> Option<i64> {
+        let argument = i64::try_from(argument).ok()?;
+        Some(put(cell, i64::read(&cell[1..]).checked_add(argument)?))
+    }
+
+    #[inline(always)]
+    fn value(&self, cell: &[u8]) -> Option<i64> {
+        sum(cell)
+    }
+}
+
+/// Floats of type `T`, summed as `float64` in the order of rows.
+#[derive(Debug)]
+pub(super) struct FloatSum<T>(pub(super) PhantomData<fn(T)>);
+
+impl<T: ArrowPrimitiveType + Debug> Step for FloatSum<T>
+where
+    f64: From<T::Native>,
+{
+    type Argument = T;
+    type Value = Float64Type;
+
+    fn format(&self) -> String {
+        "sum:float64".to_owned()
+    }
+
+    fn data_type(&self) -> DataType {
+        DataType::Float64
+    }
+
+    #[inline(always)]
+    fn add(&self, cell: &mut [u8], argument: Native<T>) -> Option<f64> {
+        Some(put(cell, f64::read(&cell[1..]) + f64::from(argument)))
+    }
+
+    #[inline(always)]
+    fn value(&self, cell: &[u8]) -> Option<f64> {
+        sum(cell)
+    }
+}
+
+/// Decimals, summed in 38 digits and with their scale.
+#[derive(Debug)]
+pub(super) struct DecimalSum {
+    /// Digits behind the point.
+    pub(super) scale: i8,
+}
+
+/// The least number of 39 digits.
+const TOO_LARGE: i128 = 10i128.pow(38);
+
+impl Step for DecimalSum {
+    type Argument = Decimal128Type;
+    type Value = Decimal128Type;
+
+    fn format(&self) -> String {
+        format!("sum:decimal({})", self.scale)
+    }
+
+    fn data_type(&self) -> DataType {
+        DataType::Decimal128(38, self.scale)
+    }
+
+    #[inline(always)]
+    fn add(&self, cell: &mut [u8], argument: i128) -> Option<i128> {
+        let sum = i128::read(&cell[1..]).checked_add(argument).filter(|sum| -TOO_LARGE < *sum && *sum < TOO_LARGE)?;
+        Some(put(cell, sum))
+    }
+
+    #[inline(always)]
+    fn value(&self, cell: &[u8]) -> Option<i128> {
+        sum(cell)
+    }
+}

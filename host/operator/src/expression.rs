@@ -1,0 +1,102 @@
+//! SQL expressions over the columns of one row, as DataFusion reads them.
+//!
+//! Names are case-sensitive as written; a name that isn't letters, digits and `_` is in double quotes, text in single quotes.
+//! There are DataFusion's scalar functions of strings, numbers, dates and times, Unicode and regular expressions, as far as the
+//! same arguments always give the same result: `now()`, `random()` and their like are refused, since a row that is processed
+//! again after a failure must give the same. Beside SQL's names of types `cast` takes those of job files: `cast(x as float64)`.
+//!
+//! **What fails, fails alone.** Division of integers and decimals by zero, overflow of integers (`+ - *` and `-x` never wrap
+//! around) and a `cast` that can't be done fail on their row, and the other rows of its batch have their results. Division of
+//! floats follows IEEE 754: infinity or NaN. `try_cast` gives null instead of failing. `and`, `or` and `case` compute what they
+//! need, from left to right: `b <> 0 and a / b > 1` doesn't fail.
+//!
+//! **Types.** A result is one of [`column_type`]'s: `utf8` of any string, small integers widened, timestamps cut to
+//! milliseconds.
+
+pub(crate) mod catalogue;
+pub(crate) mod cause;
+mod evaluate;
+mod fold;
+mod plan;
+pub(crate) mod problem;
+pub(crate) mod syntax;
+
+use std::sync::Arc;
+
+use arrow_schema::{DataType, Field, Schema};
+use datafusion_physical_expr::utils::collect_columns;
+use datafusion_sql::sqlparser::ast::Expr as Syntax;
+use wasmill_flow::column_type;
+
+pub use evaluate::Evaluated;
+pub use problem::ExpressionProblem;
+
+/// An expression over rows of one schema, ready to be computed. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Expression {
+    text: Arc<str>,
+    physical: plan::Physical,
+    data_type: DataType,
+    nullable: bool,
+    reads: Arc<[usize]>,
+}
+
+impl Expression {
+    /// Reads, checks and plans an expression over columns of `schema`.
+    ///
+    /// # Errors
+    /// [`ExpressionProblem`] with the first problem of the text: syntax, a name that isn't known, types that don't fit, what is
+    /// refused, or a constant part that always fails.
+    pub fn parse(text: &str, schema: &Schema) -> Result<Self, ExpressionProblem> {
+        Self::from_syntax(&syntax::parse(text)?, text, schema)
+    }
+
+    /// The same for a part of `text` that is parsed already; [`Self::text`] stays the whole.
+    pub(crate) fn from_syntax(syntax: &Syntax, text: &str, schema: &Schema) -> Result<Self, ExpressionProblem> {
+        syntax::check(syntax, text, schema)?;
+        let physical = plan::plan(syntax, schema)?;
+        let unknown = |error| ExpressionProblem::new("type", cause::cause(&error));
+        let data_type = plan::stored_type(&physical.data_type(schema).map_err(unknown)?)?;
+        let nullable = physical.nullable(schema).map_err(unknown)?;
+        let mut reads: Vec<usize> = collect_columns(&physical).iter().map(|column| column.index()).collect();
+        reads.sort_unstable();
+        reads.dedup();
+        Ok(Self { text: text.into(), physical, data_type, nullable, reads: reads.into() })
+    }
+
+    /// The text as it was written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The type of its values: one that a column can have.
+    #[must_use]
+    pub fn data_type(&self) -> &DataType {
+        &self.data_type
+    }
+
+    /// The column that its values make, by that name.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Field {
+        Field::new(name, self.data_type.clone(), self.nullable)
+    }
+
+    /// The indices of the columns that it reads, ascending.
+    #[must_use]
+    pub fn reads(&self) -> &[usize] {
+        &self.reads
+    }
+
+    /// The problem of an expression that should be true or false and isn't.
+    pub(crate) fn require_boolean(self) -> Result<Self, ExpressionProblem> {
+        if self.data_type == DataType::Boolean {
+            return Ok(self);
+        }
+        let message = format!("expected true or false, found {}", column_type::name(&self.data_type));
+        Err(ExpressionProblem::new("type", message))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! The functions and types that expressions may use: DataFusion's scalar functions that give the same result for the same
+//! arguments, always, and the types of columns by the names of job files.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+
+use arrow_schema::{DataType, Field, FieldRef};
+use datafusion_common::config::ConfigOptions;
+use datafusion_common::{Result, TableReference, plan_err};
+use datafusion_expr::planner::{ContextProvider, ExprPlanner, TypePlanner};
+use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, Volatility, WindowUDF};
+use datafusion_functions::core::planner::CoreFunctionPlanner;
+use datafusion_functions::datetime::planner::DatetimeFunctionPlanner;
+use datafusion_functions::unicode::planner::UnicodeFunctionPlanner;
+use datafusion_sql::sqlparser::ast::{DataType as SqlType, TimezoneInfo};
+use wasmill_flow::column_type::{self, TIMESTAMP};
+
+/// Aggregate functions that SQL has, so that one in the wrong place can be named as such.
+pub(crate) const AGGREGATES: &[&str] = &[
+    "count",
+    "sum",
+    "min",
+    "max",
+    "avg",
+    "mean",
+    "median",
+    "first_value",
+    "last_value",
+    "array_agg",
+    "string_agg",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "var",
+    "var_pop",
+    "var_samp",
+    "covar",
+    "covar_pop",
+    "covar_samp",
+    "corr",
+    "bool_and",
+    "bool_or",
+    "bit_and",
+    "bit_or",
+    "bit_xor",
+    "approx_distinct",
+    "approx_median",
+    "approx_percentile_cont",
+    "grouping",
+    "nth_value",
+];
+
+/// What a name is in an expression.
+pub(crate) enum Known {
+    /// A function that may be used.
+    Function,
+    /// A function whose result isn't a matter of its arguments alone.
+    Volatile,
+    /// An aggregate function.
+    Aggregate,
+    /// Nothing.
+    Unknown,
+}
+
+/// DataFusion's functions by name, made once a process.
+#[derive(Debug)]
+pub(crate) struct Catalogue {
+    functions: HashMap<String, Arc<ScalarUDF>>,
+    planners: Vec<Arc<dyn ExprPlanner>>,
+    options: ConfigOptions,
+}
+
+impl Catalogue {
+    /// The one catalogue.
+    pub(crate) fn get() -> &'static Self {
+        static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(Catalogue::new);
+        &CATALOGUE
+    }
+
+    fn new() -> Self {
+        let mut functions = HashMap::new();
+        for function in datafusion_functions::all_default_functions() {
+            for name in function.aliases() {
+                functions.insert(name.to_lowercase(), Arc::clone(&function));
+            }
+            functions.insert(function.name().to_lowercase(), function);
+        }
+        let planners: Vec<Arc<dyn ExprPlanner>> =
+            vec![Arc::new(CoreFunctionPlanner {}), Arc::new(DatetimeFunctionPlanner), Arc::new(UnicodeFunctionPlanner)];
+        Self { functions, planners, options: ConfigOptions::default() }
+    }
+
+    /// What a function's name is.
+    pub(crate) fn look_up(&self, name: &str) -> Known {
+        let name = name.to_lowercase();
+        match self.functions.get(&name) {
+            Some(function) if function.signature().volatility == Volatility::Immutable => Known::Function,
+            Some(_) => Known::Volatile,
+            None if AGGREGATES.contains(&name.as_str()) => Known::Aggregate,
+            None => Known::Unknown,
+        }
+    }
+
+    /// The names of the functions that may be used.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.functions
+            .iter()
+            .filter(|(_, function)| function.signature().volatility == Volatility::Immutable)
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+impl ContextProvider for Catalogue {
+    fn get_table_source(&self, name: TableReference) -> Result<Arc<dyn TableSource>> {
+        plan_err!("an expression has no tables, found `{name}`")
+    }
+
+    fn get_expr_planners(&self) -> &[Arc<dyn ExprPlanner>] {
+        &self.planners
+    }
+
+    fn get_type_planner(&self) -> Option<Arc<dyn TypePlanner>> {
+        Some(Arc::new(ColumnTypes))
+    }
+
+    fn get_function_meta(&self, name: &str) -> Option<Arc<ScalarUDF>> {
+        let function = self.functions.get(&name.to_lowercase())?;
+        (function.signature().volatility == Volatility::Immutable).then(|| Arc::clone(function))
+    }
+
+    fn get_higher_order_meta(&self, _name: &str) -> Option<Arc<HigherOrderUDF>> {
+        None
+    }
+
+    fn get_aggregate_meta(&self, _name: &str) -> Option<Arc<AggregateUDF>> {
+        None
+    }
+
+    fn get_window_meta(&self, _name: &str) -> Option<Arc<WindowUDF>> {
+        None
+    }
+
+    fn get_variable_type(&self, _names: &[String]) -> Option<DataType> {
+        None
+    }
+
+    fn options(&self) -> &ConfigOptions {
+        &self.options
+    }
+
+    fn udf_names(&self) -> Vec<String> {
+        self.names().map(str::to_owned).collect()
+    }
+
+    fn higher_order_function_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udaf_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn udwf_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The types of columns in `cast(x as …)`, by the names that job files use, beside SQL's own; `timestamp` is in milliseconds.
+#[derive(Debug)]
+struct ColumnTypes;
+
+impl TypePlanner for ColumnTypes {
+    fn plan_type_field(&self, written: &SqlType) -> Result<Option<FieldRef>> {
+        let data_type = match written {
+            SqlType::Timestamp(None, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => TIMESTAMP,
+            SqlType::Binary(None) => DataType::BinaryView,
+            SqlType::Int32 | SqlType::Int64 | SqlType::UInt64 | SqlType::Float32 | SqlType::Float64 | SqlType::Custom(..) => {
+                match column_type::parse_field("", &written.to_string().to_lowercase()) {
+                    Ok(field) => field.data_type().clone(),
+                    Err(_) => return Ok(None),
+                }
+            }
+            _ => return Ok(None),
+        };
+        Ok(Some(Arc::new(Field::new("", data_type, true))))
+    }
+}
