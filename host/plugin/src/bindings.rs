@@ -1,5 +1,4 @@
 //! The host's side of the contract in `wit/`: the only generated code, and the only place where it is generated.
-#![expect(missing_docs, reason = "generated; the documentation is in wit/")]
 
 wasmtime::component::bindgen!({
     path: "../../wit",

@@ -124,7 +124,7 @@ struct Parts<'a> {
 impl Parts<'_> {
     fn node(&self, node: &StageNode, mut exchange: impl FnMut(usize) -> Exchange) -> Result<Node, JobError> {
         let (name, work) = match node.node {
-            PlanNode::Node(NodeId::Source(index)) => (self.job.sources[index].name.as_str(), Work::Source(index)),
+            PlanNode::Node(NodeId::Source(index)) => (self.job.sources[index].name.as_str(), Work::Source),
             PlanNode::Node(NodeId::Operator(index)) => {
                 let operator = &self.job.operators[index];
                 let parts = self.factory.operator(index, self.task);

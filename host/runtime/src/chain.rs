@@ -38,7 +38,7 @@ pub(crate) struct Node {
 /// What a node does.
 pub(crate) enum Work {
     /// A source: rows come from the task itself.
-    Source(usize),
+    Source,
     /// An operator, by its place in the job.
     Operator(OperatorWork),
     /// A sink.
@@ -161,7 +161,7 @@ impl Chain {
                     let prepared = sink.prepare(barrier.epoch).await.map_err(|error| JobError::connector(name, error))?;
                     part.prepared.push((*id, self.task, prepared));
                 }
-                Work::Source(_) => {}
+                Work::Source => {}
             }
         }
         Ok(())
@@ -218,7 +218,7 @@ impl Chain {
         let Node { name, work, .. } = &mut self.nodes[node];
         let start = Instant::now();
         let counts = match work {
-            Work::Source(_) => return Ok(()),
+            Work::Source => return Ok(()),
             Work::Operator(work) => {
                 work.operator.process(0, batch, &mut work.context).await.map_err(|error| JobError::operator(name, error))?;
                 &self.counts.operators[work.index]

@@ -127,14 +127,18 @@ impl Driver {
                 match action {
                     Action::TriggerBarrier(barrier) => {
                         // A task that is gone has failed, and its own error ends the job.
-                        self.barriers.iter().for_each(|(_, barriers)| drop(barriers.send(barrier)));
+                        for (_, barriers) in &self.barriers {
+                            let _ = barriers.send(barrier);
+                        }
                     }
                     Action::WriteManifest { barrier, parts } => {
                         self.write_manifest(barrier, parts).await?;
                         waiting.push(Happened::Stored(barrier.epoch));
                     }
                     Action::Commit(epoch) => {
-                        self.commits.iter().for_each(|(_, commits)| drop(commits.send(epoch)));
+                        for (_, commits) in &self.commits {
+                            let _ = commits.send(epoch);
+                        }
                         self.over = Some(epoch);
                     }
                     Action::Stop => return Ok(()),

@@ -1,4 +1,4 @@
-//! What tasks and the job's driver tell each other.
+//! What tasks tell the job's driver. (What it tells them are barriers to sources and epochs to sinks, by channels of their own.)
 
 use wasmill_connector::{Position, Prepared};
 use wasmill_flow::{Barrier, Epoch, TaskIndex};
@@ -8,15 +8,6 @@ use crate::factory::SinkId;
 /// A task of the job, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct TaskId(pub usize);
-
-/// What the driver tells a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Command {
-    /// To a source's task: send this barrier.
-    Barrier(Barrier),
-    /// To a task with sinks: this epoch is committed, make it visible.
-    Commit(Epoch),
-}
 
 /// What a task tells the driver.
 #[derive(Debug)]

@@ -33,7 +33,9 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
     for task in tasks {
         if let (Head::Source(head), Some(manifest)) = (&mut task.head, &durability.restored) {
             let position = manifest.sources.iter().find(|part| *part.source == *head.name && part.task == head.task.index);
-            if let Some(position) = position {
+            if !head.source.replays() {
+                tracing::warn!(source = &*head.name, "the source can't go back to where the checkpoint left it: rows that were in flight are lost");
+            } else if let Some(position) = position {
                 let sought = head.source.seek(&Position(position.position.clone()));
                 sought.map_err(|error| JobError::connector(&head.name, error))?;
             }
@@ -53,7 +55,7 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
                 }
             }
             Work::Sink(_, sink) => recover(&node.name, task, sink.as_mut(), durability).await?,
-            Work::Source(_) => {}
+            Work::Source => {}
         }
     }
     Ok(())
