@@ -1,0 +1,53 @@
+//! What the guest declares, and what it may not declare.
+
+use wasmill_sdk::bindings::plan::{Port, StateNeed, Taken, Takes, Wants};
+use wasmill_sdk::bindings::{DataType, Field, Input, Plan};
+
+use crate::columns;
+use crate::settings::{Do, Settings};
+
+/// One output `out` that keeps the input's columns and, where something is the matter with a column, gives `x`; two states where the
+/// input has a key; and whatever is wrong with it.
+pub(crate) fn plan(settings: &Settings, inputs: &[Input]) -> Plan {
+    let keyed = inputs.first().is_some_and(|input| !input.key.is_empty());
+    let at_end = [Do::TrapInEnd, Do::LoopInEnd, Do::FailInEnd, Do::StateInEnd, Do::BatchInEnd, Do::RejectInEnd];
+    let mut plan = Plan {
+        reads: inputs.iter().map(|_| Some(settings.column.iter().cloned().collect())).collect(),
+        ports: vec![port("out", columns::declared(settings.what))],
+        states: if keyed { vec![state("count", Some(8)), state("text", None)] } else { Vec::new() },
+        wants: if at_end.contains(&settings.what) { Wants::END } else { Wants::empty() },
+    };
+    spoil(&mut plan, settings);
+    plan
+}
+
+fn spoil(plan: &mut Plan, settings: &Settings) {
+    let taken = |input, column: &str| Takes::Input(Taken { input, columns: Some(vec![column.to_owned()]) });
+    match settings.what {
+        Do::PlanWithoutPorts => plan.ports.clear(),
+        Do::PlanUnknownColumn => plan.reads = vec![Some(vec!["no-such-column".to_owned()])],
+        Do::PlanUnknownKept => plan.ports[0].takes = taken(0, "no-such-column"),
+        Do::PlanUnknownInput => plan.ports[0].takes = taken(7, "id"),
+        Do::PlanTwoPorts => plan.ports.push(port("out", None)),
+        Do::PlanTwoStates => plan.states = vec![state("twice", Some(8)), state("twice", None)],
+        Do::PlanTwoFields => plan.ports[0].gives = vec![field("twice", DataType::Int64), field("twice", DataType::Utf8)],
+        Do::PlanBadName => plan.ports[0].name.clone_from(&settings.text),
+        Do::PlanBadWidth => plan.states = vec![state("count", Some(settings.count as u32))],
+        Do::PlanTooFewReads => plan.reads.clear(),
+        Do::PlanHuge => plan.ports = (0..settings.count).map(|number| port(&format!("port-{number}"), None)).collect(),
+        _ => {}
+    }
+}
+
+fn port(name: &str, gives: Option<DataType>) -> Port {
+    let takes = Takes::Input(Taken { input: 0, columns: None });
+    Port { name: name.to_owned(), takes, gives: gives.map(|data_type| field("x", data_type)).into_iter().collect() }
+}
+
+fn field(name: &str, data_type: DataType) -> Field {
+    Field { name: name.to_owned(), data_type, nullable: false }
+}
+
+fn state(name: &str, width: Option<u32>) -> StateNeed {
+    StateNeed { name: name.to_owned(), version: 1, width }
+}

@@ -1,0 +1,68 @@
+//! States, keys and values that there aren't.
+
+use wasmill_sdk::bindings::stream_operator::wasmill::plugin::state;
+use wasmill_sdk::bindings::{BinaryArray, Values};
+
+use crate::Call;
+use crate::settings::{Do, Settings};
+
+pub(crate) use wasmill_sdk::bindings::stream_operator::wasmill::plugin::state::load;
+
+/// The number of the state whose values have 8 bytes.
+const COUNT: u32 = 0;
+/// The number of the state whose values have any length.
+const TEXT: u32 = 1;
+
+/// Uses states as is asked for.
+pub(crate) fn touch(settings: &Settings, call: &Call) {
+    let keys = call.keys() as usize;
+    match settings.what {
+        Do::LoadUnknown => drop(load(9)),
+        Do::StoreUnknown => state::store(9, None, &fixed(keys)),
+        Do::StoreUnknownKey => state::store(COUNT, Some(&[keys as u32]), &fixed(1)),
+        Do::StoreKeyTwice => state::store(COUNT, Some(&[0, 0]), &fixed(2)),
+        Do::StoreTooFew => state::store(COUNT, None, &fixed(keys - 1)),
+        Do::StoreTooMany => state::store(COUNT, None, &fixed(keys + 1)),
+        Do::StoreOtherWidth => {
+            let present = vec![0xff; keys.div_ceil(8)];
+            state::store(COUNT, None, &Values { present, values: BinaryArray { offsets: Vec::new(), data: vec![1; keys * 7] } });
+        }
+        Do::StorePresentTooShort => state::store(COUNT, None, &Values { present: Vec::new(), ..fixed(keys) }),
+        Do::StoreOffsetsFall => {
+            let offsets = (0..=keys as u32).rev().collect();
+            let values = BinaryArray { offsets, data: vec![b'x'; keys] };
+            state::store(TEXT, None, &Values { present: vec![0xff; keys.div_ceil(8)], values });
+        }
+        Do::StoreTooLong => state::store(TEXT, Some(&[0]), &varying(1, 1024 * 1024 + 1)),
+        Do::StoreTooMuch => (0..17).for_each(|_| state::store(TEXT, Some(&[0]), &varying(1, 1024 * 1024))),
+        Do::StoreForever => (0..settings.count).for_each(|_| state::store(COUNT, None, &fixed(keys))),
+        Do::LoadForever => (0..settings.count).for_each(|_| drop(load(COUNT))),
+        Do::StoreThenTrap | Do::StoreThenFail => state::store(COUNT, None, &fixed(keys)),
+        Do::Count => count(call),
+        _ => {}
+    }
+}
+
+/// Counts the rows of each key, as it should.
+fn count(call: &Call) {
+    let Some(keys) = &call.keys else { return };
+    let mut values = load(COUNT);
+    values.present.fill(0xff);
+    let (counts, _) = values.values.data.as_chunks_mut::<8>();
+    for key in &keys.row_key {
+        let count = &mut counts[*key as usize];
+        *count = (u64::from_le_bytes(*count) + 1).to_le_bytes();
+    }
+    state::store(COUNT, None, &values);
+}
+
+/// So many values of 8 bytes, each 0x0101010101010101.
+fn fixed(keys: usize) -> Values {
+    Values { present: vec![0xff; keys.div_ceil(8)], values: BinaryArray { offsets: Vec::new(), data: vec![1; keys * 8] } }
+}
+
+/// So many values of so many bytes.
+fn varying(keys: usize, bytes: usize) -> Values {
+    let offsets = (0..=keys).map(|at| (at * bytes) as u32).collect();
+    Values { present: vec![0xff; keys.div_ceil(8)], values: BinaryArray { offsets, data: vec![b'x'; keys * bytes] } }
+}
