@@ -1,0 +1,104 @@
+//! The program under test, run on jobs in a folder of their own.
+#![allow(dead_code, reason = "each test target uses some of it")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A folder with a job and its data, gone with the test.
+pub struct Folder(TempDir);
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ended {
+    pub fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Asserts how it ended and that standard error has all of these texts.
+    #[track_caller]
+    pub fn says(&self, code: i32, texts: &[&str]) -> &Self {
+        assert_eq!(self.code, Some(code), "{self:?}");
+        for text in texts {
+            assert!(self.err.contains(text), "expected:\n{text}\nfound:\n{}", self.err);
+        }
+        self
+    }
+}
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    /// A folder with this job as `job.yaml`.
+    pub fn of_job(job: &str) -> Self {
+        let folder = Self::new();
+        folder.write("job.yaml", job);
+        folder
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        fs::write(path, bytes).expect("written");
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        let path = self.path(name);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        serde_json::from_str(&self.read(name)).expect("JSON")
+    }
+
+    /// A command of the program, in this folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wasmill"));
+        command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
+        // The cache of compiled plugins is the tests' own.
+        command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
+        command
+    }
+
+    /// Runs the program in this folder.
+    pub fn run(&self, arguments: &[&str]) -> Ended {
+        Ended::of(self.command(arguments).output().expect("the program starts"))
+    }
+
+    /// Names of the files in this folder, in order.
+    pub fn names(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.0.path()).expect("a folder");
+        let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A path from the root of the repository.
+pub fn from_root(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the package lies two folders below the root").join(path)
+}
+
+/// A plugin of the repository, built.
+pub fn plugin(path: &str) -> PathBuf {
+    let directory = from_root(path);
+    let built = Folder::new().run(&["plugin", "build", &directory.display().to_string()]);
+    assert_eq!(built.code, Some(0), "{}", built.err);
+    let name = directory.file_name().expect("a name").to_string_lossy().into_owned();
+    directory.join("dist").join(format!("{name}.wasm"))
+}

@@ -1,0 +1,111 @@
+//! A job that is killed (SIGKILL) at random instants and gone on with writes exactly what one writes that nothing disturbs.
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use program::Folder;
+
+const KILLS: u32 = 20;
+const ROWS: u64 = 6_000;
+
+fn job(durable: bool) -> String {
+    let (rate, checkpoint) = match durable {
+        true => (", rate: 3000", "checkpoint: { every: 50ms, store: ./store }\n"),
+        false => ("", ""),
+    };
+    format!(
+        "name: killed
+sources: {{ rows: {{ connector: generator, fields: {{ id: sequence, key: {{ uniform: [0, 99] }} }}, rows: {ROWS}{rate} }} }}
+operators:
+  odd: {{ input: rows, filter: \"id % 7 <> 3\" }}
+  counted: {{ input: odd, key-by: [key], aggregate: {{ n: count(*), sum: sum(id), last: max(id) }} }}
+sinks: {{ out: {{ input: counted, connector: file, path: out.ndjson, format: json }} }}
+{checkpoint}"
+    )
+}
+
+/// Numbers that look random (xorshift).
+struct Instants(u64);
+
+impl Instants {
+    fn new() -> Self {
+        let seed = match std::env::var("WASMILL_TEST_SEED") {
+            Ok(seed) => seed.parse().expect("WASMILL_TEST_SEED is a number"),
+            Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_nanos().into(),
+        };
+        println!("seed {seed}: run again with WASMILL_TEST_SEED={seed}");
+        Self(seed | 1)
+    }
+
+    fn next(&mut self, least: u64, most: u64) -> Duration {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        Duration::from_millis(least + self.0 % (most - least))
+    }
+}
+
+/// The rows of each key, in their order.
+fn by_key(text: &str) -> BTreeMap<i64, Vec<&str>> {
+    let mut keys: BTreeMap<i64, Vec<&str>> = BTreeMap::new();
+    for line in text.lines() {
+        let row: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        keys.entry(row["key"].as_i64().expect("a key")).or_default().push(line);
+    }
+    keys
+}
+
+fn killed_and_gone_on_with(parallelism: &str) {
+    let calm = Folder::of_job(&job(false));
+    calm.run(&["run", "job.yaml", "--parallelism", parallelism]).says(0, &[]);
+
+    let folder = Folder::of_job(&job(true));
+    let arguments = ["run", "job.yaml", "--parallelism", parallelism, "--summary", "summary.json"];
+    let mut instants = Instants::new();
+    let (mut kills, mut resumed) = (0, 0);
+    let mut visible = String::new();
+    while kills < KILLS {
+        let mut child = folder.command(&arguments).stderr(Stdio::null()).spawn().expect("the program starts");
+        sleep(instants.next(5, 180));
+        match child.try_wait().expect("a child") {
+            Some(status) => {
+                // It was done before all kills: the rest of them would find nothing to disturb.
+                assert_eq!(status.code(), Some(0));
+                panic!("done after {kills} kills: the job is too short for this test");
+            }
+            None => child.kill().expect("killed"),
+        }
+        child.wait().expect("gone");
+        kills += 1;
+        // What was visible stays so, but for what a checkpoint doesn't hold: only whole epochs ever are.
+        let now = std::fs::read_to_string(folder.path("out.ndjson")).unwrap_or_default();
+        assert!(now.is_empty() || now.ends_with('\n'), "half a row is visible after kill {kills}");
+        resumed += u32::from(now.len() > visible.len());
+        assert!(now.starts_with(&visible), "rows that were visible are gone or changed after kill {kills}");
+        visible = now;
+    }
+    assert!(resumed > 2, "the job got on only {resumed} times between {kills} kills");
+    folder.run(&arguments).says(0, &["note: going on from checkpoint "]);
+    assert_eq!(folder.json("summary.json")["outcome"], "finished");
+
+    let (expected, found) = (calm.read("out.ndjson"), folder.read("out.ndjson"));
+    match parallelism {
+        "1" => assert!(expected == found, "the outputs differ: {} and {} bytes", expected.len(), found.len()),
+        // Order is kept for each key.
+        _ => assert_eq!(by_key(&expected), by_key(&found)),
+    }
+}
+
+#[test]
+fn twenty_kills_change_nothing_at_one_task() {
+    killed_and_gone_on_with("1");
+}
+
+#[test]
+fn twenty_kills_change_nothing_at_two_tasks() {
+    killed_and_gone_on_with("2");
+}

@@ -1,0 +1,158 @@
+//! One SIGTERM or SIGINT stops a job cleanly, with a last checkpoint where there is a store; a second one ends the program at once.
+
+mod program;
+
+use std::io::Read as _;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use program::Folder;
+
+const ROWS: u64 = 2_000;
+
+/// Takes a second, so that it can be stopped half-way.
+fn job(checkpoint: &str) -> String {
+    format!(
+        "name: paced
+sources: {{ rows: {{ connector: generator, fields: {{ id: sequence, key: {{ uniform: [0, 9] }} }}, rows: {ROWS}, rate: 2000 }} }}
+operators: {{ counted: {{ input: rows, key-by: [key], aggregate: {{ n: count(*), last: max(id) }} }} }}
+sinks: {{ out: {{ input: counted, connector: file, path: out.ndjson, format: json }} }}
+{checkpoint}"
+    )
+}
+
+fn start(folder: &Folder, arguments: &[&str]) -> Child {
+    folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success(), "the signal is sent");
+}
+
+/// Waits for the program to end; its exit code and what it said.
+fn end(mut child: Child, limit: Duration) -> (Option<i32>, String) {
+    let deadline = Instant::now() + limit;
+    let status = loop {
+        if let Some(status) = child.try_wait().expect("a child") {
+            break status;
+        }
+        if Instant::now() > deadline {
+            child.kill().expect("killed");
+            panic!("the program doesn't end");
+        }
+        sleep(Duration::from_millis(5));
+    };
+    let mut said = String::new();
+    child.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+    (status.code(), said)
+}
+
+/// What the job writes when nothing disturbs it.
+fn undisturbed(parallelism: &str) -> String {
+    let folder = Folder::of_job(&job("").replace(", rate: 2000", ""));
+    folder.run(&["run", "job.yaml", "--parallelism", parallelism]).says(0, &[]);
+    folder.read("out.ndjson")
+}
+
+#[test]
+fn a_stopped_job_ends_well_and_goes_on_where_it_was() {
+    for name in ["-TERM", "-INT"] {
+        let folder = Folder::of_job(&job("checkpoint: { every: 10s, store: ./store }\n"));
+        let arguments = ["run", "job.yaml", "--parallelism", "1", "--summary", "summary.json"];
+        let child = start(&folder, &arguments);
+        sleep(Duration::from_millis(400));
+        signal(&child, name);
+        let (code, said) = end(child, Duration::from_secs(10));
+        assert_eq!(code, Some(0), "{said}");
+        assert!(said.contains("note: stopping; a second signal ends the program at once\n"), "{said}");
+        let summary = folder.json("summary.json");
+        assert_eq!((&summary["outcome"], &summary["exit_code"]), (&"stopped".into(), &0.into()));
+        assert_eq!(summary["checkpoints"]["completed"], 1, "a last checkpoint is taken: {summary}");
+        let rows = summary["rows_in"].as_u64().expect("rows");
+        assert!((1..ROWS).contains(&rows), "stopped half-way, not after {rows} rows");
+        let so_far = folder.read("out.ndjson");
+        assert_eq!(so_far.lines().count() as u64, rows, "what was read is written");
+
+        let ended = folder.run(&arguments);
+        ended.says(0, &["note: going on from checkpoint 1 in ", ", taken when it ended or was stopped\n"]);
+        let summary = folder.json("summary.json");
+        assert_eq!(summary["checkpoints"]["restored_from"], 1);
+        assert_eq!(summary["rows_in"], ROWS - rows);
+        let whole = folder.read("out.ndjson");
+        assert!(whole.starts_with(&so_far));
+        assert_eq!(whole, undisturbed("1"));
+    }
+}
+
+#[test]
+fn a_fresh_start_leaves_behind_what_the_store_holds_and_says_where() {
+    let folder = Folder::of_job(&job("checkpoint: { every: 50ms, store: ./store }\n").replace(", rate: 2000", ""));
+    folder.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
+    let whole = folder.read("out.ndjson");
+    let again = folder.run(&["run", "job.yaml", "--parallelism", "1", "--fresh", "--summary", "summary.json"]);
+    again.says(0, &["note: starting anew: ", "left behind in ", "delete that directory if you don't need"]);
+    assert_eq!(folder.json("summary.json")["rows_in"], ROWS);
+    assert_eq!(folder.read("out.ndjson"), whole, "replaced, not added to");
+}
+
+#[test]
+fn a_changed_job_does_not_go_on_from_another_ones_checkpoint() {
+    let folder = Folder::of_job(&job("checkpoint: { every: 50ms, store: ./store }\n").replace(", rate: 2000", ""));
+    folder.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
+    let whole = folder.read("out.ndjson");
+    let changed = ["run", "job.yaml", "--parallelism", "1", "--set", "operators.counted.aggregate={ n: count(*) }", "--summary", "s.json"];
+    folder.run(&changed).says(1, &["error[checkpoint-other-plan]: checkpoint ", "hint: run the job as it was, or start anew with `--fresh`"]);
+    assert_eq!(folder.json("s.json")["error"]["code"], "checkpoint-other-plan");
+    assert_eq!(folder.read("out.ndjson"), whole, "nothing was touched");
+    folder.run(&["run", "job.yaml", "--parallelism", "1", "--set", "name=other"]).says(1, &["error[checkpoint-other-job]: ", "hint: give each job a store of its own"]);
+}
+
+#[test]
+fn two_processes_do_not_share_a_store() {
+    let folder = Folder::of_job(&job("checkpoint: { every: 50ms, store: ./store }\n"));
+    let first = start(&folder, &["run", "job.yaml"]);
+    sleep(Duration::from_millis(300));
+    folder.run(&["run", "job.yaml"]).says(1, &["error[checkpoint-locked]: ", &format!("in use by another process (pid {})", first.id())]);
+    signal(&first, "-TERM");
+    assert_eq!(end(first, Duration::from_secs(10)).0, Some(0));
+}
+
+#[test]
+fn without_a_checkpoint_a_stopped_job_has_written_what_it_read() {
+    let folder = Folder::of_job(&job(""));
+    let child = start(&folder, &["run", "job.yaml", "--parallelism", "2", "--summary", "summary.json"]);
+    sleep(Duration::from_millis(400));
+    signal(&child, "-TERM");
+    assert_eq!(end(child, Duration::from_secs(10)).0, Some(0));
+    let summary = folder.json("summary.json");
+    assert_eq!(summary["outcome"], "stopped");
+    assert_eq!(summary["rows_in"], folder.read("out.ndjson").lines().count());
+}
+
+#[test]
+fn a_job_that_waits_for_standard_input_stops_too() {
+    let folder = Folder::of_job(
+        "name: waiting\nsources: { rows: { connector: stdio, format: json, schema: { id: int64 } } }\nsinks: { out: { input: rows, connector: blackhole } }\n",
+    );
+    let child = folder.command(&["run", "job.yaml"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    sleep(Duration::from_millis(300));
+    signal(&child, "-TERM");
+    assert_eq!(end(child, Duration::from_secs(10)).0, Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_a_job_that_cannot_stop() {
+    let folder = Folder::of_job(
+        "name: stuck\nsources: { rows: { connector: generator, workload: micro } }\nsinks: { out: { input: rows, connector: stdio, format: json } }\n",
+    );
+    // Nobody reads its standard output, so that it waits for ever with rows in its hands.
+    let child = start(&folder, &["run", "job.yaml"]);
+    sleep(Duration::from_millis(500));
+    signal(&child, "-TERM");
+    sleep(Duration::from_millis(500));
+    signal(&child, "-INT");
+    let (code, said) = end(child, Duration::from_secs(10));
+    assert_eq!(code, Some(130), "{said}");
+}
