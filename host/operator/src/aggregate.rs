@@ -61,6 +61,9 @@ impl RunningAggregate {
     ///
     /// # Errors
     /// Every problem, at `key-by` and `aggregate.NAME`; at `aggregate` where there are no aggregates.
+    ///
+    /// # Panics
+    /// Where `input` has fewer columns than an index of `key_by` says: names have been looked up before.
     pub fn new(key_by: &[usize], aggregates: &[(String, String)], input: &SchemaRef) -> Result<Self, DefinitionProblems> {
         let (parsed, problems) = parse(key_by, aggregates, input);
         if !problems.is_empty() {
@@ -154,7 +157,8 @@ impl RunningAggregate {
         self.load(state)?;
         let arguments = self.arguments_of(computed);
         if let Ok(values) = self.layout.update(&mut self.accumulators, &self.call.row_key, &arguments) {
-            self.layout.encode(&mut self.accumulators, keys, vec![0xff; keys.div_ceil(8)], &mut self.write.values);
+            set_all(&mut self.write.values.present, keys);
+            self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
             return Ok(Updated { dead: BTreeMap::new(), alive: None, values });
         }
         self.load(state)?;
@@ -164,14 +168,13 @@ impl RunningAggregate {
         let alive = UInt32Array::from(alive);
         let computed: Vec<ArrayRef> = computed.iter().map(|argument| take(argument, &alive)).collect();
         let row_keys: Vec<u32> = alive.values().iter().map(|&row| self.call.row_key[row as usize]).collect();
-        let mut present = self.write.values.present.clone();
         for &key in &row_keys {
-            present[key as usize / 8] |= 1 << (key % 8);
+            self.write.values.present[key as usize / 8] |= 1 << (key % 8);
         }
         let arguments = self.arguments_of(&computed);
         let values = self.layout.update(&mut self.accumulators, &row_keys, &arguments);
         let values = values.map_err(|_| bug("rows that fit one by one don't fit together"))?;
-        self.layout.encode(&mut self.accumulators, keys, present, &mut self.write.values);
+        self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
         Ok(Updated { dead, alive: Some(alive), values })
     }
 
@@ -210,6 +213,14 @@ struct Updated {
     alive: Option<UInt32Array>,
     /// Each aggregate's values after each of them.
     values: Vec<ArrayRef>,
+}
+
+/// Sets the bits of all keys.
+fn set_all(present: &mut [u8], keys: usize) {
+    present.fill(0xff);
+    if let (Some(last), rest @ 1..) = (present.last_mut(), keys % 8) {
+        *last = 0xff >> (8 - rest);
+    }
 }
 
 fn take(column: &ArrayRef, rows: &UInt32Array) -> ArrayRef {

@@ -29,6 +29,11 @@ pub mod union;
 #[cfg(test)]
 mod testing;
 
+pub use aggregate::{Aggregate, RunningAggregate};
 pub use contract::{Context, Dead, Declaration, Emitted, Operator, OperatorError, PluginCounts, Port, Step};
 pub use definition::{DefinitionProblem, DefinitionProblems};
-pub use expression::{Expression, ExpressionProblem};
+pub use expression::{Evaluated, Expression, ExpressionProblem};
+pub use filter::Filter;
+pub use select::Select;
+pub use union::Union;
+pub use with::With;

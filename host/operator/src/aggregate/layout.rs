@@ -154,9 +154,8 @@ impl Layout {
         Some(())
     }
 
-    /// Puts the values together that are to be written, for all keys; `present` has a bit for each that has one.
-    pub(super) fn encode(&self, from: &mut Accumulators, keys: usize, present: Vec<u8>, values: &mut Values) {
-        values.present = present;
+    /// Puts the values together that are to be written, of the keys whose bits are set in `values.present`.
+    pub(super) fn encode(&self, from: &mut Accumulators, keys: usize, values: &mut Values) {
         if self.texts == 0 {
             std::mem::swap(&mut from.fixed, &mut values.data);
             return;

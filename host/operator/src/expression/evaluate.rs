@@ -27,9 +27,6 @@ impl Expression {
     /// # Cost
     /// One vectorised evaluation where no row fails. Otherwise the rows are halved until those that fail stand alone: some
     /// `2 k log2(n / k)` evaluations of ever fewer rows for `k` failures in `n` rows, at most `2 n`.
-    ///
-    /// # Panics
-    /// Where the rows have other columns than the schema that it was parsed for: a bug of the caller.
     #[must_use]
     pub fn evaluate(&self, rows: &RecordBatch) -> Evaluated {
         if rows.num_rows() == 0 {

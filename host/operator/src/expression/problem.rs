@@ -6,7 +6,8 @@ use strsim::normalized_damerau_levenshtein;
 /// Why a text can't be used, found before anything runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExpressionProblem {
-    /// A stable code: `unknown-column`, `unknown-function`, `syntax`, `type`, `refused`, `not-in-this-version`.
+    /// A stable code: `unknown-column`, `unknown-function`, `syntax`, `type`, `refused`, `not-in-this-version`, and of operators'
+    /// definitions `duplicate-column`, `no-columns`.
     pub code: &'static str,
     /// What was found and what was expected.
     pub message: String,
