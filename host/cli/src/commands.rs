@@ -61,7 +61,8 @@ fn measure(args: &bench::BenchArgs) -> Exit {
         report::error(&JobError::new("bench-failed", message));
         Exit::Failed
     };
-    let found = bench::run(args, &composition).and_then(|found| Ok((serde_json::to_string(&found)?, serde_json::to_value(&found)?)));
+    let found =
+        bench::run(args, &composition).and_then(|found| Ok((serde_json::to_string(&found)?, serde_json::to_value(&found)?)));
     let (text, correct) = match found {
         Ok((text, value)) => (format!("{text}\n"), value["correct"] == true),
         Err(error) => return failed(format!("{error:#}")),

@@ -42,7 +42,12 @@ impl Composition {
 }
 
 /// Asks a plugin what it does; outside of any tokio runtime.
-pub(crate) fn describe(component: &Component, settings: &str, inputs: &[InputShape], limits: &Limits) -> Result<Plan, PluginProblem> {
+pub(crate) fn describe(
+    component: &Component,
+    settings: &str,
+    inputs: &[InputShape],
+    limits: &Limits,
+) -> Result<Plan, PluginProblem> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| PluginProblem { code: "internal-runtime", message: error.to_string(), hint: None })?;
     runtime.block_on(component.describe(settings, inputs, limits)).map_err(problem)

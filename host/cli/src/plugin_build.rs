@@ -27,7 +27,11 @@ pub fn build(directory: &PluginDirectory) -> Result<PathBuf, PluginProblem> {
         ..problem("no-wasm-target", path, format!("can't be built: {missing}"))
     })?;
     let module = compile(path, &toolchain)?;
-    let made = file::read(&module).map_err(|error| PluginProblem { code: error.code.name(), message: error.message, hint: error.hint })?;
+    let made = file::read(&module).map_err(|error| PluginProblem {
+        code: error.code.name(),
+        message: error.message,
+        hint: error.hint,
+    })?;
     let dist = directory.dist();
     write_whole(&dist, &made.component)
         .map_err(|error| problem("plugin-unwritable", path, format!("{} can't be written: {error}", dist.display())))?;
@@ -44,7 +48,8 @@ fn compile(path: &Path, toolchain: &Toolchain) -> Result<PathBuf, PluginProblem>
         .envs(toolchain.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit());
-    let cannot = |error: io::Error| problem("plugin-build-failed", path, format!("{} can't be run: {error}", toolchain.cargo.display()));
+    let cannot =
+        |error: io::Error| problem("plugin-build-failed", path, format!("{} can't be run: {error}", toolchain.cargo.display()));
     let done = cargo.output().map_err(cannot)?;
     if !done.status.success() {
         let hint = format!("the messages of Cargo above say why; it was run with {}", toolchain.description);

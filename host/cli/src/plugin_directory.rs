@@ -88,7 +88,11 @@ pub fn prepare(build: bool) -> Box<Prepare> {
             Built::Older(source) => format!("dist/{}.wasm is older than {}", directory.name, source.display()),
             Built::Missing if !directory.has_sources() => {
                 let found = format!("is a directory with neither a Cargo.toml nor dist/{}.wasm", directory.name);
-                return Err(problem("plugin-unreadable", path, format!("{found}, expected a .wasm file or a plugin's directory")));
+                return Err(problem(
+                    "plugin-unreadable",
+                    path,
+                    format!("{found}, expected a .wasm file or a plugin's directory"),
+                ));
             }
             Built::Missing => format!("dist/{}.wasm isn't there", directory.name),
         };
@@ -165,7 +169,9 @@ mod tests {
         let shown = path.display();
         assert_eq!(
             refused(&path).message,
-            format!("plugin {shown}: is a directory with neither a Cargo.toml nor dist/grade.wasm, expected a .wasm file or a plugin's directory")
+            format!(
+                "plugin {shown}: is a directory with neither a Cargo.toml nor dist/grade.wasm, expected a .wasm file or a plugin's directory"
+            )
         );
         write(&path.join("Cargo.toml"), 100);
         let problem = refused(&path);

@@ -135,7 +135,12 @@ impl Summary {
             rows_per_second: if wall_seconds > 0.0 { rows_in as f64 / wall_seconds } else { 0.0 },
             dead_letters: total(&counts.sources, |source| &source.dead) + total(&counts.operators, |operator| &operator.dead),
             late_rows: 0,
-            sources: job.sources.iter().zip(&counts.sources).map(|(source, counts)| (source.name.clone(), source_of(counts))).collect(),
+            sources: job
+                .sources
+                .iter()
+                .zip(&counts.sources)
+                .map(|(source, counts)| (source.name.clone(), source_of(counts)))
+                .collect(),
             operators: operators(job, counts, ran.plugins),
             sinks: job.sinks.iter().zip(&counts.sinks).map(|(sink, counts)| (sink.name.clone(), sink_of(counts))).collect(),
             checkpoints: CheckpointFigures {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use arrow_array::UInt32Array;
 use arrow_array::{Array, RecordBatch};
 use arrow_select::concat::concat_batches;
 use arrow_select::take::take_record_batch;
-use arrow_array::UInt32Array;
 
 /// Rows that travel together, in the order of their arrival. Cheap to clone: columns and hashes are shared.
 #[derive(Debug, Clone)]
@@ -73,8 +73,12 @@ impl Batch {
         if let [only] = batches {
             return only.clone();
         }
-        #[expect(clippy::expect_used, reason = "batches of one edge have one schema; another is a bug that must not pass silently")]
-        let rows = concat_batches(batches[0].rows.schema_ref(), batches.iter().map(|batch| &batch.rows)).expect("batches of one schema");
+        #[expect(
+            clippy::expect_used,
+            reason = "batches of one edge have one schema; another is a bug that must not pass silently"
+        )]
+        let rows =
+            concat_batches(batches[0].rows.schema_ref(), batches.iter().map(|batch| &batch.rows)).expect("batches of one schema");
         let keyed = batches.iter().all(|batch| batch.hashes.is_some());
         let hashes = keyed.then(|| batches.iter().filter_map(|batch| batch.hashes.as_deref()).flatten().copied().collect());
         Self { rows, hashes }

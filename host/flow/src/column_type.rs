@@ -133,7 +133,10 @@ mod tests {
         let found = |written| parse_field("c", written).expect_err("no type").to_string();
         assert_eq!(found("text"), "unknown type `text`");
         assert_eq!(found("list<utf8>"), "type `list<utf8>` is not in this version");
-        assert_eq!(found("decimal(39,2)"), "`decimal(39,2)`: a decimal is written decimal(p,s) with p from 1 to 38 and s from 0 to p");
+        assert_eq!(
+            found("decimal(39,2)"),
+            "`decimal(39,2)`: a decimal is written decimal(p,s) with p from 1 to 38 and s from 0 to p"
+        );
         assert_eq!(found("decimal"), "`decimal`: a decimal is written decimal(p,s) with p from 1 to 38 and s from 0 to p");
     }
 }

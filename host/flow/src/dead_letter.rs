@@ -86,9 +86,21 @@ pub fn schema() -> SchemaRef {
         let number = |name: &str| Field::new(name, DataType::Int64, true);
         let required = |name: &str| Field::new(name, DataType::Utf8View, false);
         Arc::new(Schema::new(vec![
-            required("job"), required("kind"), text("source"), text("operator"), required("reason"), text("file"),
-            number("line"), number("column"), number("byte"), text("field"), text("raw"), text("raw_base64"),
-            json("row"), json("key"), Field::new("time", TIMESTAMP, true),
+            required("job"),
+            required("kind"),
+            text("source"),
+            text("operator"),
+            required("reason"),
+            text("file"),
+            number("line"),
+            number("column"),
+            number("byte"),
+            text("field"),
+            text("raw"),
+            text("raw_base64"),
+            json("row"),
+            json("key"),
+            Field::new("time", TIMESTAMP, true),
         ]))
     });
     Arc::clone(&SCHEMA)
@@ -100,7 +112,8 @@ pub fn schema() -> SchemaRef {
 /// Never: the columns are those of the schema.
 #[must_use]
 pub fn to_rows(letters: &[DeadLetter]) -> RecordBatch {
-    let text = |of: fn(&DeadLetter) -> Option<&str>| -> ArrayRef { Arc::new(letters.iter().map(of).collect::<StringViewArray>()) };
+    let text =
+        |of: fn(&DeadLetter) -> Option<&str>| -> ArrayRef { Arc::new(letters.iter().map(of).collect::<StringViewArray>()) };
     let number = |of: fn(&DeadLetter) -> Option<i64>| -> ArrayRef { Arc::new(letters.iter().map(of).collect::<Int64Array>()) };
     let columns = vec![
         text(|l| Some(&l.job)),

@@ -2,7 +2,9 @@
 //! column is laid out end to end first.)
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, TimestampMillisecondType, UInt64Type};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, TimestampMillisecondType, UInt64Type,
+};
 use arrow_array::{Array, ArrayRef};
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::DataType;
@@ -41,7 +43,9 @@ struct EndToEnd {
 impl ColumnsIn {
     /// Holds these columns. Validation lets no column of another type through, so one that is here is a bug of the engine.
     pub fn hold<'a>(columns: impl Iterator<Item = &'a ArrayRef>) -> Self {
-        Self { columns: columns.map(|column| Held { values: values(column.as_ref()), validity: validity(column.nulls()) }).collect() }
+        Self {
+            columns: columns.map(|column| Held { values: values(column.as_ref()), validity: validity(column.nulls()) }).collect(),
+        }
     }
 
     /// The columns as the contract has them.

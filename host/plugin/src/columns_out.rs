@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, TimestampMillisecondType, UInt64Type,
+    ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, TimestampMillisecondType,
+    UInt64Type,
 };
 use arrow_array::{ArrayRef, BinaryArray, BinaryViewArray, BooleanArray, PrimitiveArray, StringArray, StringViewArray};
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
@@ -36,7 +37,9 @@ pub(crate) fn array(field: &Field, column: ColumnResult, rows: usize) -> Result<
         (DataType::Float32, ArrayResult::Float32(values)) => primitive::<Float32Type>(field, values, nulls, rows),
         (DataType::Float64, ArrayResult::Float64(values)) => primitive::<Float64Type>(field, values, nulls, rows),
         (DataType::Date32, ArrayResult::Date32(values)) => primitive::<Date32Type>(field, values, nulls, rows),
-        (DataType::Timestamp(..), ArrayResult::Timestamp(values)) => primitive::<TimestampMillisecondType>(field, values, nulls, rows),
+        (DataType::Timestamp(..), ArrayResult::Timestamp(values)) => {
+            primitive::<TimestampMillisecondType>(field, values, nulls, rows)
+        }
         (DataType::Decimal128(precision, _), ArrayResult::Decimal128(bytes)) => decimal(field, *precision, &bytes, nulls, rows),
         (DataType::Utf8View, ArrayResult::Utf8(text)) => {
             let (offsets, data) = end_to_end(name, text, rows)?;
@@ -89,7 +92,8 @@ fn decimal(field: &Field, precision: u8, bytes: &[u8], nulls: Option<NullBuffer>
         return Err(format!("column `{name}`: has {} bytes for {rows} decimals of 16 bytes", bytes.len()));
     }
     let values: Vec<i128> = values.iter().map(|value| i128::from_le_bytes(*value)).collect();
-    let array = PrimitiveArray::<Decimal128Type>::new(ScalarBuffer::from(values), nulls).with_data_type(field.data_type().clone());
+    let array =
+        PrimitiveArray::<Decimal128Type>::new(ScalarBuffer::from(values), nulls).with_data_type(field.data_type().clone());
     array.validate_decimal_precision(precision).map_err(|error| format!("column `{name}`: {error}"))?;
     Ok(Arc::new(array))
 }
@@ -168,7 +172,10 @@ mod tests {
     #[test]
     fn wrong_types_lengths_and_nulls_are_named() {
         let ints = |values: Vec<i64>, validity| ColumnResult { values: ArrayResult::Int64(values), validity };
-        assert_eq!(refusal(DataType::Utf8View, ints(vec![1], None), 1), "column `c`: expected utf8, as the plan declares, found int64");
+        assert_eq!(
+            refusal(DataType::Utf8View, ints(vec![1], None), 1),
+            "column `c`: expected utf8, as the plan declares, found int64"
+        );
         assert_eq!(refusal(DataType::Int64, ints(vec![1], None), 2), "column `c`: has 1 values for 2 rows");
         assert_eq!(
             refusal(DataType::Int64, ints(vec![1, 2], Some(vec![0b01])), 2),

@@ -95,8 +95,11 @@ impl Sandbox {
 
     fn from_cache(&self, digest: &str) -> Option<wasmtime::component::Component> {
         let code = self.cache.as_ref()?.get(digest, &self.engine_id)?;
-        #[expect(unsafe_code, reason = "wasmtime trusts what it deserializes: these bytes are whole (checksum), were made by this engine \
-                                        (its hash is in the name) and lie in a directory that only we can write (checked when it was opened)")]
+        #[expect(
+            unsafe_code,
+            reason = "wasmtime trusts what it deserializes: these bytes are whole (checksum), were made by this engine \
+                                        (its hash is in the name) and lie in a directory that only we can write (checked when it was opened)"
+        )]
         let component = unsafe { wasmtime::component::Component::deserialize(self.engine(), &code) };
         component.ok()
     }
@@ -108,9 +111,10 @@ impl Sandbox {
                 .with_hint("threads, garbage collection, exceptions, 64-bit memories and component-model async are switched off")
         })?;
         if let Some(cache) = &self.cache
-            && let Err(error) = component.serialize().map_err(|error| format!("{error:#}")).and_then(|code| {
-                cache.put(&file.digest, &self.engine_id, &code).map_err(|error| error.to_string())
-            })
+            && let Err(error) = component
+                .serialize()
+                .map_err(|error| format!("{error:#}"))
+                .and_then(|code| cache.put(&file.digest, &self.engine_id, &code).map_err(|error| error.to_string()))
         {
             tracing::warn!(plugin = name, %error, "compiled code could not be kept; it will be compiled again next time");
         }

@@ -9,7 +9,9 @@ use wasmill_operator::{Declaration, Port};
 use wasmill_state::StateNeed;
 
 use crate::bindings::wasmill::plugin::data::{DataType as WitType, DecimalType, FieldParam, FieldResult};
-use crate::bindings::wasmill::plugin::plan::{Input as WitInput, Plan as WitPlan, Port as WitPort, StateNeed as WitState, Takes, Wants};
+use crate::bindings::wasmill::plugin::plan::{
+    Input as WitInput, Plan as WitPlan, Port as WitPort, StateNeed as WitState, Takes, Wants,
+};
 use crate::compiled::Component;
 use crate::error::{Code, PluginError};
 use crate::fault::{Fault, FaultKind};
@@ -98,9 +100,8 @@ impl Component {
             }
             FaultKind::Trap | FaultKind::Limit => trapped(fault),
         })?;
-        resolve(&plan, inputs).map_err(|what| {
-            PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}"))
-        })
+        resolve(&plan, inputs)
+            .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}")))
     }
 }
 
@@ -109,7 +110,12 @@ fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, String> {
     if plan.reads.len() != inputs.len() {
         return Err(format!("`reads` has {} items for {} inputs", plan.reads.len(), inputs.len()));
     }
-    let reads = plan.reads.iter().zip(inputs).map(|(columns, input)| columns_of(input, columns.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let reads = plan
+        .reads
+        .iter()
+        .zip(inputs)
+        .map(|(columns, input)| columns_of(input, columns.as_deref()))
+        .collect::<Result<Vec<_>, _>>()?;
     if plan.ports.is_empty() {
         return Err("it has no output".to_owned());
     }
@@ -156,14 +162,16 @@ fn resolve_port(name: &str, port: &WitPort, inputs: &[InputShape]) -> Result<(Sc
         Takes::Nothing => (Taken::Nothing, Vec::new()),
         Takes::Input(taken) => {
             let input = taken.input as usize;
-            let shape = inputs.get(input).ok_or_else(|| format!("output `{name}` takes columns of input {input}, which isn't there"))?;
+            let shape =
+                inputs.get(input).ok_or_else(|| format!("output `{name}` takes columns of input {input}, which isn't there"))?;
             let columns = columns_of(shape, taken.columns.as_deref())?;
             let fields: Vec<Field> = columns.iter().map(|&column| shape.schema.field(column).clone()).collect();
             (Taken::Input { input, columns }, fields)
         }
         Takes::Key => {
             let shape = inputs.iter().find(|input| !input.key.is_empty());
-            let shape = shape.ok_or_else(|| format!("output `{name}` takes the key's columns, but the input isn't keyed; add key-by"))?;
+            let shape =
+                shape.ok_or_else(|| format!("output `{name}` takes the key's columns, but the input isn't keyed; add key-by"))?;
             (Taken::Key, shape.key.iter().map(|&column| shape.schema.field(column).clone()).collect())
         }
     };
@@ -224,8 +232,14 @@ fn columns_of(input: &InputShape, names: Option<&[String]>) -> Result<Vec<usize>
 fn check_name(what: &str, name: &str) -> Result<(), String> {
     let valid = name.len() <= 63
         && name.starts_with(|first: char| first.is_ascii_lowercase())
-        && name.chars().all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || matches!(character, '_' | '-'));
-    if valid { Ok(()) } else { Err(format!("{what} `{name}`: a name is a lower-case letter, then up to 62 of a-z, 0-9, _ and -")) }
+        && name
+            .chars()
+            .all(|character| character.is_ascii_lowercase() || character.is_ascii_digit() || matches!(character, '_' | '-'));
+    if valid {
+        Ok(())
+    } else {
+        Err(format!("{what} `{name}`: a name is a lower-case letter, then up to 62 of a-z, 0-9, _ and -"))
+    }
 }
 
 fn field(field: &FieldResult) -> Result<Field, String> {

@@ -28,10 +28,12 @@ pub struct ComponentFile {
 /// Where the file can't be read, is too long, or is neither a component nor a core module with component metadata.
 pub fn read(path: &Path) -> Result<ComponentFile, PluginError> {
     let shown = path.display();
-    let unreadable = |error: std::io::Error| match error.kind() {
+    let unreadable = |error: std::io::Error| {
+        match error.kind() {
         std::io::ErrorKind::NotFound => PluginError::new(Code::Unreadable, format!("plugin {shown}: there is no such file"))
             .with_hint("check the path, which is relative to the job file; `wasmill plugin build` makes the file from a plugin's directory"),
         _ => PluginError::new(Code::Unreadable, format!("plugin {shown}: cannot be read: {error}")),
+    }
     };
     let metadata = std::fs::metadata(path).map_err(unreadable)?;
     if metadata.is_dir() {
@@ -85,7 +87,8 @@ fn from_core_module(name: &str, bytes: &[u8]) -> Result<Vec<u8>, PluginError> {
         )
         .with_hint("a Rust plugin needs `wasmill_sdk::export!(YourOperator)` and crate-type = [\"cdylib\"]"));
     }
-    let encoded = wit_component::ComponentEncoder::default().validate(true).module(bytes).and_then(|mut encoder| encoder.encode());
+    let encoded =
+        wit_component::ComponentEncoder::default().validate(true).module(bytes).and_then(|mut encoder| encoder.encode());
     encoded.map_err(|error| {
         PluginError::new(Code::NotAComponent, format!("plugin {name}: the core module can't be made a component: {error:#}"))
             .with_hint("its imports and exports must be those of the contract; imports of `env` or `wasi_snapshot_preview1` are not given")
@@ -120,7 +123,10 @@ mod tests {
             "plugin p.wasm: is native or precompiled code, which is never taken from outside, expected a WebAssembly component"
         );
         assert_eq!(refusal(&[0xff, 0xfe]), "plugin p.wasm: is not WebAssembly, expected a WebAssembly component");
-        assert_eq!(refusal(b"\0asm\x09\0\0\0"), "plugin p.wasm: is WebAssembly of an unknown version, expected a WebAssembly component");
+        assert_eq!(
+            refusal(b"\0asm\x09\0\0\0"),
+            "plugin p.wasm: is WebAssembly of an unknown version, expected a WebAssembly component"
+        );
     }
 
     #[test]

@@ -91,7 +91,13 @@ impl Instance {
     }
 
     /// Hands it some rows.
-    pub async fn process(&mut self, call: Call, input: u32, rows: Batch<'_>, keys: Option<Keys<'_>>) -> (Result<(), Fault>, Option<Call>) {
+    pub async fn process(
+        &mut self,
+        call: Call,
+        input: u32,
+        rows: Batch<'_>,
+        keys: Option<Keys<'_>>,
+    ) -> (Result<(), Fault>, Option<Call>) {
         self.begin(call);
         let guest = self.exports.wasmill_plugin_operator();
         let answer = guest.call_process(&mut self.store, input, rows, keys).await;

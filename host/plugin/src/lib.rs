@@ -8,12 +8,12 @@
 
 pub mod limits;
 
-pub mod file;
-pub mod preflight;
 pub mod cache;
 pub mod compiled;
-pub mod world;
 pub mod declaration;
+pub mod file;
+pub mod preflight;
+pub mod world;
 
 mod bindings;
 mod columns_in;

@@ -46,7 +46,9 @@ impl LogLines {
 /// A message in which nothing can forge a line or drive a terminal: control characters as their escapes.
 pub(crate) fn escaped(message: &str) -> String {
     message.chars().fold(String::with_capacity(message.len()), |mut text, character| {
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if character.is_control()
+            || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
             text.extend(character.escape_default());
         } else {
             text.push(character);

@@ -173,14 +173,8 @@ impl PluginOperator {
             WitBatch { rows: rows.len() as u32, columns: &read_params },
         );
         let keys = keyed.is_some().then_some(Keys { count, columns: &key_params, row_key: &row_key });
-        let call = Call::new(
-            Arc::clone(&self.plan),
-            self.definition.limits,
-            Some(rows.clone()),
-            self.keys[input].clone(),
-            keyed,
-            now(),
-        );
+        let call =
+            Call::new(Arc::clone(&self.plan), self.definition.limits, Some(rows.clone()), self.keys[input].clone(), keyed, now());
         #[expect(clippy::cast_possible_truncation, reason = "an operator has few inputs")]
         let (outcome, call) = instance.process(call, input as u32, batch, keys).await;
         if let Some(call) = call {
@@ -216,7 +210,10 @@ impl PluginOperator {
     fn key_columns(&self, input: usize, rows: &Batch, keyed: Option<&Keyed>) -> Vec<ArrayRef> {
         let Some(keyed) = keyed.filter(|_| self.plan.wants_key_columns) else { return Vec::new() };
         let first = UInt32Array::from(keyed.keys.first_row.clone());
-        #[expect(clippy::expect_used, reason = "the first rows lie within the batch; another is a bug that must not pass silently")]
+        #[expect(
+            clippy::expect_used,
+            reason = "the first rows lie within the batch; another is a bug that must not pass silently"
+        )]
         let of = |&column: &usize| take(rows.rows.column(column), &first, None).expect("first rows are rows");
         self.keys[input].iter().map(of).collect()
     }
@@ -357,8 +354,13 @@ fn handed_plan(plan: &Plan, handed: &[Option<Vec<usize>>]) -> Plan {
 
 /// The place of a column among those handed over.
 fn position(handed: Option<&[usize]>, column: usize) -> usize {
-    #[expect(clippy::expect_used, reason = "what is handed over is made from the same plan; a gap is a bug that must not pass silently")]
-    handed.map_or(column, |handed| handed.iter().position(|&each| each == column).expect("every column that is read is handed over"))
+    #[expect(
+        clippy::expect_used,
+        reason = "what is handed over is made from the same plan; a gap is a bug that must not pass silently"
+    )]
+    handed.map_or(column, |handed| {
+        handed.iter().position(|&each| each == column).expect("every column that is read is handed over")
+    })
 }
 
 /// The host's clock, in milliseconds since the epoch.

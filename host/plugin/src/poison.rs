@@ -56,7 +56,9 @@ impl Failures {
         self.in_minute += 1;
         match kind {
             FaultKind::Fail => return Next::Halt(None),
-            FaultKind::Retry if times > RETRIES => return Next::Halt(Some(format!("it asked for a retry {times} times in a row"))),
+            FaultKind::Retry if times > RETRIES => {
+                return Next::Halt(Some(format!("it asked for a retry {times} times in a row")));
+            }
             FaultKind::Retry => return Next::Again(FIRST_PAUSE * 2_u32.pow(times - 1)),
             FaultKind::Trap | FaultKind::Limit => {}
         }

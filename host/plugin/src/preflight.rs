@@ -27,8 +27,11 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<(), PluginError> {
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(bytes) {
         let payload = payload.map_err(|error| {
-            PluginError::new(Code::Invalid, format!("plugin {name}: is broken WebAssembly: {} (at byte {})", error.message(), error.offset()))
-                .with_hint("the file may be cut off or damaged: build or copy it again")
+            PluginError::new(
+                Code::Invalid,
+                format!("plugin {name}: is broken WebAssembly: {} (at byte {})", error.message(), error.offset()),
+            )
+            .with_hint("the file may be cut off or damaged: build or copy it again")
         })?;
         match payload {
             Payload::Version { .. } => depth += 1,
@@ -47,7 +50,9 @@ pub fn check(name: &str, bytes: &[u8]) -> Result<(), PluginError> {
             Payload::ComponentExportSection(section) => totals.names = totals.names.saturating_add(section.count()),
             _ => {}
         }
-        let too_much = totals.too_much().or_else(|| (depth > DEPTH).then(|| format!("modules nested {depth} deep, at most {DEPTH} are taken")));
+        let too_much = totals
+            .too_much()
+            .or_else(|| (depth > DEPTH).then(|| format!("modules nested {depth} deep, at most {DEPTH} are taken")));
         if let Some(what) = too_much {
             return Err(PluginError::new(Code::TooBig, format!("plugin {name}: has {what}")));
         }

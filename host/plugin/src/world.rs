@@ -21,8 +21,11 @@ pub(crate) fn check(engine: &Engine, name: &str, component: &Component) -> Resul
     check_imports(engine, name, component)?;
     check_exports(engine, name, component)?;
     let other_text = |error: wasmtime::Error| {
-        PluginError::new(Code::WrongWorld, format!("plugin {name}: was built against another text of the contract wasmill:plugin{VERSION}: {error:#}"))
-            .with_hint("build it again with this version's SDK; until the contract is frozen its text may change between versions")
+        PluginError::new(
+            Code::WrongWorld,
+            format!("plugin {name}: was built against another text of the contract wasmill:plugin{VERSION}: {error:#}"),
+        )
+        .with_hint("build it again with this version's SDK; until the contract is frozen its text may change between versions")
     };
     let mut linker = Linker::<HostState>::new(engine);
     StreamOperator::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(other_text)?;
@@ -50,7 +53,10 @@ fn check_imports(engine: &Engine, name: &str, component: &Component) -> Result<(
                 "build without WASI (for Rust: target wasm32-unknown-unknown), or with WASI stubbed",
             );
         } else {
-            return wrong("which is not part of the contract".to_owned(), "an operator may import only wasmill:plugin interfaces");
+            return wrong(
+                "which is not part of the contract".to_owned(),
+                "an operator may import only wasmill:plugin interfaces",
+            );
         }
     }
     Ok(())
@@ -59,7 +65,8 @@ fn check_imports(engine: &Engine, name: &str, component: &Component) -> Result<(
 fn check_exports(engine: &Engine, name: &str, component: &Component) -> Result<(), PluginError> {
     let kind = component.component_type();
     let wanted = format!("{PACKAGE}operator{VERSION}");
-    let missing = |what: String, hint: &str| Err(PluginError::new(Code::WrongWorld, format!("plugin {name}: {what}")).with_hint(hint));
+    let missing =
+        |what: String, hint: &str| Err(PluginError::new(Code::WrongWorld, format!("plugin {name}: {what}")).with_hint(hint));
     let Some((_, item)) = kind.exports(engine).find(|(export, _)| *export == wanted) else {
         let has: Vec<&str> = kind.exports(engine).map(|(export, _)| export).collect();
         if has.iter().any(|export| export.starts_with("wasmill:plugin/aggregate@")) {
@@ -69,7 +76,10 @@ fn check_exports(engine: &Engine, name: &str, component: &Component) -> Result<(
             ));
         }
         let has = if has.is_empty() { "nothing".to_owned() } else { has.join(", ") };
-        return missing(format!("exports {has}, expected {wanted}"), "an operator implements world stream-operator of the contract");
+        return missing(
+            format!("exports {has}, expected {wanted}"),
+            "an operator implements world stream-operator of the contract",
+        );
     };
     let ComponentItem::ComponentInstance(interface) = item.ty else {
         return missing(format!("exports {wanted} as something that is no interface"), "build it with this version's SDK");
@@ -77,7 +87,12 @@ fn check_exports(engine: &Engine, name: &str, component: &Component) -> Result<(
     for function in FUNCTIONS {
         match interface.get_export(engine, function).map(|export| export.ty) {
             Some(ComponentItem::ComponentFunc(_)) => {}
-            Some(_) => return missing(format!("{wanted} has {function} as something that is no function"), "build it with this version's SDK"),
+            Some(_) => {
+                return missing(
+                    format!("{wanted} has {function} as something that is no function"),
+                    "build it with this version's SDK",
+                );
+            }
             None => return missing(format!("{wanted} lacks function {function}"), "build it with this version's SDK"),
         }
     }

@@ -67,7 +67,8 @@ pub(crate) fn assemble(
     let name: Arc<str> = job.name.as_str().into();
     let buried = Arc::new(AtomicU64::new(0));
     let visibility = if durable { Visibility::ByEpoch } else { Visibility::AtOnce };
-    let mut assembly = Assembly { tasks: Vec::new(), barriers: Vec::new(), commits: Vec::new(), events: told, idle_commits: Vec::new() };
+    let mut assembly =
+        Assembly { tasks: Vec::new(), barriers: Vec::new(), commits: Vec::new(), events: told, idle_commits: Vec::new() };
     for (stage_index, stage) in plan.stages.iter().enumerate() {
         for index in 0..stage.parallelism {
             let id = TaskId(assembly.tasks.len());
@@ -133,7 +134,9 @@ impl Parts<'_> {
                 let context = Context { state, ..Context::stateless() };
                 (operator.name.as_str(), Work::Operator(OperatorWork { index, operator: work, context, key, snapshot: None }))
             }
-            PlanNode::Sink(index) => (self.job.sinks[index].name.as_str(), self.sink(SinkId::Sink(index), &self.job.sinks[index].name)?),
+            PlanNode::Sink(index) => {
+                (self.job.sinks[index].name.as_str(), self.sink(SinkId::Sink(index), &self.job.sinks[index].name)?)
+            }
             PlanNode::DeadLetters => ("dead-letters", self.sink(SinkId::DeadLetters, "dead-letters")?),
         };
         let mut target = |target: &PlanTarget| match target {
@@ -195,7 +198,8 @@ impl Wiring {
 
     fn dead_letters(&mut self, plan: &Plan, stage_index: usize, limit: LaneLimit) {
         let others = plan.stages.iter().enumerate().filter(|(index, _)| *index != stage_index);
-        let tasks: Vec<(usize, u32)> = others.flat_map(|(index, stage)| (0..stage.parallelism).map(move |task| (index, task))).collect();
+        let tasks: Vec<(usize, u32)> =
+            others.flat_map(|(index, stage)| (0..stage.parallelism).map(move |task| (index, task))).collect();
         let (senders, receiver) = lanes(tasks.len(), limit);
         self.dead_letter_lanes = tasks.into_iter().zip(senders).collect();
         self.receivers.insert((stage_index, 0), receiver);

@@ -50,7 +50,8 @@ impl Driver {
         counts: Arc<JobCounts>,
         stop: watch::Receiver<bool>,
     ) -> Self {
-        let (every, first) = durability.as_ref().map_or((Duration::MAX, Epoch(1)), |durability| (durability.every, durability.first));
+        let (every, first) =
+            durability.as_ref().map_or((Duration::MAX, Epoch(1)), |durability| (durability.every, durability.first));
         let (_, none) = mpsc::unbounded_channel();
         Self {
             coordinator: Coordinator::new(assembly.tasks.len(), every, first),

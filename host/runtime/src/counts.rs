@@ -1,8 +1,8 @@
 //! What a job counts while it runs. Counters are added to once a batch, by the task that owns the work, and read by anyone.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 use wasmill_operator::PluginCounts;
 

@@ -64,7 +64,9 @@ impl DeadLetters {
             let mut error = unburied(name, first);
             error.message = format!("more than {limit} dead letters; the last: {}", error.message);
             error.code = "too-many-dead-letters".to_owned();
-            error.hint = Some("see the dead-letters output for the others; `limit` in `dead-letters` says how many are tolerated".to_owned());
+            error.hint = Some(
+                "see the dead-letters output for the others; `limit` in `dead-letters` says how many are tolerated".to_owned(),
+            );
             return Err(error);
         }
         lane.send(Message::Rows(Batch::unkeyed(to_rows(&letters)))).await.map_err(|_| receiver_gone())

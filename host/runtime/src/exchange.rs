@@ -103,7 +103,10 @@ impl KeyedRoute {
 /// The rows with these columns only.
 pub(crate) fn project(batch: &Batch, columns: Option<&[usize]>) -> Batch {
     let Some(columns) = columns else { return batch.clone() };
-    #[expect(clippy::expect_used, reason = "the plan's columns are those of its schemas; a bad one is a bug that must not pass silently")]
+    #[expect(
+        clippy::expect_used,
+        reason = "the plan's columns are those of its schemas; a bad one is a bug that must not pass silently"
+    )]
     let rows = batch.rows.project(columns).expect("the plan names columns that are there");
     Batch { rows, hashes: batch.hashes.clone() }
 }

@@ -26,7 +26,9 @@ pub fn facts(job: &Job, plan: &Plan, stateful: &BTreeSet<usize>, plugins: &BTree
     for stage in &plan.stages {
         for node in &stage.nodes {
             match node.node {
-                PlanNode::Node(NodeId::Source(index)) => drop(facts.sources.insert(job.sources[index].name.clone(), stage.parallelism)),
+                PlanNode::Node(NodeId::Source(index)) => {
+                    drop(facts.sources.insert(job.sources[index].name.clone(), stage.parallelism))
+                }
                 PlanNode::Sink(index) => drop(facts.sinks.insert(job.sinks[index].name.clone(), stage.parallelism)),
                 PlanNode::DeadLetters => drop(facts.sinks.insert(DEAD_LETTERS.to_owned(), stage.parallelism)),
                 PlanNode::Node(NodeId::Operator(_)) => {}
@@ -40,7 +42,11 @@ pub fn facts(job: &Job, plan: &Plan, stateful: &BTreeSet<usize>, plugins: &BTree
 /// lies nor what is in it, not parallelism, not where sinks write.
 fn what_it_does(job: &Job) -> String {
     let columns = |schema: &arrow_schema::Schema| {
-        schema.fields().iter().map(|field| format!("{} {}", field.name(), wasmill_flow::column_type::describe(field))).collect::<Vec<_>>()
+        schema
+            .fields()
+            .iter()
+            .map(|field| format!("{} {}", field.name(), wasmill_flow::column_type::describe(field)))
+            .collect::<Vec<_>>()
     };
     let mut text = String::new();
     for source in &job.sources {

@@ -107,6 +107,7 @@ fn panicked(error: JoinError) -> JobError {
         }
         Err(error) => error.to_string(),
     };
-    JobError::new("internal-panic", format!("a task of the host panicked: {message}"))
-        .with_hint("this is a fault of Wasmill, not of the job: please report it with the message above; other jobs of the process go on")
+    JobError::new("internal-panic", format!("a task of the host panicked: {message}")).with_hint(
+        "this is a fault of Wasmill, not of the job: please report it with the message above; other jobs of the process go on",
+    )
 }

@@ -6,16 +6,16 @@
 
 pub mod factory;
 
-pub mod job_run;
 pub mod assembly;
+pub mod job_run;
 
-mod source_task;
-mod stage_task;
 mod chain;
 mod dead_letters;
-mod exchange;
 pub mod edge;
+mod exchange;
 mod inbox;
+mod source_task;
+mod stage_task;
 
 mod checkpoint_driver;
 mod control;
@@ -27,10 +27,10 @@ mod restore;
 pub mod counts;
 pub mod error;
 
-pub use durability::Durability;
-pub use facts::facts;
-pub use names::DEAD_LETTERS;
 pub use counts::{JobCounts, NodeCounts};
+pub use durability::Durability;
 pub use error::JobError;
 pub use factory::{Factory, OperatorParts, SinkId};
+pub use facts::facts;
 pub use job_run::{JobRun, Outcome};
+pub use names::DEAD_LETTERS;

@@ -34,7 +34,10 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
         if let (Head::Source(head), Some(manifest)) = (&mut task.head, &durability.restored) {
             let position = manifest.sources.iter().find(|part| *part.source == *head.name && part.task == head.task.index);
             if !head.source.replays() {
-                tracing::warn!(source = &*head.name, "the source can't go back to where the checkpoint left it: rows that were in flight are lost");
+                tracing::warn!(
+                    source = &*head.name,
+                    "the source can't go back to where the checkpoint left it: rows that were in flight are lost"
+                );
             } else if let Some(position) = position {
                 let sought = head.source.seek(&Position(position.position.clone()));
                 sought.map_err(|error| JobError::connector(&head.name, error))?;

@@ -111,7 +111,8 @@ impl StageTask {
                 }
                 Next::SnapshotStep => {}
             }
-            if progress.part.is_some() && self.snapshot_step(&mut progress)? && progress.last.is_some() && !self.chain.has_sinks() {
+            if progress.part.is_some() && self.snapshot_step(&mut progress)? && progress.last.is_some() && !self.chain.has_sinks()
+            {
                 break;
             }
         }

@@ -19,7 +19,11 @@ async fn run(parts: &Parts, stop: watch::Receiver<bool>) -> Result<Outcome, JobE
     let run = JobRun { job, plan: &plan, factory: parts, counts: Arc::clone(&counts), durability: None, stop };
     let outcome = run.run().await;
     if outcome.is_ok() {
-        assert_eq!(NodeCounts::get(&counts.sinks[0].rows_in), parts.written().len() as u64, "what is counted is what was written");
+        assert_eq!(
+            NodeCounts::get(&counts.sinks[0].rows_in),
+            parts.written().len() as u64,
+            "what is counted is what was written"
+        );
     }
     outcome
 }

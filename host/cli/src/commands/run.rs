@@ -22,7 +22,8 @@ use crate::{job_file, recovery, report, signals};
 
 /// Runs a job.
 pub fn run(args: &RunArgs) -> Exit {
-    let later = [("--mode", &args.mode), ("--from", &args.from), ("--metrics", &args.metrics), ("--log-format", &args.log_format)];
+    let later =
+        [("--mode", &args.mode), ("--from", &args.from), ("--metrics", &args.metrics), ("--log-format", &args.log_format)];
     if let Some((option, _)) = later.iter().find(|(_, value)| value.is_some()) {
         return not_in_this_version(&format!("`run {option}`"), None);
     }
@@ -73,7 +74,13 @@ struct Known {
     restored_from: Option<u64>,
 }
 
-fn attempt(job: &Job, fresh: bool, composition: &Composition, counts: &Arc<JobCounts>, known: &mut Known) -> Result<Outcome, JobError> {
+fn attempt(
+    job: &Job,
+    fresh: bool,
+    composition: &Composition,
+    counts: &Arc<JobCounts>,
+    known: &mut Known,
+) -> Result<Outcome, JobError> {
     let plan = plan(job);
     let factory = composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
     let operators = || 0..job.operators.len();
@@ -108,7 +115,8 @@ fn on(
     durability: Option<Durability>,
 ) -> Result<Outcome, JobError> {
     runtime.block_on(async {
-        let stop = signals::listen().map_err(|error| JobError::new("system", format!("signals can't be listened to: {error}")))?;
+        let stop =
+            signals::listen().map_err(|error| JobError::new("system", format!("signals can't be listened to: {error}")))?;
         let bar = Progress::of(job);
         let drawing = async {
             match &bar {

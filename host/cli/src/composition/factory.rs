@@ -137,7 +137,9 @@ impl Factory for JobFactory<'_> {
             Verb::Select(columns) => (Box::new(Select::new(columns, &schema).map_err(refused)?), Vec::new()),
             Verb::With { columns, drop } => (Box::new(With::new(columns, drop, &schema).map_err(refused)?), Vec::new()),
             Verb::Aggregate(aggregates) => {
-                let place = |column: &usize| definition.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column));
+                let place = |column: &usize| {
+                    definition.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))
+                };
                 let key: Vec<usize> = definition.key_by.iter().filter_map(place).collect();
                 let aggregate = RunningAggregate::new(&key, aggregates, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;
@@ -243,7 +245,8 @@ fn limits(written: &graph::Limits) -> Result<Limits, PluginProblem> {
         });
     }
     let defaults = Limits::default();
-    let bytes = |written: Option<u64>, default: usize| written.map_or(default, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    let bytes =
+        |written: Option<u64>, default: usize| written.map_or(default, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
     Ok(Limits {
         memory: bytes(written.memory, defaults.memory),
         cpu_per_call: written.cpu_per_call.unwrap_or(defaults.cpu_per_call),

@@ -88,7 +88,8 @@ fn staged(call: &mut Call, port: usize, origin: &Origin, columns: Vec<Column>) -
         })
         .collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    let rows = RecordBatch::try_new_with_options(declared.schema.clone(), columns, &options).map_err(|error| broken(error.to_string()))?;
+    let rows = RecordBatch::try_new_with_options(declared.schema.clone(), columns, &options)
+        .map_err(|error| broken(error.to_string()))?;
     let batch = Batch::unkeyed(rows);
     Ok((!batch.is_empty()).then_some(Emitted { port, batch }))
 }
@@ -118,7 +119,8 @@ fn rows_from(call: &Call, origin: &Origin) -> Result<From, String> {
             let keyed = call.keyed.as_ref().ok_or_else(|| "origin `keys`, but the input isn't keyed".to_owned())?;
             let first_row = |&key: &u32| keyed.keys.first_row.get(key as usize).copied().ok_or(key);
             let rows = keys.iter().map(first_row).collect::<Result<Vec<u32>, u32>>();
-            rows.map(|rows| From::Rows(UInt32Array::from(rows))).map_err(|key| format!("origin key {key} of {}", keyed.keys.count()))
+            rows.map(|rows| From::Rows(UInt32Array::from(rows)))
+                .map_err(|key| format!("origin key {key} of {}", keyed.keys.count()))
         }
         Origin::Fresh(count) => Ok(From::Nowhere(*count as usize)),
     }

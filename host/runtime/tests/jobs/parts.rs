@@ -95,7 +95,13 @@ pub fn task_of(row: i64, parallelism: u32) -> i64 {
 
 impl Factory for Parts {
     fn source(&self, _: usize, task: TaskIndex) -> Result<Box<dyn Source>, ConnectorError> {
-        Ok(Box::new(Counting { schema: Arc::clone(&self.job.sources[0].schema), next: 0, end: self.rows, task, read: Arc::clone(&self.read) }))
+        Ok(Box::new(Counting {
+            schema: Arc::clone(&self.job.sources[0].schema),
+            next: 0,
+            end: self.rows,
+            task,
+            read: Arc::clone(&self.read),
+        }))
     }
 
     fn operator(&self, _: usize, _: TaskIndex) -> Result<OperatorParts, OperatorError> {

@@ -17,7 +17,11 @@ impl Process {
     /// As it is now; zeros where this isn't Linux.
     #[must_use]
     pub fn now() -> Self {
-        Self { cpu_seconds: cpu_seconds().unwrap_or_default(), peak_memory_bytes: peak_memory().unwrap_or_default(), machine: machine() }
+        Self {
+            cpu_seconds: cpu_seconds().unwrap_or_default(),
+            peak_memory_bytes: peak_memory().unwrap_or_default(),
+            machine: machine(),
+        }
     }
 }
 
@@ -37,7 +41,8 @@ fn peak_memory() -> Option<u64> {
 
 fn machine() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")).map(|line| line.trim_start_matches([' ', '\t', ':']));
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")).map(|line| line.trim_start_matches([' ', '\t', ':']));
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     format!("{}, {cores} cores", model.unwrap_or("unknown processor"))
 }

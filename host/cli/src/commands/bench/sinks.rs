@@ -82,9 +82,10 @@ impl Factory for BenchFactory<'_> {
     fn sink(&self, _sink: SinkId, _visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
         let latencies = match self.pace {
             // From 100 ns to 100 s, to three digits.
-            Some(_) => Some(Histogram::new_with_bounds(100, 100_000_000_000, 3).map_err(|error| {
-                ConnectorError::new("internal-histogram", error.to_string())
-            })?),
+            Some(_) => Some(
+                Histogram::new_with_bounds(100, 100_000_000_000, 3)
+                    .map_err(|error| ConnectorError::new("internal-histogram", error.to_string()))?,
+            ),
             None => None,
         };
         Ok(Box::new(BenchSink { answer: Answer::default(), pace: self.pace, latencies, found: Arc::clone(&self.found) }))

@@ -61,8 +61,16 @@ impl Workload {
             "name: bench\nsources:\n  made: {{ connector: generator, workload: micro, rows: {events}{rate} }}\n\
              operators:\n  {operators}\nsinks:\n  out: {{ input: last, connector: blackhole }}\n"
         );
-        let loaded =
-            wasmill_job::load(&text, "bench", Path::new("."), &[], Some(args.parallelism), args.parallelism, &|_| None, composition);
+        let loaded = wasmill_job::load(
+            &text,
+            "bench",
+            Path::new("."),
+            &[],
+            Some(args.parallelism),
+            args.parallelism,
+            &|_| None,
+            composition,
+        );
         let (mut job, _warnings) = loaded.map_err(|problems| {
             let texts: Vec<String> = problems.iter().map(|problem| wasmill_job::render(problem, &text)).collect();
             anyhow::anyhow!("{}", texts.join("\n"))
