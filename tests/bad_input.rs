@@ -42,21 +42,27 @@ fn of_plugin(folder: &Folder, plugin: &str, more: &str) -> Ended {
 #[test]
 fn a_job_file_that_cannot_be_read_is_named_with_the_reason() {
     let folder = Folder::new();
-    folder.run(&["run", "none.yaml"]).says(2, &[
-        "error: job file missing: there is no such file; expected a job file\n  --> none.yaml\n",
-        "= check the path; it is relative to the working directory",
-    ]);
-    folder.run(&["run", "."]).says(2, &[
-        "error: job file unreadable: it is a directory; expected a job file\n  --> .\n",
-        "= name the file in it, as ./job.yaml",
-    ]);
+    folder.run(&["run", "none.yaml"]).says(
+        2,
+        &[
+            "error: job file missing: there is no such file; expected a job file\n  --> none.yaml\n",
+            "= check the path; it is relative to the working directory",
+        ],
+    );
+    folder.run(&["run", "."]).says(
+        2,
+        &[
+            "error: job file unreadable: it is a directory; expected a job file\n  --> .\n",
+            "= name the file in it, as ./job.yaml",
+        ],
+    );
     // Reading it is refused to everybody, root included.
     folder.run(&["run", "/proc/self/mem"]).says(2, &["error: job file unreadable: it can't be read: Input/output error"]);
     folder.write("job.yaml", b"name: x\nsources: \xff\n");
-    folder.run(&["validate", "job.yaml"]).says(2, &[
-        "error: job file unreadable: it isn't UTF-8: byte 0xff at 17, in line 2; expected a job file",
-        "= save it as UTF-8",
-    ]);
+    folder.run(&["validate", "job.yaml"]).says(
+        2,
+        &["error: job file unreadable: it isn't UTF-8: byte 0xff at 17, in line 2; expected a job file", "= save it as UTF-8"],
+    );
     folder.write("job.yaml", "a".repeat(3 << 20));
     folder.run(&["run", "job.yaml"]).says(2, &["error: too large: "]);
     let ended = folder.run(&["validate", "none.yaml", "--format", "json"]);
@@ -77,16 +83,23 @@ fn a_text_that_is_no_yaml_is_refused_where_it_stops_being_it() {
 
 #[test]
 fn everything_wrong_is_said_at_once_each_with_its_place_and_the_nearest_name() {
-    let (_, ended) = rest("operators: { f: { input: rows, filter: \"idd > 1\", colour: red } }\nsinks: { o: { input: g, connector: blackhole } }\n");
-    ended.says(2, &[
-        "unknown column",
-        "idd",
-        "--> job.yaml:4:42 (operators.f.filter)",
-        "error: unknown key: found `colour`, expected one of input, inputs, filter,",
-        "error: unknown input: found `g`, expected the name of a source or operator",
-    ]);
+    let (_, ended) = rest(
+        "operators: { f: { input: rows, filter: \"idd > 1\", colour: red } }\nsinks: { o: { input: g, connector: blackhole } }\n",
+    );
+    ended.says(
+        2,
+        &[
+            "unknown column",
+            "idd",
+            "--> job.yaml:4:41 (operators.f.filter)",
+            "error: unknown key: found `colour`, expected one of input, inputs, filter,",
+            "error: unknown input: found `g`, expected the name of a source or operator",
+        ],
+    );
     let folder = Folder::of_job(&SOURCE.replace("int64", "int46").replace("path:", "pth:"));
-    folder.run(&["run", "job.yaml"]).says(2, &["found `int46`, expected one of boolean, int32,", "= did you mean `int64`?", "= did you mean `path`?"]);
+    folder
+        .run(&["run", "job.yaml"])
+        .says(2, &["found `int46`, expected one of boolean, int32,", "= did you mean `int64`?", "= did you mean `path`?"]);
 }
 
 #[test]
@@ -94,7 +107,13 @@ fn operators_that_read_what_they_write_are_refused() {
     let (_, ended) = rest(
         "operators: { f: { input: h, filter: \"id > 1\" }, h: { input: f, filter: \"id > 2\" } }\nsinks: { o: { input: f, connector: blackhole } }\n",
     );
-    ended.says(2, &["error: cycle: found f -> h -> f, expected operators that don't read what they write", "= let one of them read a source instead"]);
+    ended.says(
+        2,
+        &[
+            "error: cycle: found f -> h -> f, expected operators that don't read what they write",
+            "= let one of them read a source instead",
+        ],
+    );
 }
 
 #[test]
@@ -102,7 +121,8 @@ fn a_file_that_two_would_write_or_that_is_the_job_itself_is_refused() {
     let (folder, ended) = rest(
         "sinks:\n  o: { input: rows, connector: file, path: same.ndjson, format: json }\n  p: { input: rows, connector: file, path: ./same.ndjson, format: json }\n",
     );
-    ended.says(2, &["error: same file: found `./same.ndjson`, expected a file of its own: sink `o` writes it\n  --> job.yaml:6:"]);
+    ended
+        .says(2, &["error: same file: found `./same.ndjson`, expected a file of its own: sink `o` writes it\n  --> job.yaml:6:"]);
     assert_eq!(folder.names(), ["job.yaml", "rows.ndjson"]);
     let (folder, ended) = rest("sinks: { o: { input: rows, connector: file, path: job.yaml, format: json } }\n");
     ended.says(2, &["error: same file: found the job file, expected a file of its own\n  --> job.yaml (sinks.o.path)"]);
@@ -121,22 +141,35 @@ fn a_plugin_that_is_none_is_refused_by_what_it_is() {
     folder.write("folder/readme", "");
     let cases = [
         ("none.wasm", "error: plugin unreadable: plugin ", "none.wasm: there is no such file;"),
-        ("folder", "error: plugin unreadable: plugin ", "folder: is a directory with neither a Cargo.toml nor dist/folder.wasm, expected a .wasm file or a plugin's directory"),
+        (
+            "folder",
+            "error: plugin unreadable: plugin ",
+            "folder: is a directory with neither a Cargo.toml nor dist/folder.wasm, expected a .wasm file or a plugin's directory",
+        ),
         ("/proc/self/mem", "error: plugin unreadable: plugin ", "/proc/self/mem: cannot be read: Input/output error"),
         ("text.wasm", "error: plugin not a component: plugin ", "text.wasm: is text, expected a WebAssembly component"),
-        ("empty.wasm", "error: plugin not a component: plugin ", "empty.wasm: is an empty file, expected a WebAssembly component"),
+        (
+            "empty.wasm",
+            "error: plugin not a component: plugin ",
+            "empty.wasm: is an empty file, expected a WebAssembly component",
+        ),
         ("zip.wasm", "error: plugin not a component: plugin ", "zip.wasm: is a zip archive, expected a WebAssembly component"),
         ("cut.wasm", "error: plugin invalid: plugin ", "cut.wasm: is broken WebAssembly: unexpected end-of-file"),
         ("bare.wasm", "error: plugin wrong world: plugin ", "bare.wasm: exports nothing, expected wasmill:plugin/operator@0.1.0"),
     ];
     for (file, title, what) in cases {
-        of_plugin(&folder, file, "").says(2, &[title, what, "--> job.yaml:4:39 (operators.op.plugin)"]);
+        of_plugin(&folder, file, "").says(2, &[title, what, "--> job.yaml:4:41 (operators.op.plugin)"]);
     }
-    folder.run(&["plugin", "inspect", "text.wasm"]).says(2, &[
-        "error[plugin-not-a-component]: plugin text.wasm: is text, expected a WebAssembly component",
-        "hint: build it with `wasmill plugin build`",
-    ]);
-    folder.run(&["plugin", "build", "none"]).says(2, &["error[plugin-unreadable]: plugin none: isn't there, expected a plugin's directory"]);
+    folder.run(&["plugin", "inspect", "text.wasm"]).says(
+        2,
+        &[
+            "error[plugin-not-a-component]: plugin text.wasm: is text, expected a WebAssembly component",
+            "hint: build it with `wasmill plugin build`",
+        ],
+    );
+    folder
+        .run(&["plugin", "build", "none"])
+        .says(2, &["error[plugin-unreadable]: plugin none: isn't there, expected a plugin's directory"]);
     folder.run(&["plugin", "build", "folder"]).says(2, &["error[plugin-unreadable]: plugin folder: has no Cargo.toml"]);
 }
 
@@ -146,10 +179,10 @@ fn a_plugin_that_refuses_its_settings_or_input_says_why() {
     let count = plugin("plugins/keyed-count").display().to_string();
     let folder = Folder::new();
     folder.write("rows.ndjson", "");
-    of_plugin(&folder, &grade, ", settings: { felt-from: x }").says(2, &[
-        "error: plugin refused: plugin ",
-        "refuses its settings or input: settings: felt-from: found \"x\", expected f64",
-    ]);
+    of_plugin(&folder, &grade, ", settings: { felt-from: x }").says(
+        2,
+        &["error: plugin refused: plugin ", "refuses its settings or input: settings: felt-from: found \"x\", expected f64"],
+    );
     of_plugin(&folder, &count, "").says(2, &["error: plugin refused: plugin ", "give the operator a `key-by`"]);
 }
 
@@ -158,14 +191,16 @@ fn a_plugin_that_is_not_built_is_an_error_where_it_must_not_be() {
     let folder = Folder::new();
     folder.write("rows.ndjson", "");
     folder.write("mine/Cargo.toml", "");
-    let job = format!("{SOURCE}operators: {{ op: {{ input: rows, plugin: mine }} }}\nsinks: {{ out: {{ input: op, connector: blackhole }} }}\n");
+    let job = format!(
+        "{SOURCE}operators: {{ op: {{ input: rows, plugin: mine }} }}\nsinks: {{ out: {{ input: op, connector: blackhole }} }}\n"
+    );
     folder.write("job.yaml", job);
-    folder.run(&["run", "job.yaml", "--no-build"]).says(2, &[
-        "error: plugin not built: plugin ",
-        "mine: dist/mine.wasm isn't there",
-        "or leave --no-build out",
-    ]);
-    folder.run(&["run", "job.yaml"]).says(2, &["error: plugin build failed: plugin ", "mine: doesn't build: Cargo ended with exit status: 101"]);
+    folder
+        .run(&["run", "job.yaml", "--no-build"])
+        .says(2, &["error: plugin not built: plugin ", "mine: dist/mine.wasm isn't there", "or leave --no-build out"]);
+    folder
+        .run(&["run", "job.yaml"])
+        .says(2, &["error: plugin build failed: plugin ", "mine: doesn't build: Cargo ended with exit status: 101"]);
 }
 
 const MIXED: &[u8] = b"{\"id\":1,\"text\":\"x\"}\n{\"id\":\"7\"}\n\n{\"id\":1.5}\n{\"text\":\"no id\"}\n{\"id\":2,\"text\":\"\xff\"}\n[1]\n{\"id\":3";
@@ -177,7 +212,8 @@ fn rows_that_cannot_be_read_become_dead_letters_and_the_others_go_on() {
     assert_eq!(folder.read("copy.ndjson"), "{\"id\":1,\"text\":\"x\"}\n");
     let dead = folder.read("dead.ndjson");
     let letters: Vec<serde_json::Value> = dead.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-    let told: Vec<_> = letters.iter().map(|letter| (letter["line"].as_u64(), letter["reason"].as_str().expect("a reason"))).collect();
+    let told: Vec<_> =
+        letters.iter().map(|letter| (letter["line"].as_u64(), letter["reason"].as_str().expect("a reason"))).collect();
     assert_eq!(told[0], (Some(2), "id: expected int64, found \"7\""));
     assert_eq!(told[1], (Some(4), "id: expected int64, found 1.5"));
     assert_eq!(told[2], (Some(5), "id: expected int64 not null, found nothing"));
@@ -196,11 +232,14 @@ fn rows_that_cannot_be_read_become_dead_letters_and_the_others_go_on() {
 #[test]
 fn without_dead_letters_the_first_such_row_fails_the_job_and_the_summary_is_written_all_the_same() {
     let (folder, ended) = rows(MIXED, "");
-    ended.says(1, &[
-        "error[row-malformed]: source `rows`: a row can't be read: rows.ndjson:2:7: id: expected int64, found \"7\"",
-        "operator: rows",
-        "hint: mend the row, or let the job go on without such rows by adding to the job: dead-letters: {",
-    ]);
+    ended.says(
+        1,
+        &[
+            "error[row-malformed]: source `rows`: a row can't be read: rows.ndjson:2:7: id: expected int64, found \"7\"",
+            "operator: rows",
+            "hint: mend the row, or let the job go on without such rows by adding to the job: dead-letters: {",
+        ],
+    );
     let summary = folder.json("summary.json");
     assert_eq!((&summary["outcome"], &summary["exit_code"]), (&"failed".into(), &1.into()));
     assert_eq!(summary["error"]["code"], "row-malformed");
@@ -239,9 +278,13 @@ fn a_row_of_100_mib_is_one_dead_letter_with_its_beginning() {
 #[test]
 fn input_that_is_not_there_or_is_a_directory_is_named() {
     let folder = Folder::of_job(&format!("{SOURCE}{COPY}"));
-    folder.run(&["run", "job.yaml"]).says(1, &["error[file-not-found]: rows.ndjson: there is no such file\n  operator: rows\n  hint: check the path;"]);
+    folder
+        .run(&["run", "job.yaml"])
+        .says(1, &["error[file-not-found]: rows.ndjson: there is no such file\n  operator: rows\n  hint: check the path;"]);
     folder.write("rows.ndjson/x", "");
-    folder.run(&["run", "job.yaml"]).says(1, &["error[file-is-directory]: rows.ndjson: expected a file, found a folder\n  operator: rows"]);
+    folder
+        .run(&["run", "job.yaml"])
+        .says(1, &["error[file-is-directory]: rows.ndjson: expected a file, found a folder\n  operator: rows"]);
 }
 
 #[test]
@@ -270,15 +313,23 @@ fn a_reader_of_standard_output_that_goes_away_fails_the_job() {
     let mut err = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
     assert_eq!(child.wait().expect("ends").code(), Some(1), "{err}");
-    assert!(err.contains("error[stdout-closed]: standard output was closed by the program that reads it\n  operator: out\n  hint: "), "{err}");
+    assert!(
+        err.contains("error[stdout-closed]: standard output was closed by the program that reads it\n  operator: out\n  hint: "),
+        "{err}"
+    );
 }
 
 #[test]
 fn standard_input_is_read_to_its_end() {
     let source = SOURCE.replace("connector: file, path: rows.ndjson", "connector: stdio");
     let folder = Folder::of_job(&format!("{source}sinks: {{ out: {{ input: rows, connector: stdio, format: json }} }}\n"));
-    let mut child =
-        folder.command(&["run", "job.yaml"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    let mut child = folder
+        .command(&["run", "job.yaml"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("starts");
     child.stdin.take().expect("piped").write_all(b"{\"id\":1}\n{\"id\":2}").expect("written");
     let ended = Ended::of(child.wait_with_output().expect("ends"));
     assert_eq!(ended.out, "{\"id\":1,\"text\":null}\n{\"id\":2,\"text\":null}\n", "{}", ended.err);
@@ -305,9 +356,13 @@ fn what_this_version_does_not_do_says_so_and_unknown_words_are_wrong_use() {
     folder.run(&["rum", "job.yaml"]).says(2, &["unrecognized subcommand 'rum'"]);
     folder.run(&["run"]).says(2, &["<JOB>"]);
     folder.run(&["run", "job.yaml", "--set", "x"]).says(2, &["expected PATH=VALUE, as sources.quakes.path=x.ndjson"]);
-    folder.run(&["run", "job.yaml", "--set", "sources.rows.pth=x"]).says(2, &["--> --set (sources.rows.pth)\n   = did you mean `path`?"]);
+    folder
+        .run(&["run", "job.yaml", "--set", "sources.rows.pth=x"])
+        .says(2, &["--> --set (sources.rows.pth)\n   = did you mean `path`?"]);
     folder.run(&["run", "job.yaml", "--parallelism", "0"]).says(2, &["--> --parallelism"]);
-    folder.run(&["run", "job.yaml", "--summary", "no/s.json"]).says(2, &["error[summary-unwritable]: summary no/s.json: its directory isn't there"]);
+    folder
+        .run(&["run", "job.yaml", "--summary", "no/s.json"])
+        .says(2, &["error[summary-unwritable]: summary no/s.json: its directory isn't there"]);
 }
 
 #[test]
@@ -315,7 +370,11 @@ fn help_and_version_are_results() {
     let folder = Folder::new();
     let help = folder.run(&["--help"]);
     assert_eq!((help.code, help.err.as_str()), (Some(0), ""));
-    assert!(help.out.contains("Exit codes: 0 done or stopped cleanly") && !help.out.contains("Not in this version"), "{}", help.out);
+    assert!(
+        help.out.contains("Exit codes: 0 done or stopped cleanly") && !help.out.contains("Not in this version"),
+        "{}",
+        help.out
+    );
     let version = folder.run(&["--version"]);
     assert_eq!(version.out, format!("wasmill {}\n", env!("CARGO_PKG_VERSION")));
 }
@@ -323,7 +382,8 @@ fn help_and_version_are_results() {
 #[test]
 fn a_plugin_of_this_repository_is_inspected() {
     let file = plugin("plugins/keyed-count");
-    let ended = Folder::new().run(&["plugin", "inspect", &from_root("plugins/keyed-count").display().to_string(), "--format", "json"]);
+    let ended =
+        Folder::new().run(&["plugin", "inspect", &from_root("plugins/keyed-count").display().to_string(), "--format", "json"]);
     ended.says(0, &[]);
     let found: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
     assert_eq!(found["file"], file.display().to_string());

@@ -1,0 +1,252 @@
+//! What a hostile plugin does ends its own job with an error that names it; a neighbour job in the same process loses nothing.
+//!
+//! Each behaviour of `guests/hostile` runs beside a well-behaved job: same process, same threads, same sandbox.
+
+mod program;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use program::{Folder, plugin};
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use wasmill_cli::composition::Composition;
+use wasmill_cli::plugin_directory::prepare;
+use wasmill_job::graph::Job;
+use wasmill_plugin::Sandbox;
+use wasmill_runtime::{JobCounts, JobError, JobRun, NodeCounts, Outcome, assembly};
+
+/// One thing that the guest does, with what its job's error says.
+struct Case {
+    settings: &'static str,
+    /// More of the operator, as its limits.
+    more: &'static str,
+    code: &'static str,
+    message: &'static str,
+}
+
+const fn case(settings: &'static str, code: &'static str, message: &'static str) -> Case {
+    Case { settings, more: "limits: { cpu-per-call: 30ms, cpu-per-start: 200ms }", code, message }
+}
+
+const TIME: &str = "took more than 30 ms of CPU time";
+const START: &str = "took more than 200 ms of CPU time";
+const TRAP: &str = "plugin-trap";
+const LIMIT: &str = "plugin-limit";
+const FAILED: &str = "plugin-failed";
+
+/// Misdeeds that end the job.
+const CASES: &[Case] = &[
+    // Opening and ending.
+    case("do: trap-in-open", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
+    case("do: panic-in-open, text: at the door", TRAP, "at the door"),
+    case("do: loop-in-open", LIMIT, START),
+    case("do: fail-in-open, text: closed", FAILED, "closed"),
+    case("do: grow-in-open", LIMIT, "asked for more memory than its limit of 67108864 bytes"),
+    case("do: trap-in-end", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
+    case("do: loop-in-end", LIMIT, TIME),
+    case("do: fail-in-end, text: unfinished", FAILED, "unfinished"),
+    // C01 to C04, C07, C08, C19.
+    case("do: trap", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
+    case("do: panic, text: out of luck", TRAP, "out of luck"),
+    case("do: loop", LIMIT, TIME),
+    case("do: loop-in-realloc", LIMIT, TIME),
+    case("do: loop-in-post-return", LIMIT, TIME),
+    case("do: grow", LIMIT, "asked for more memory than its limit of 67108864 bytes"),
+    case("do: grow-at-once", LIMIT, "asked for more memory than its limit of 67108864 bytes"),
+    case("do: recurse", LIMIT, "recursed deeper than its stack of 512 KiB"),
+    case("do: fail, text: enough", FAILED, "enough"),
+    case("do: retry, text: later", "plugin-retry", "later"),
+    // C13, C14: columns that aren't what they should be.
+    case("do: invalid-text", TRAP, "column `x`: its text isn't UTF-8"),
+    case("do: offsets-fall", TRAP, "column `x`: its offsets "),
+    case("do: offsets-past-end", TRAP, "column `x`: its offsets end with 1000, but it has 1 bytes"),
+    case("do: offsets-begin-late", TRAP, "column `x`: its offsets start with 1, expected 0"),
+    case("do: offsets-missing", TRAP, "column `x`: has 1 offsets for 1 rows, expected 2"),
+    case("do: offsets-too-many", TRAP, "column `x`: has 3 offsets for 1 rows, expected 2"),
+    case("do: too-few-columns", TRAP, "0 columns, expected 1, as the plan declares"),
+    case("do: too-many-columns", TRAP, "2 columns, expected 1, as the plan declares"),
+    case("do: wrong-type", TRAP, "column `x`: expected int64, as the plan declares, found float64"),
+    case("do: too-short", TRAP, "column `x`: has 0 values for 1 rows"),
+    case("do: too-long", TRAP, "column `x`: has 2 values for 1 rows"),
+    case("do: null-where-none", TRAP, "column `x`: a null in row 0, but the plan declares it as not nullable"),
+    case("do: decimal-torn-off", TRAP, "column `x`: has 15 bytes for 1 decimals of 16 bytes"),
+    case("do: list-past-memory", TRAP, "out of bounds"),
+    // C25, C26: outputs.
+    case("do: emit-rows, count: 1000000", LIMIT, "emitted more than 100000 rows in one call"),
+    case("do: unknown-port", TRAP, "emitted to output"),
+    case("do: rows-past-end", TRAP, "origin row"),
+    case("do: reject-twice", TRAP, "rejected what can't be: row 0 twice"),
+    case("do: reject-uneven", TRAP, "rejected what can't be: "),
+    case("do: emit-then-trap", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
+    case("do: emit-then-fail, text: taken back", FAILED, "taken back"),
+    // State.
+    case("do: load-unknown", TRAP, "its plan has 2 states"),
+    case("do: store-unknown-key", TRAP, "stored to state "),
+    case("do: store-key-twice", TRAP, " twice"),
+    case("do: store-too-much", LIMIT, "stored more than 16777216 bytes in one call"),
+    case("do: store-forever, count: 100000", LIMIT, "in one call"),
+    // Figures.
+    case("do: metric-bad-name, text: \"no good\"", TRAP, "named a metric \"no good\"; a name is a lower-case letter"),
+];
+
+/// Misdeeds that are refused before any row flows.
+const REFUSED: &[Case] = &[
+    case("do: trap-in-describe", "plugin-trap", "unreachable"),
+    case("do: fail-in-describe, text: not these", "plugin-refused", "not these"),
+    case("do: plan-without-ports", "plugin-bad-plan", "it has no output"),
+    case("do: plan-unknown-column", "plugin-bad-plan", "isn't in input"),
+    case("do: plan-bad-width, count: 0", "plugin-bad-plan", "has width 0, expected 1 to 1024"),
+    case("do: plan-two-states", "plugin-bad-plan", "is there twice"),
+];
+
+struct World {
+    folder: Folder,
+    composition: Composition,
+    runtime: Runtime,
+    guest: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+        let composition = Composition::new(Sandbox::start(None).expect("an engine"), prepare(false));
+        let guest = plugin("tests/guests/hostile").display().to_string();
+        Self { folder: Folder::new(), composition, runtime, guest }
+    }
+
+    /// A job of so many rows through the guest, which a keyed count follows.
+    fn job(&self, name: &str, rows: u64, operator: &str) -> Result<Job, String> {
+        let text = format!(
+            "name: {name}
+sources: {{ rows: {{ connector: generator, fields: {{ id: sequence, key: {{ uniform: [0, 9] }} }}, rows: {rows} }} }}
+operators:
+  guest: {{ input: rows, key-by: [key], plugin: {}, {operator} }}
+  counted: {{ input: guest, key-by: [key], aggregate: {{ n: count(*) }} }}
+sinks: {{ out: {{ input: counted, connector: file, path: {name}.ndjson, format: json }} }}
+dead-letters: {{ connector: file, path: {name}-dead.ndjson, format: json }}
+",
+            self.guest
+        );
+        let directory = self.folder.path("");
+        let loaded = wasmill_job::load(&text, "job.yaml", &directory, &[], Some(1), 1, &|_| None, &self.composition);
+        loaded
+            .map(|(job, _)| job)
+            .map_err(|problems| problems.iter().map(|problem| wasmill_job::render(problem, &text)).collect::<Vec<_>>().join("\n"))
+    }
+
+    /// Runs jobs side by side.
+    fn run(&self, jobs: &[&Job]) -> Vec<(Result<Outcome, JobError>, Arc<JobCounts>)> {
+        let plans: Vec<_> = jobs.iter().map(|job| wasmill_job::plan::plan(job)).collect();
+        let factories: Vec<_> = jobs.iter().map(|job| self.composition.factory(job, Instant::now()).expect("parts")).collect();
+        let (_stop, stop) = watch::channel(false);
+        let run = |index: usize| {
+            let counts = Arc::new(assembly::counts(jobs[index]));
+            let (job, plan, factory) = (jobs[index], &plans[index], &factories[index]);
+            let run = JobRun { job, plan, factory, counts: Arc::clone(&counts), durability: None, stop: stop.clone() };
+            async move { (run.run().await, counts) }
+        };
+        self.runtime.block_on(async {
+            match jobs.len() {
+                1 => vec![run(0).await],
+                _ => {
+                    let (first, second) = tokio::join!(run(0), run(1));
+                    vec![first, second]
+                }
+            }
+        })
+    }
+}
+
+#[test]
+fn every_misdeed_ends_its_own_job_by_name_and_a_neighbour_loses_nothing() {
+    let world = World::new();
+    let neighbour = world.job("neighbour", 20_000, "settings: { do: pass }").expect("valid");
+    world.run(&[&neighbour]).remove(0).0.expect("finishes");
+    let calm = world.folder.read("neighbour.ndjson");
+    assert_eq!(calm.lines().count(), 20_000);
+
+    let mut wrong = Vec::new();
+    for Case { settings, more, code, message } in CASES {
+        let column = if settings.contains("realloc") { ", column: id" } else { "" };
+        let job = match world.job("hostile", 1, &format!("settings: {{ {settings}{column} }}, {more}")) {
+            Ok(job) => job,
+            Err(problems) => {
+                wrong.push(format!("{settings}: refused: {problems}"));
+                continue;
+            }
+        };
+        let began = Instant::now();
+        let mut ended = world.run(&[&job, &neighbour]).into_iter();
+        let (hostile, counts) = ended.next().expect("the first");
+        match hostile {
+            Ok(outcome) => wrong.push(format!("{settings}: {outcome:?}")),
+            Err(error) => {
+                let named = error.message.contains("operator `guest` (plugin ") && error.operator.as_deref() == Some("guest");
+                if error.code != *code || !error.message.contains(message) || !named {
+                    wrong.push(format!("{settings}: expected {code}: {message}; found {error:?}"));
+                }
+            }
+        }
+        if NodeCounts::get(&counts.sinks[0].rows_in) > 1 {
+            wrong.push(format!("{settings}: rows came out that never were"));
+        }
+        if began.elapsed() > Duration::from_secs(5) {
+            wrong.push(format!("{settings}: took {:?}", began.elapsed()));
+        }
+        let (neighbour, _) = ended.next().expect("the second");
+        if neighbour != Ok(Outcome::Finished) || world.folder.read("neighbour.ndjson") != calm {
+            wrong.push(format!("{settings}: the neighbour suffered: {neighbour:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_plan_that_makes_no_sense_is_refused_before_any_row_flows() {
+    let world = World::new();
+    let mut wrong = Vec::new();
+    for Case { settings, code, message, .. } in REFUSED {
+        match world.job("hostile", 1, &format!("settings: {{ {settings} }}")) {
+            Ok(_) => wrong.push(format!("{settings}: taken")),
+            Err(text) if text.contains(&code.replace('-', " ")) && text.contains(message) => {}
+            Err(text) => wrong.push(format!("{settings}: expected {code}: {message}; found {text}")),
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
+    let world = World::new();
+    for (what, kind) in [("trap-on", "trap"), ("loop-on", "limit")] {
+        let operator = format!(
+            "settings: {{ do: {what}, column: id, equals: 7 }}, on-poison: dead-letter, limits: {{ cpu-per-call: 30ms }}"
+        );
+        let job = world.job("poisoned", 500, &operator).expect("valid");
+        let (outcome, counts) = world.run(&[&job]).remove(0);
+        // A time-out of more rows than one isn't poison: the batch is halved all the same until the row stands alone.
+        assert_eq!(outcome, Ok(Outcome::Finished), "{what}");
+        assert_eq!(NodeCounts::get(&counts.sinks[0].rows_in), 499, "{what}");
+        let letter = world.folder.json("poisoned-dead.ndjson");
+        assert_eq!((&letter["kind"], &letter["operator"]), (&kind.into(), &"guest".into()), "{letter}");
+        assert_eq!(letter["row"]["id"], 7, "{letter}");
+    }
+}
+
+#[test]
+fn what_a_guest_logs_cannot_forge_a_line() {
+    let folder = Folder::of_job(&format!(
+        "name: loud
+sources: {{ rows: {{ connector: generator, fields: {{ id: sequence }}, rows: 1 }} }}
+operators: {{ guest: {{ input: rows, plugin: {}, settings: {{ do: log-control }} }} }}
+sinks: {{ out: {{ input: guest, connector: blackhole }} }}
+",
+        Path::new(&plugin("tests/guests/hostile")).display()
+    ));
+    let ended = folder.run(&["run", "job.yaml"]);
+    ended.says(0, &[]);
+    assert!(!ended.err.contains('\u{1b}') && !ended.err.contains('\u{202e}'), "{:?}", ended.err);
+    assert!(ended.err.contains("\\u{1b}"), "it is shown escaped: {:?}", ended.err);
+}
