@@ -1,4 +1,6 @@
-//! The plugin contract in Rust, as `wit-bindgen` 0.61 writes it for `wit/`; checked in, so that no build needs a generator.
+//! The plugin contract in Rust, as `wit-bindgen` writes it; checked in, so that no build needs a generator.
+//!
+//! `wit-bindgen` 0.61, in this folder: `wit-bindgen rust ../../../wit --world stream-operator --generate-all --pub-export-macro`.
 
 #[rustfmt::skip]
 #[allow(missing_docs, unsafe_code, unused_qualifications, clippy::all, clippy::unwrap_used, clippy::allow_attributes_without_reason, reason = "written by a generator")]
