@@ -244,8 +244,6 @@ pub struct Limits {
     pub cpu_per_call: Option<Duration>,
     /// CPU time of instantiating and opening.
     pub cpu_per_start: Option<Duration>,
-    /// Stack, in bytes.
-    pub stack: Option<u64>,
     /// Rows out of a call.
     pub output_rows: Option<u64>,
     /// Bytes out of a call.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 /// The words that begin something which a reader must be told about.
-const BEGINNINGS: &[&str] = &["interface ", "world ", "resource "];
+const BEGINNINGS: &[&str] = &["interface ", "world ", "resource ", "record ", "variant ", "enum ", "flags ", "type "];
 
 fn files() -> Vec<PathBuf> {
     let files: Vec<_> = wasmill_tidy::files("wit").expect("the tree can be read");
@@ -15,13 +15,13 @@ fn files() -> Vec<PathBuf> {
 /// Items of the contract that no `///` stands before, as written.
 fn undocumented(text: &str) -> Vec<&str> {
     let lines: Vec<_> = text.lines().map(str::trim).collect();
-    let begins = |line: &str| BEGINNINGS.iter().any(|word| line.starts_with(word));
+    let begins = |line: &str| BEGINNINGS.iter().any(|word| line.starts_with(word)) || line.contains(": func(");
     let bare = |at: usize| at == 0 || !lines[at - 1].starts_with("///");
     (0..lines.len()).filter(|&at| begins(lines[at]) && bare(at)).map(|at| lines[at]).collect()
 }
 
 #[test]
-fn every_interface_and_world_says_what_it_is_for() {
+fn every_item_says_what_it_is_for() {
     for path in files() {
         let text = wasmill_tidy::text(&path).expect("a file of the contract is text");
         assert_eq!(undocumented(&text), Vec::<&str>::new(), "{}", path.display());

@@ -43,6 +43,13 @@ fn shapes(inputs: &[InputSchema<'_>]) -> Vec<InputShape> {
 }
 
 fn problem(problem: OperatorProblem) -> ExpressionProblem {
-    let OperatorProblem { message, suggestion, position, .. } = problem;
-    ExpressionProblem::Invalid { message, span: position.map(|at| at..at), suggestion }
+    let OperatorProblem { message, suggestion, position, column, .. } = problem;
+    match column {
+        Some(name) => ExpressionProblem::UnknownColumn { span: position.map(|at| at..at + name.len()), name },
+        None => ExpressionProblem::Invalid {
+            message,
+            span: position.map(|at| at..at),
+            suggestion: suggestion.map(|name| format!("did you mean `{name}`?")),
+        },
+    }
 }

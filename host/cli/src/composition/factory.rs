@@ -40,7 +40,7 @@ impl Composition {
     /// The parts of a job whose paced sources begin at `start`. To be called outside of any tokio runtime.
     ///
     /// # Errors
-    /// Where a plugin no longer is what it was at validation, or a limit can't be kept in this version.
+    /// Where a plugin no longer is what it was at validation.
     pub fn factory<'a>(&self, job: &'a Job, start: Instant) -> Result<JobFactory<'a>, PluginProblem> {
         let plugins = job.operators.iter().map(|operator| self.definition(operator)).collect::<Result<_, _>>()?;
         Ok(JobFactory { job, plugins, start })
@@ -55,7 +55,7 @@ impl Composition {
             schema: Arc::clone(&operator.input_schema),
             key: operator.key_by.clone(),
         }];
-        let limits = limits(&plugin.limits)?;
+        let limits = limits(&plugin.limits);
         let plan = describe(&component, &settings, &inputs, &limits)?;
         Ok(Some(Definition {
             operator: operator.name.clone(),
@@ -236,23 +236,16 @@ fn workload(workload: &Workload) -> generator::Workload {
     }
 }
 
-fn limits(written: &graph::Limits) -> Result<Limits, PluginProblem> {
-    if written.stack.is_some() {
-        return Err(PluginProblem {
-            code: "not-in-this-version",
-            message: "limit `stack` is not in this version: every plugin has a stack of 512KiB".to_owned(),
-            hint: Some("leave `stack` out".to_owned()),
-        });
-    }
+fn limits(written: &graph::Limits) -> Limits {
     let defaults = Limits::default();
     let bytes =
         |written: Option<u64>, default: usize| written.map_or(default, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    Ok(Limits {
+    Limits {
         memory: bytes(written.memory, defaults.memory),
         cpu_per_call: written.cpu_per_call.unwrap_or(defaults.cpu_per_call),
         cpu_per_start: written.cpu_per_start.unwrap_or(defaults.cpu_per_start),
         output_rows: written.output_rows.unwrap_or(defaults.output_rows),
         output_bytes: written.output_bytes.unwrap_or(defaults.output_bytes),
         log_rate: written.log_rate.unwrap_or(defaults.log_rate),
-    })
+    }
 }

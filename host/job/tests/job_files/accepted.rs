@@ -111,7 +111,7 @@ operators:
     input: made
     key-by: [k]
     plugin: count
-    limits: { memory: 1MiB, cpu-per-start: 2s, stack: 256KiB, output-rows: 10, output-bytes: 1KiB, log-rate: 64KiB }
+    limits: { memory: 1MiB, cpu-per-start: 2s, output-rows: 10, output-bytes: 1KiB, log-rate: 64KiB }
     on-poison: skip
 sinks:
   a: { input: p, connector: file, path: a, format: json, existing: append }
@@ -158,7 +158,6 @@ limits: { memory: 9MiB, cpu-per-call: 5ms }
         memory: Some(1 << 20),
         cpu_per_call: Some(Duration::from_millis(5)),
         cpu_per_start: Some(Duration::from_secs(2)),
-        stack: Some(256 << 10),
         output_rows: Some(10),
         output_bytes: Some(1024),
         log_rate: Some(64 << 10),

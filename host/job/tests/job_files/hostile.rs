@@ -11,7 +11,7 @@ use crate::catalog::loaded_with;
 
 const GENERATED: &str = r#"{ name: g, max-parallelism: 8, sources: { s: { connector: generator, fields: { a: sequence, b: { uniform: [0, 9] },
  c: { one-of: [x, y] }, d: { every: 1s, start: "2024-01-01T00:00:00" } }, rate: 1e3 } }, operators: { u: { inputs: [s, s] },
- k: { input: u, key-by: [a, c], plugin: count, settings: { x: [1, 2.5, null, ~, {}] }, limits: { stack: 1KiB } } },
+ k: { input: u, key-by: [a, c], plugin: count, settings: { x: [1, 2.5, null, ~, {}] }, limits: { memory: 1KiB } } },
  sinks: { z: { input: k, connector: file, path: "${HOME_TOWN:-x}", format: { type: json } }, y: { input: k, connector: stdio, format: json } } }"#;
 
 /// Loads, and where there is a job plans and explains it. There are problems or a job.

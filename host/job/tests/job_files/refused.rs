@@ -75,7 +75,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     );
     assert_eq!(
         problem(&with("limits: { memry: 1MiB }")),
-        "error: unknown key: found `memry`, expected one of memory, cpu-per-call, cpu-per-start, stack, output-rows, output-bytes, log-rate\n  --> jobs/job.yaml:6:11 (limits.memry)\n   = did you mean `memory`?"
+        "error: unknown key: found `memry`, expected one of memory, cpu-per-call, cpu-per-start, output-rows, output-bytes, log-rate\n  --> jobs/job.yaml:6:11 (limits.memry)\n   = did you mean `memory`?"
     );
 }
 
@@ -90,6 +90,7 @@ fn what_later_versions_bring_is_not_ignored() {
         ("checkpoint: { store: x, base-every: 10 }", "`base-every`"),
         ("checkpoint: { store: \"s3://bucket/x\" }", "`s3://bucket/x`"),
         ("dead-letters: { connector: kafka, topic: x }", "`kafka`"),
+        ("limits: { stack: 1MiB }", "`stack`"),
     ] {
         assert!(
             first(problem(&with(keys))).starts_with(&format!("error: not in this version: found {found}, expected ")),

@@ -1,3 +1,5 @@
+//! Running aggregates against a naive model, whatever the batches.
+
 use std::collections::HashMap;
 
 use arrow_array::{Decimal128Array, TimestampMillisecondArray};

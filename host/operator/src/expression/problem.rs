@@ -15,6 +15,8 @@ pub struct ExpressionProblem {
     pub suggestion: Option<String>,
     /// Where in the text, in bytes from 0; none where it is about the whole.
     pub position: Option<usize>,
+    /// The column that isn't there, for `unknown-column`.
+    pub column: Option<String>,
 }
 
 /// The most names that a message lists.
@@ -22,7 +24,7 @@ const LISTED: usize = 20;
 
 impl ExpressionProblem {
     pub(crate) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), suggestion: None, position: None }
+        Self { code, message: message.into(), suggestion: None, position: None, column: None }
     }
 
     pub(crate) fn at(self, position: Option<usize>) -> Self {
@@ -40,7 +42,8 @@ impl ExpressionProblem {
             listed.push(format!("and {} more", schema.fields().len() - LISTED));
         }
         let listed = listed.join(", ");
-        Self::new("unknown-column", format!("unknown column `{name}`; there are {listed}")).suggest(nearest(name, names()))
+        let problem = Self::new("unknown-column", format!("unknown column `{name}`; there are {listed}"));
+        Self { column: Some(name.to_owned()), ..problem.suggest(nearest(name, names())) }
     }
 }
 

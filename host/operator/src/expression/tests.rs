@@ -1,3 +1,5 @@
+//! Expressions: what they evaluate to, which rows they fail on, and what is refused.
+
 use std::sync::Arc;
 
 use arrow_array::{
@@ -335,5 +337,54 @@ proptest! {
         }
         prop_assert_eq!(shown(&together.values), shown_apart);
         prop_assert_eq!(together.failed, failed);
+    }
+}
+
+/// Texts of expressions of all kinds, whose types fit or don't.
+fn any_text() -> impl Strategy<Value = String> {
+    let leaf = prop::sample::select(vec![
+        "a", "b", "i", "u", "mag", "net", "at", "d", "dec", "bin", "ok", "f", "null", "true", "0", "3", "-1", "1.5", "1e300", "'x'", "'7'", "''",
+        "'2018-01-31'", "'day'", "9223372036854775807", "interval '1 month'", "interval '90 minutes'",
+    ]);
+    leaf.prop_map(str::to_owned).prop_recursive(4, 24, 3, |inner| {
+        let binary = prop::sample::select(vec![
+            "+", "-", "*", "/", "%", "||", "=", "<>", "<", ">=", "and", "or", "like", "ilike", "~", "is distinct from", "&", "|", "#", "<<", ">>",
+        ]);
+        let around = prop::sample::select(vec![
+            ("-(", ")"), ("not (", ")"), ("(", ") is null"), ("(", ") is not true"), ("cast(", " as int64)"), ("cast(", " as utf8)"),
+            ("cast(", " as float32)"), ("cast(", " as timestamp)"), ("cast(", " as date)"), ("cast(", " as decimal(12,3))"),
+            ("cast(", " as boolean)"), ("try_cast(", " as int32)"), ("extract(hour from ", ")"), ("trim(", ")"), ("ceil(", ")"),
+        ]);
+        let name = prop::sample::select(functions());
+        prop_oneof![
+            4 => (inner.clone(), binary, inner.clone()).prop_map(|(a, op, b)| format!("({a} {op} {b})")),
+            2 => (around, inner.clone()).prop_map(|((before, after), a)| format!("{before}{a}{after}")),
+            4 => (name, prop::collection::vec(inner.clone(), 1..4)).prop_map(|(name, list)| format!("{name}({})", list.join(", "))),
+            1 => (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("case when {a} then {b} else {c} end")),
+            1 => (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a} between {b} and {c})")),
+            1 => (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("({a} in ({b}, {c}))")),
+        ]
+    })
+}
+
+/// The functions that may be used, but for those that make as much memory as an argument says.
+fn functions() -> Vec<&'static str> {
+    let mut names: Vec<&str> =
+        catalogue::Catalogue::get().names().filter(|name| !matches!(*name, "repeat" | "lpad" | "rpad")).collect();
+    names.sort_unstable();
+    names
+}
+
+proptest! {
+    #[test]
+    fn every_text_is_an_expression_whose_values_are_of_its_type_or_a_problem(text in any_text()) {
+        if let Ok(expression) = Expression::parse(&text, &schema()) {
+            let evaluated = expression.evaluate(&rows());
+            prop_assert_eq!(evaluated.values.data_type(), expression.data_type(), "{}", text);
+            prop_assert_eq!(evaluated.values.len(), 4, "{}", text);
+            for (row, cause) in &evaluated.failed {
+                prop_assert!(evaluated.values.is_null(*row) && !cause.contains("nternal error"), "{}: {}", text, cause);
+            }
+        }
     }
 }

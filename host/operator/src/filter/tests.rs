@@ -1,3 +1,5 @@
+//! Rows that pass, rows that don't, rows that die.
+
 use proptest::prelude::*;
 
 use super::*;

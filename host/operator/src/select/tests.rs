@@ -1,3 +1,5 @@
+//! Columns out: their order, types and values.
+
 use proptest::prelude::*;
 use wasmill_flow::column_type;
 

@@ -1,3 +1,5 @@
+//! Columns added, replaced and dropped.
+
 use wasmill_flow::column_type;
 
 use super::*;
