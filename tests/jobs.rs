@@ -73,7 +73,8 @@ sinks: { out: { input: counted, connector: blackhole } }
     let ended = folder.run(&["run", "job.yaml", "--parallelism", "2", "--summary", "-"]);
     ended.says(0, &["note: nothing survives a kill: the job has no `checkpoint`\n"]);
     let summary: serde_json::Value = serde_json::from_str(&ended.out).expect("JSON");
-    let order = ["job", "outcome", "exit_code", "mode", "parallelism", "error", "wall_seconds", "cpu_seconds", "peak_memory_bytes"];
+    let order =
+        ["job", "outcome", "exit_code", "mode", "parallelism", "error", "wall_seconds", "cpu_seconds", "peak_memory_bytes"];
     let places: Vec<_> = order.iter().map(|key| ended.out.find(&format!("\"{key}\":")).expect("a field")).collect();
     assert!(places.is_sorted(), "{}", ended.out);
     assert_eq!(summary["job"], "account");

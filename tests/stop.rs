@@ -102,11 +102,16 @@ fn a_changed_job_does_not_go_on_from_another_ones_checkpoint() {
     let folder = Folder::of_job(&job("checkpoint: { every: 50ms, store: ./store }\n").replace(", rate: 2000", ""));
     folder.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
     let whole = folder.read("out.ndjson");
-    let changed = ["run", "job.yaml", "--parallelism", "1", "--set", "operators.counted.aggregate={ n: count(*) }", "--summary", "s.json"];
-    folder.run(&changed).says(1, &["error[checkpoint-other-plan]: checkpoint ", "hint: run the job as it was, or start anew with `--fresh`"]);
+    let changed =
+        ["run", "job.yaml", "--parallelism", "1", "--set", "operators.counted.aggregate={ n: count(*) }", "--summary", "s.json"];
+    folder
+        .run(&changed)
+        .says(1, &["error[checkpoint-other-plan]: checkpoint ", "hint: run the job as it was, or start anew with `--fresh`"]);
     assert_eq!(folder.json("s.json")["error"]["code"], "checkpoint-other-plan");
     assert_eq!(folder.read("out.ndjson"), whole, "nothing was touched");
-    folder.run(&["run", "job.yaml", "--parallelism", "1", "--set", "name=other"]).says(1, &["error[checkpoint-other-job]: ", "hint: give each job a store of its own"]);
+    folder
+        .run(&["run", "job.yaml", "--parallelism", "1", "--set", "name=other"])
+        .says(1, &["error[checkpoint-other-job]: ", "hint: give each job a store of its own"]);
 }
 
 #[test]
@@ -114,7 +119,9 @@ fn two_processes_do_not_share_a_store() {
     let folder = Folder::of_job(&job("checkpoint: { every: 50ms, store: ./store }\n"));
     let first = start(&folder, &["run", "job.yaml"]);
     sleep(Duration::from_millis(300));
-    folder.run(&["run", "job.yaml"]).says(1, &["error[checkpoint-locked]: ", &format!("in use by another process (pid {})", first.id())]);
+    folder
+        .run(&["run", "job.yaml"])
+        .says(1, &["error[checkpoint-locked]: ", &format!("in use by another process (pid {})", first.id())]);
     signal(&first, "-TERM");
     assert_eq!(end(first, Duration::from_secs(10)).0, Some(0));
 }
