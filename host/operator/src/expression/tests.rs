@@ -343,8 +343,33 @@ proptest! {
 /// Texts of expressions of all kinds, whose types fit or don't.
 fn any_text() -> impl Strategy<Value = String> {
     let leaf = prop::sample::select(vec![
-        "a", "b", "i", "u", "mag", "net", "at", "d", "dec", "bin", "ok", "f", "null", "true", "0", "3", "-1", "1.5", "1e300", "'x'", "'7'", "''",
-        "'2018-01-31'", "'day'", "9223372036854775807", "interval '1 month'", "interval '90 minutes'",
+        "a",
+        "b",
+        "i",
+        "u",
+        "mag",
+        "net",
+        "at",
+        "d",
+        "dec",
+        "bin",
+        "ok",
+        "f",
+        "null",
+        "true",
+        "0",
+        "3",
+        "-1",
+        "1.5",
+        "1e300",
+        "'x'",
+        "'7'",
+        "''",
+        "'2018-01-31'",
+        "'day'",
+        "9223372036854775807",
+        "interval '1 month'",
+        "interval '90 minutes'",
     ]);
     leaf.prop_map(str::to_owned).prop_recursive(4, 24, 3, |inner| {
         let binary = prop::sample::select(vec![
