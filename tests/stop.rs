@@ -2,7 +2,7 @@
 
 mod program;
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -24,6 +24,16 @@ sinks: {{ out: {{ input: counted, connector: file, path: out.ndjson, format: jso
 
 fn start(folder: &Folder, arguments: &[&str]) -> Child {
     folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
+}
+
+/// Waits until a file of the job has something in it, and a little longer.
+fn wait_for(folder: &Folder, name: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !folder.path(name).metadata().is_ok_and(|file| file.len() > 0) {
+        assert!(Instant::now() < deadline, "there is no {name}");
+        sleep(Duration::from_millis(5));
+    }
+    sleep(Duration::from_millis(300));
 }
 
 fn signal(child: &Child, name: &str) {
@@ -62,7 +72,7 @@ fn a_stopped_job_ends_well_and_goes_on_where_it_was() {
         let folder = Folder::of_job(&job("checkpoint: { every: 10s, store: ./store }\n"));
         let arguments = ["run", "job.yaml", "--parallelism", "1", "--summary", "summary.json"];
         let child = start(&folder, &arguments);
-        sleep(Duration::from_millis(400));
+        wait_for(&folder, "store/lock");
         signal(&child, name);
         let (code, said) = end(child, Duration::from_secs(10));
         assert_eq!(code, Some(0), "{said}");
@@ -118,7 +128,7 @@ fn a_changed_job_does_not_go_on_from_another_ones_checkpoint() {
 fn two_processes_do_not_share_a_store() {
     let folder = Folder::of_job(&job("checkpoint: { every: 50ms, store: ./store }\n"));
     let first = start(&folder, &["run", "job.yaml"]);
-    sleep(Duration::from_millis(300));
+    wait_for(&folder, "store/lock");
     folder
         .run(&["run", "job.yaml"])
         .says(1, &["error[checkpoint-locked]: ", &format!("in use by another process (pid {})", first.id())]);
@@ -130,7 +140,7 @@ fn two_processes_do_not_share_a_store() {
 fn without_a_checkpoint_a_stopped_job_has_written_what_it_read() {
     let folder = Folder::of_job(&job(""));
     let child = start(&folder, &["run", "job.yaml", "--parallelism", "2", "--summary", "summary.json"]);
-    sleep(Duration::from_millis(400));
+    wait_for(&folder, "out.ndjson");
     signal(&child, "-TERM");
     assert_eq!(end(child, Duration::from_secs(10)).0, Some(0));
     let summary = folder.json("summary.json");
@@ -141,12 +151,20 @@ fn without_a_checkpoint_a_stopped_job_has_written_what_it_read() {
 #[test]
 fn a_job_that_waits_for_standard_input_stops_too() {
     let folder = Folder::of_job(
-        "name: waiting\nsources: { rows: { connector: stdio, format: json, schema: { id: int64 } } }\nsinks: { out: { input: rows, connector: blackhole } }\n",
+        "name: waiting
+sources: { rows: { connector: stdio, format: json, schema: { id: int64 } } }
+sinks: { out: { input: rows, connector: file, path: out.ndjson, format: json } }
+",
     );
-    let child = folder.command(&["run", "job.yaml"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
-    sleep(Duration::from_millis(300));
+    let mut child = folder.command(&["run", "job.yaml"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("starts");
+    // Held open: there may always be more.
+    let mut input = child.stdin.take().expect("piped");
+    input.write_all(b"{\"id\":1}\n").expect("written");
+    wait_for(&folder, "out.ndjson");
     signal(&child, "-TERM");
     assert_eq!(end(child, Duration::from_secs(10)).0, Some(0));
+    assert_eq!(folder.read("out.ndjson"), "{\"id\":1}\n");
+    drop(input);
 }
 
 #[test]
@@ -156,7 +174,7 @@ fn a_second_signal_ends_a_job_that_cannot_stop() {
     );
     // Nobody reads its standard output, so that it waits for ever with rows in its hands.
     let child = start(&folder, &["run", "job.yaml"]);
-    sleep(Duration::from_millis(500));
+    sleep(Duration::from_millis(1_500));
     signal(&child, "-TERM");
     sleep(Duration::from_millis(500));
     signal(&child, "-INT");
