@@ -22,13 +22,6 @@ impl Computed {
         Self { path, expression }
     }
 
-    pub(crate) fn parse(path: String, text: &str, schema: &arrow_schema::Schema) -> Result<Self, DefinitionProblem> {
-        match Expression::parse(text, schema) {
-            Ok(expression) => Ok(Self::new(path, expression)),
-            Err(problem) => Err(DefinitionProblem::new(path, problem)),
-        }
-    }
-
     pub(crate) fn expression(&self) -> &Expression {
         &self.expression
     }
@@ -53,9 +46,9 @@ pub(crate) fn parse_named(
             let problem = ExpressionProblem::new("duplicate-column", format!("column `{name}` is there twice"));
             problems.push(DefinitionProblem::new(path.clone(), problem));
         }
-        match Computed::parse(path, text, schema) {
-            Ok(computed) => parsed.push(computed),
-            Err(problem) => problems.push(problem),
+        match Expression::parse(text, schema) {
+            Ok(expression) => parsed.push(Computed::new(path, expression)),
+            Err(problem) => problems.push(DefinitionProblem::new(path, problem)),
         }
     }
     parsed
