@@ -33,7 +33,7 @@ struct Instants(u64);
 
 impl Instants {
     fn new() -> Self {
-        let seed = match std::env::var("WASMILL_TEST_SEED") {
+        let seed: u64 = match std::env::var("WASMILL_TEST_SEED") {
             Ok(seed) => seed.parse().expect("WASMILL_TEST_SEED is a number"),
             Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_nanos().into(),
         };
