@@ -77,7 +77,7 @@ struct Message {
 fn artifact(messages: &str, manifest: &Path) -> Option<PathBuf> {
     let messages = messages.lines().filter_map(|line| serde_json::from_str::<Message>(line).ok());
     let ours = messages.filter(|message| message.reason == "compiler-artifact" && message.manifest_path == manifest);
-    ours.flat_map(|message| message.filenames).filter(|file| file.extension().is_some_and(|extension| extension == "wasm")).last()
+    ours.flat_map(|message| message.filenames).rfind(|file| file.extension().is_some_and(|extension| extension == "wasm"))
 }
 
 /// Writes a file beside and renames it, so that no one sees half of it.

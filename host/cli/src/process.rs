@@ -16,6 +16,16 @@ pub fn peak_memory_bytes() -> u64 {
     peak_memory_of(&status).unwrap_or_default()
 }
 
+/// The processor and the number of its cores.
+#[must_use]
+pub fn machine() -> String {
+    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")).map(|line| line.trim_start_matches([' ', '\t', ':']));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    format!("{}, {cores} cores", model.unwrap_or("unknown processor"))
+}
+
 fn cpu_seconds_of(stat: &str) -> Option<f64> {
     // The command's name may hold anything; what follows its last parenthesis is plain.
     let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);

@@ -44,13 +44,16 @@ impl NoWasmTarget {
     }
 }
 
-/// Finds a toolchain for the crate in a directory: the Rust on the PATH where it has the target, else Debian's where it is there, else
-/// what rustup can add to the Rust on the PATH, else what Debian's packages can.
+/// One way to a toolchain for the crate in a directory, or why it leads nowhere.
+type Way = fn(&Path) -> Result<Toolchain, String>;
+
+/// Finds a toolchain for the crate in a directory: the Rust on the PATH where it has the target, else with what rustup can add to it,
+/// else Debian's where it is there, else Debian's once its packages are installed.
 ///
 /// # Errors
 /// [`NoWasmTarget`], which says why none of these will do.
 pub fn find(directory: &Path) -> Result<Toolchain, NoWasmTarget> {
-    let ways: [fn(&Path) -> Result<Toolchain, String>; 4] = [installed::find, debian::find, rustup::add, debian::install];
+    let ways: [Way; 4] = [installed::find, rustup::add, debian::find, debian::install];
     let mut reasons = Vec::new();
     for way in ways {
         match way(directory) {

@@ -77,7 +77,7 @@ impl Sandbox {
     }
 
     fn compile(&self, name: &str, file: ComponentFile) -> Result<Component, PluginError> {
-        let cached = self.from_cache(&file.digest);
+        let cached = self.cached(&file.digest);
         let (component, cached) = match cached {
             Some(component) => (component, true),
             None => (self.compile_now(name, &file)?, false),
@@ -93,7 +93,7 @@ impl Sandbox {
         })
     }
 
-    fn from_cache(&self, digest: &str) -> Option<wasmtime::component::Component> {
+    fn cached(&self, digest: &str) -> Option<wasmtime::component::Component> {
         let code = self.cache.as_ref()?.get(digest, &self.engine_id)?;
         #[expect(
             unsafe_code,

@@ -18,6 +18,9 @@ use crate::error::JobError;
 use crate::job_run::Outcome;
 use crate::names::Names;
 
+/// What a task handed in at a barrier, once it is in the store.
+type HandedIn = (TaskId, Barrier, Vec<Part>);
+
 /// Watches over a job's epochs.
 pub(crate) struct Driver {
     coordinator: Coordinator,
@@ -29,7 +32,7 @@ pub(crate) struct Driver {
     commits: Vec<(TaskId, mpsc::UnboundedSender<Epoch>)>,
     events: mpsc::UnboundedReceiver<Event>,
     /// Parts of a checkpoint on their way into the store.
-    writers: JoinSet<Result<(TaskId, Barrier, Vec<Part>), JobError>>,
+    writers: JoinSet<Result<HandedIn, JobError>>,
     /// Tasks of sources that have ended.
     ended: BTreeSet<TaskId>,
     /// Tasks whose sinks have made the last epoch visible.

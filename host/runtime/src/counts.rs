@@ -6,6 +6,9 @@ use std::sync::{Mutex, PoisonError};
 
 use wasmill_operator::PluginCounts;
 
+/// What one task of a plugin counts, and its author's figures by name.
+pub type PluginTask = (PluginCounts, BTreeMap<String, f64>);
+
 /// What one source, operator or sink has done so far, over all its tasks.
 #[derive(Debug, Default)]
 pub struct NodeCounts {
@@ -24,7 +27,7 @@ pub struct NodeCounts {
     /// Keys with state, and bytes of state, by task.
     pub state: Mutex<BTreeMap<u32, (u64, u64)>>,
     /// What a plugin counts, by task.
-    pub plugin: Mutex<BTreeMap<u32, (PluginCounts, BTreeMap<String, f64>)>>,
+    pub plugin: Mutex<BTreeMap<u32, PluginTask>>,
 }
 
 impl NodeCounts {

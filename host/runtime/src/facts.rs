@@ -27,10 +27,14 @@ pub fn facts(job: &Job, plan: &Plan, stateful: &BTreeSet<usize>, plugins: &BTree
         for node in &stage.nodes {
             match node.node {
                 PlanNode::Node(NodeId::Source(index)) => {
-                    drop(facts.sources.insert(job.sources[index].name.clone(), stage.parallelism))
+                    facts.sources.insert(job.sources[index].name.clone(), stage.parallelism);
                 }
-                PlanNode::Sink(index) => drop(facts.sinks.insert(job.sinks[index].name.clone(), stage.parallelism)),
-                PlanNode::DeadLetters => drop(facts.sinks.insert(DEAD_LETTERS.to_owned(), stage.parallelism)),
+                PlanNode::Sink(index) => {
+                    facts.sinks.insert(job.sinks[index].name.clone(), stage.parallelism);
+                }
+                PlanNode::DeadLetters => {
+                    facts.sinks.insert(DEAD_LETTERS.to_owned(), stage.parallelism);
+                }
                 PlanNode::Node(NodeId::Operator(_)) => {}
             }
         }

@@ -1,7 +1,6 @@
 //! `wasmill bench`: the workloads by which Wasmill is measured, run through the same path as any job.
 
 mod answer;
-mod process;
 mod sinks;
 mod workload;
 
@@ -16,8 +15,8 @@ use wasmill_job::graph::Job;
 use wasmill_runtime::{JobCounts, JobRun, NodeCounts, assembly};
 
 use crate::composition::Composition;
+use crate::process;
 use answer::Answer;
-use process::Process;
 use sinks::{BenchFactory, Latency};
 pub use workload::Workload;
 
@@ -127,7 +126,7 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     })?;
     let wall = began.elapsed().as_secs_f64();
     // The process, from its start to the job's end: what follows is the check of the answer.
-    let process = Process::now();
+    let (cpu_seconds, peak_memory_bytes) = (process::cpu_seconds(), process::peak_memory_bytes());
 
     let answer = factory.answer();
     let correct = answer == Answer::expected(args.workload, events) && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
@@ -146,17 +145,17 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
         state: "memory",
         pruning: !args.no_pruning,
         wall_seconds: wall,
-        cpu_seconds: process.cpu_seconds,
+        cpu_seconds,
         events_per_second: rows / wall,
-        events_per_cpu_second: rows / process.cpu_seconds,
-        ns_per_event: process.cpu_seconds * 1e9 / rows,
+        events_per_cpu_second: rows / cpu_seconds,
+        ns_per_event: cpu_seconds * 1e9 / rows,
         steady_events_per_second: steady.map_or(rows / wall, |steady| rows * 0.7 / steady.as_secs_f64()),
-        peak_memory_bytes: process.peak_memory_bytes,
+        peak_memory_bytes,
         latency_us: factory.latency(),
         checkpoints: 0,
         batch_rows_mean: batches,
         correct,
-        machine: process.machine,
+        machine: process::machine(),
         version: env!("CARGO_PKG_VERSION"),
     })
 }
