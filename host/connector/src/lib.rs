@@ -1,6 +1,6 @@
 //! Where records enter and leave a job.
 //!
-//! The contracts are [`Source`] and [`Sink`]; one suite for each ([`conformance`], feature `test-suite`) says what they promise.
+//! The contracts are [`Source`] and [`Sink`]; one suite for each (`conformance`, feature `test-suite`) says what they promise.
 //! Formats turn bytes into rows and back: [`json`]. Connectors are [`mod@file`], [`stdio`], [`generator`] and [`blackhole`].
 
 pub mod error;

@@ -1,9 +1,9 @@
 //! The WebAssembly boundary: the only crate that names wasmtime.
 //!
-//! A plugin's way: [`file`] reads it and tells what it is; [`preflight`] refuses what is too big to compile; [`compiled`] compiles it,
-//! or takes the result from the [`cache`]; [`world`] checks what it imports and exports; [`declaration`] asks it what it does with some
-//! settings and inputs. Then [`operator::PluginOperator`] runs it: an [`instance`] at a time, each call within its [`limits`], rows
-//! crossing by [`columns_in`] and [`columns_out`], host functions in [`imports`]; a call that fails is a [`fault`], and [`poison`]
+//! A plugin's way: `file` reads it and tells what it is; `preflight` refuses what is too big to compile; `compiled` compiles it,
+//! or takes the result from the `cache`; `world` checks what it imports and exports; `declaration` asks it what it does with some
+//! settings and inputs. Then [`operator::PluginOperator`] runs it: an `instance` at a time, each call within its `limits`, rows
+//! crossing by `columns_in` and `columns_out`, host functions in `imports`; a call that fails is a `fault`, and `poison`
 //! decides what is tried next.
 
 pub mod limits;

@@ -1,8 +1,8 @@
 //! Runs a plan. Knows neither plugins nor Kafka: operators, sources and sinks come from a [`factory::Factory`].
 //!
-//! A record's way: [`source_task`] reads it, [`chain`] hands it from operator to operator, [`exchange`] decides which task gets it,
-//! [`edge`] carries it, [`inbox`] drains it with its neighbours, [`stage_task`] hands it on to the next chain, up to a sink.
-//! [`job_run`] starts all of it and watches; [`checkpoint_driver`] has barriers sent and checkpoints written.
+//! A record's way: `source_task` reads it, `chain` hands it from operator to operator, `exchange` decides which task gets it,
+//! `edge` carries it, `inbox` drains it with its neighbours, `stage_task` hands it on to the next chain, up to a sink.
+//! `job_run` starts all of it and watches; `checkpoint_driver` has barriers sent and checkpoints written.
 
 pub mod factory;
 
