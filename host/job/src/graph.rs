@@ -265,7 +265,7 @@ pub struct Sink {
     pub schema: SchemaRef,
 }
 
-/// How a sink is written. One writer.
+/// How a sink is written: by one writer, but for a blackhole, which has one in each task of its input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkConnector {
     /// A file of rows.

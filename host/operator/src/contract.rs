@@ -24,8 +24,7 @@ pub struct Declaration {
     pub ports: Vec<Port>,
     /// The states that it keeps for each key; empty where it isn't keyed.
     pub states: Vec<StateNeed>,
-    /// For each input, the indices of the columns that it reads or passes on: an exchange before it moves no others... unless all
-    /// are wanted (`None`).
+    /// For each input, the indices of the columns that it reads or passes on; `None` for all. An exchange before it may move these only.
     pub reads: Vec<Option<Vec<usize>>>,
 }
 

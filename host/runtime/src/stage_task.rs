@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::poll_immediate;
 use tokio::sync::mpsc;
-use tokio::time::Interval;
+use tokio::time::{Interval, MissedTickBehavior};
 use wasmill_connector::{Prepared, Read};
 use wasmill_flow::{Barrier, Batch, Epoch, Message, TaskIndex};
 
@@ -83,6 +83,8 @@ impl StageTask {
     /// Runs the task to its end: until the last barrier has passed and, with checkpoints, what its sinks wrote is visible.
     pub async fn run(mut self) -> Result<(), JobError> {
         let mut idle = tokio::time::interval(IDLE);
+        // Ticks that a busy task has missed are no signs of idleness.
+        idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut progress = Progress { part: None, prepared: BTreeMap::new(), last: None, active: false };
         loop {
             // A task that always has rows must still let others run.
