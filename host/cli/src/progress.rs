@@ -8,6 +8,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wasmill_job::graph::{Job, Source, SourceConnector};
 use wasmill_runtime::{JobCounts, NodeCounts};
 
+use crate::screen;
+
 /// How often the bar is drawn.
 pub const PAUSE: Duration = Duration::from_millis(100);
 
@@ -38,7 +40,8 @@ impl Progress {
         };
         let style = ProgressStyle::with_template(&format!("{{prefix}} {{wide_bar}} {figures} {{eta}}"));
         let bar = ProgressBar::new(length).with_prefix(job.name.clone());
-        Some(Self { bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())), extent })
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Some(Self { bar: screen::add(bar), extent })
     }
 
     /// Shows what has been counted so far.

@@ -10,12 +10,15 @@ use wasmill_flow::dead_letter::{DeadLetter, Kind, to_rows};
 use wasmill_flow::{Batch, Message};
 use wasmill_operator::Dead;
 
+use crate::clock::TaskClock;
 use crate::edge::LaneSender;
-use crate::error::JobError;
+use crate::error::{JobError, RowPlace};
 
 /// One task's way to the dead letters.
 pub(crate) struct DeadLetters {
     pub job: Arc<str>,
+    /// The task's.
+    pub clock: Arc<TaskClock>,
     /// The lane to their sink; none where the job has no dead letters.
     pub lane: Option<LaneSender>,
     /// How many there are, in the whole job.
@@ -51,7 +54,7 @@ impl DeadLetters {
     /// Sends a mark to the dead letters' sink.
     pub async fn mark(&mut self, mark: &Message) -> Result<(), JobError> {
         match &mut self.lane {
-            Some(lane) => lane.send(mark.clone()).await.map_err(|_| receiver_gone()),
+            Some(lane) => self.clock.held_up(lane.send(mark.clone())).await.map_err(|_| receiver_gone()),
             None => Ok(()),
         }
     }
@@ -69,8 +72,16 @@ impl DeadLetters {
             );
             return Err(error);
         }
-        lane.send(Message::Rows(Batch::unkeyed(to_rows(&letters)))).await.map_err(|_| receiver_gone())
+        let rows = Message::Rows(Batch::unkeyed(to_rows(&letters)));
+        self.clock.held_up(lane.send(rows)).await.map_err(|_| receiver_gone())
     }
+}
+
+/// Where a malformed row stands, with its text as far as that is known.
+fn row_place(letter: &DeadLetter) -> Option<RowPlace> {
+    let line = u64::try_from(letter.line?).ok()?;
+    let column = letter.column.and_then(|column| u64::try_from(column).ok());
+    Some(RowPlace { file: letter.file.clone(), line, column, text: letter.raw.clone() })
 }
 
 fn key_of(rows: &RecordBatch, key: &[String]) -> Option<RecordBatch> {
@@ -102,6 +113,7 @@ fn unburied(name: &str, letter: &DeadLetter) -> JobError {
         message: format!("{node} `{name}`: {what}: {place}{}", letter.reason),
         operator: Some(name.to_owned()),
         row: letter.row.clone(),
+        place: row_place(letter),
         hint: Some(
             "mend the row, or let the job go on without such rows by adding to the job: \
              dead-letters: { connector: file, path: dead.ndjson, format: json }"

@@ -34,6 +34,7 @@ impl From<CheckpointError> for JobError {
             message: error.to_string(),
             operator: None,
             row: None,
+            place: None,
         }
     }
 }

@@ -10,6 +10,7 @@ use wasmill_connector::{Prepared, Read};
 use wasmill_flow::{Barrier, Batch, Epoch, Message, TaskIndex};
 
 use crate::chain::Chain;
+use crate::clock::Doing;
 use crate::control::{Event, Part, TaskId};
 use crate::counts::NodeCounts;
 use crate::error::JobError;
@@ -85,6 +86,7 @@ impl StageTask {
         let mut idle = tokio::time::interval(IDLE);
         // Ticks that a busy task has missed are no signs of idleness.
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.chain.clock.turn(Doing::Working);
         let mut progress = Progress { part: None, prepared: BTreeMap::new(), last: None, active: false };
         loop {
             // A task that always has rows must still let others run.
@@ -119,6 +121,7 @@ impl StageTask {
             }
         }
         self.chain.observe();
+        self.chain.clock.turn(Doing::Ended);
         Ok(())
     }
 
@@ -137,13 +140,16 @@ impl StageTask {
         if progress.last.is_none() {
             self.chain.flush().await?;
         }
-        let Self { head, commits, .. } = self;
-        tokio::select! {
+        let Self { head, commits, chain, .. } = self;
+        chain.clock.turn(Doing::Idle);
+        let next = tokio::select! {
             biased;
             epoch = commits.recv() => epoch.map(Next::Commit).ok_or_else(|| JobError::new("driver-gone", "the job's driver is gone")),
             inbound = head.next(), if progress.last.is_none() => inbound.map(Next::Inbound),
             _ = idle.tick() => Ok(Next::Idle),
-        }
+        };
+        chain.clock.turn(Doing::Working);
+        next
     }
 
     /// Handles what came in; whether the task is done.
