@@ -46,10 +46,7 @@ mod tests {
         let pages = pages("# E\n\n## Codes\n\nThey are:\n\n### a\n\nA thing.\n\nMore.\n\n## Group\n\n### `b`\n\nB.\n");
         assert_eq!(
             pages,
-            [
-                Page { code: "a", title: "A thing.", text: "A thing.\n\nMore.\n" },
-                Page { code: "b", title: "B.", text: "B.\n" }
-            ]
+            [Page { code: "a", title: "A thing.", text: "A thing.\n\nMore.\n" }, Page { code: "b", title: "B.", text: "B.\n" }]
         );
     }
 }

@@ -98,12 +98,7 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts) -> String {
 }
 
 impl<'a> Parts<'a> {
-    fn of(
-        word: &'static str,
-        names: impl Iterator<Item = &'a str>,
-        counts: &'a [NodeCounts],
-        stages: &[usize],
-    ) -> Self {
+    fn of(word: &'static str, names: impl Iterator<Item = &'a str>, counts: &'a [NodeCounts], stages: &[usize]) -> Self {
         let parts = names.zip(counts).zip(stages).map(|((name, counts), stage)| (name, counts, *stage));
         Self { word, parts: parts.collect() }
     }

@@ -83,7 +83,11 @@ fn share(share: f64) -> String {
     format!("{:.0} %", share * 100.0)
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate for people is not negative and far from 2^64")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a rate for people is not negative and far from 2^64"
+)]
 fn whole(number: f64) -> String {
     grouped(number.round() as u64)
 }

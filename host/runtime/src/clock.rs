@@ -110,11 +110,7 @@ impl std::ops::Add for Spent {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
-        Self {
-            working: self.working + other.working,
-            idle: self.idle + other.idle,
-            held_up: self.held_up + other.held_up,
-        }
+        Self { working: self.working + other.working, idle: self.idle + other.idle, held_up: self.held_up + other.held_up }
     }
 }
 

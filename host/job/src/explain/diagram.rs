@@ -44,12 +44,8 @@ impl Explanation {
         for flow in &self.flows {
             let style = if flow.way == Way::Call { "solid" } else { "bold" };
             let text = dot_text(&flow.label());
-            let _ = writeln!(
-                out,
-                "  {} -> {} [label=\"{text}\", style={style}];",
-                ids[flow.from.as_str()],
-                ids[flow.to.as_str()]
-            );
+            let _ =
+                writeln!(out, "  {} -> {} [label=\"{text}\", style={style}];", ids[flow.from.as_str()], ids[flow.to.as_str()]);
         }
         out.push_str("}\n");
         out

@@ -26,8 +26,7 @@ pub fn render(problem: &Problem, text: &str) -> String {
         path: &clipped(&problem.path),
         text: problem.line.and_then(|line| text.lines().nth(line.checked_sub(1)?)),
     };
-    let title = problem.code.replace('-', " ");
-    let mut out = format!("{severity}: {title}: {found}expected {}\n{place}", clean(&problem.expected));
+    let mut out = format!("{severity}[{}]: {found}expected {}\n{place}", problem.code, clean(&problem.expected));
     match &problem.suggestion {
         Some(Words::Verbatim(name)) => out.push_str(&format!("\n   = did you mean `{}`?", clipped(name))),
         Some(Words::Phrase(words) | Words::Sentence(words)) => out.push_str(&format!("\n   = {}", clean(words))),
@@ -78,7 +77,7 @@ mod tests {
         let text = "operators:\n  strong: { filter: \"magg >= 1\" }\n";
         assert_eq!(
             render(&problem, text),
-            "error: unknown column: found `magg`, expected a column of quakes\n  --> job.yaml:2:20 (operators.strong.filter)\n  |\n2 |   strong: { filter: \"magg >= 1\" }\n  |                    ^\n   = did you mean `mag`?"
+            "error[unknown-column]: found `magg`, expected a column of quakes\n  --> job.yaml:2:20 (operators.strong.filter)\n  |\n2 |   strong: { filter: \"magg >= 1\" }\n  |                    ^\n   = did you mean `mag`?"
         );
     }
 
@@ -90,7 +89,7 @@ mod tests {
         });
         assert_eq!(
             render(&problem, "name: x"),
-            "warning: invalid value: found 0, expected at least 1\n  --> --set (parallelism)\n   = leave it out"
+            "warning[invalid-value]: found 0, expected at least 1\n  --> --set (parallelism)\n   = leave it out"
         );
     }
 
