@@ -11,15 +11,16 @@ use wasmill_cli::error_codes::{PAGES, Page};
 
 /// What stands right before a code where an error is made.
 const MAKERS: &[&str] =
-    &["JobError::new(", "ConnectorError::new(", "OperatorError::new(", "code: ", "code = ", "problem(", "problem!("];
+    &["JobError::new(", "ConnectorError::new(", "OperatorError::new(", "code: ", "error.code = ", "problem(", "problem!("];
 /// Files in which each text on the right of `=>`, or of `&str =`, is a code.
 const LISTS: &[&str] = &["job/src/problem/code.rs", "plugin/src/error.rs", "checkpoint/src/error.rs"];
-/// Codes that are put together, by the file that does so.
-const PUT_TOGETHER: &[(&str, &str)] = &[("flow/src/dead_letter.rs", "row-")];
+
+/// Files in which the first text of each tuple on the right of `=>` is a code.
+const CHOSEN: &[&str] = &["plugin/src/operator.rs", "runtime/src/dead_letters.rs"];
 
 /// The text in quotes that a piece of source begins with.
 fn quoted(source: &str) -> Option<&str> {
-    source.trim_start().strip_prefix(['"', '('])?.trim_start_matches('"').split('"').next()
+    source.trim_start().strip_prefix('"')?.split('"').next()
 }
 
 fn is_code(text: &str) -> bool {
@@ -35,15 +36,11 @@ fn codes(path: &str, source: &str) -> BTreeSet<String> {
     if LISTS.iter().any(|list| path.ends_with(list)) {
         makers.extend(["=> ", "&str = "]);
     }
-    if path.ends_with("plugin/src/operator.rs") {
-        makers.extend(["FaultKind::Trap => ", "FaultKind::Limit => ", "FaultKind::Retry => ", "FaultKind::Fail => "]);
+    if CHOSEN.iter().any(|chosen| path.ends_with(chosen)) {
+        makers.push("=> (");
     }
     let made = makers.iter().flat_map(|maker| source.split(maker).skip(1)).filter_map(quoted);
-    let mut codes: BTreeSet<String> = made.filter(|text| is_code(text)).map(str::to_owned).collect();
-    if let Some((_, prefix)) = PUT_TOGETHER.iter().find(|(file, _)| path.ends_with(file)) {
-        codes = source.split("=> ").skip(1).filter_map(quoted).map(|kind| format!("{prefix}{kind}")).collect();
-    }
-    codes
+    made.filter(|text| is_code(text)).map(str::to_owned).collect()
 }
 
 fn sources(folder: &Path, into: &mut Vec<PathBuf>) {

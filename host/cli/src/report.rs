@@ -70,7 +70,7 @@ fn error_of(error: &JobError, job: Option<(&str, &str)>) {
         let JobError { code, message, operator, row, place, hint } = error;
         let mut event = Event::new("error", code, message.as_str());
         event = event.with("operator", operator.clone()).with("row", row.clone()).with("hint", hint.clone());
-        if let Some(RowPlace { file, line, column, .. }) = place {
+        if let Some(RowPlace { file, line, column, .. }) = place.as_deref() {
             event = event.with("file", file.clone()).with("line", *line).with("column", *column);
         }
         event.print();
@@ -197,7 +197,7 @@ mod tests {
     fn a_malformed_row_is_shown_with_a_caret_where_reading_failed() {
         let text = Some("{\"ä\":x}".to_owned());
         let place = RowPlace { file: Some("rows.ndjson".to_owned()), line: 2, column: Some(7), text };
-        let error = JobError { place: Some(place), ..JobError::new("row-malformed", "no number") };
+        let error = JobError { place: Some(Box::new(place)), ..JobError::new("row-malformed", "no number") };
         let expected = "error[row-malformed]: no number\n  --> rows.ndjson:2:6\n  |\n2 | {\"ä\":x}\n  |      ^";
         assert_eq!(as_text(&error, None), expected);
     }

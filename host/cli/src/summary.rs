@@ -45,7 +45,7 @@ pub struct Summary {
 
 #[derive(Debug, Serialize)]
 struct Failure {
-    code: String,
+    code: &'static str,
     message: String,
     operator: Option<String>,
     row: Option<Value>,

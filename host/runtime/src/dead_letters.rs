@@ -66,7 +66,7 @@ impl DeadLetters {
         if let Some(limit) = self.limit.filter(|limit| count > *limit) {
             let mut error = unburied(name, first);
             error.message = format!("more than {limit} dead letters; the last: {}", error.message);
-            error.code = "too-many-dead-letters".to_owned();
+            error.code = "too-many-dead-letters";
             error.hint = Some(
                 "see the dead-letters output for the others; `limit` in `dead-letters` says how many are tolerated".to_owned(),
             );
@@ -78,10 +78,10 @@ impl DeadLetters {
 }
 
 /// Where a malformed row stands, with its text as far as that is known.
-fn row_place(letter: &DeadLetter) -> Option<RowPlace> {
+fn row_place(letter: &DeadLetter) -> Option<Box<RowPlace>> {
     let line = u64::try_from(letter.line?).ok()?;
     let column = letter.column.and_then(|column| u64::try_from(column).ok());
-    Some(RowPlace { file: letter.file.clone(), line, column, text: letter.raw.clone() })
+    Some(Box::new(RowPlace { file: letter.file.clone(), line, column, text: letter.raw.clone() }))
 }
 
 fn key_of(rows: &RecordBatch, key: &[String]) -> Option<RecordBatch> {
@@ -102,14 +102,15 @@ fn unburied(name: &str, letter: &DeadLetter) -> JobError {
         _ => String::new(),
     };
     let node = if letter.source.is_some() { "source" } else { "operator" };
-    let what = match kind {
-        Kind::Malformed => "a row can't be read",
-        Kind::Expression => "an expression fails on a row",
-        Kind::Rejected => "a row is rejected",
-        Kind::Trap | Kind::Limit => "a row is poison",
+    let (code, what) = match kind {
+        Kind::Malformed => ("row-malformed", "a row can't be read"),
+        Kind::Expression => ("row-expression", "an expression fails on a row"),
+        Kind::Rejected => ("row-rejected", "a row is rejected"),
+        Kind::Trap => ("row-trap", "a row is poison"),
+        Kind::Limit => ("row-limit", "a row is poison"),
     };
     JobError {
-        code: format!("row-{}", kind.name()),
+        code,
         message: format!("{node} `{name}`: {what}: {place}{}", letter.reason),
         operator: Some(name.to_owned()),
         row: letter.row.clone(),

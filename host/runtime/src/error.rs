@@ -8,7 +8,7 @@ use wasmill_operator::OperatorError;
 #[error("{message}")]
 pub struct JobError {
     /// A stable code.
-    pub code: String,
+    pub code: &'static str,
     /// What was found and where.
     pub message: String,
     /// The source, operator or sink it happened in.
@@ -16,7 +16,7 @@ pub struct JobError {
     /// The row it happened on, as a JSON object.
     pub row: Option<String>,
     /// Where the row stands that it happened on, for one that could not be read.
-    pub place: Option<RowPlace>,
+    pub place: Option<Box<RowPlace>>,
     /// What the user can do.
     pub hint: Option<String>,
 }
@@ -37,8 +37,8 @@ pub struct RowPlace {
 impl JobError {
     /// An error of the job as a whole.
     #[must_use]
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), operator: None, row: None, place: None, hint: None }
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), operator: None, row: None, place: None, hint: None }
     }
 
     /// The same with what the user can do.
@@ -50,11 +50,11 @@ impl JobError {
 
     pub(crate) fn operator(name: &str, error: OperatorError) -> Self {
         let OperatorError { code, message, row, hint } = error;
-        Self { code: code.to_owned(), message, operator: Some(name.to_owned()), row, place: None, hint }
+        Self { code, message, operator: Some(name.to_owned()), row, place: None, hint }
     }
 
     pub(crate) fn connector(name: &str, error: ConnectorError) -> Self {
         let ConnectorError { code, message, hint } = error;
-        Self { code: code.to_owned(), message, operator: Some(name.to_owned()), row: None, place: None, hint }
+        Self { code, message, operator: Some(name.to_owned()), row: None, place: None, hint }
     }
 }

@@ -14,17 +14,22 @@ fn explained(text: &str) -> Explanation {
     Explanation::of(&job, &plan(&job))
 }
 
+/// The nodes of each box.
+type Boxes = BTreeMap<String, Vec<String>>;
+/// From where, to where, and what is written on it.
+type Arrow = (String, String, String);
+
 /// A diagram, whatever language it was written in: boxes with the labels of their nodes, and arrows with theirs.
 #[derive(Debug, Default, PartialEq)]
 struct Diagram {
-    boxes: BTreeMap<String, Vec<String>>,
+    boxes: Boxes,
     labels: BTreeMap<String, String>,
-    arrows: Vec<(String, String, String)>,
+    arrows: Vec<Arrow>,
 }
 
 impl Diagram {
     /// The diagram with nodes by the first line of their labels.
-    fn named(self) -> (BTreeMap<String, Vec<String>>, Vec<(String, String, String)>) {
+    fn named(self) -> (Boxes, Vec<Arrow>) {
         let name = |id: &String| self.labels[id].split('\n').next().unwrap_or_default().to_owned();
         let unique: BTreeSet<String> = self.labels.keys().map(name).collect();
         assert_eq!(unique.len(), self.labels.len(), "each node is there once");
