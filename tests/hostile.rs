@@ -210,7 +210,7 @@ fn a_plan_that_makes_no_sense_is_refused_before_any_row_flows() {
     for Case { settings, code, message, .. } in REFUSED {
         match world.job("hostile", 1, &format!("settings: {{ {settings} }}")) {
             Ok(_) => wrong.push(format!("{settings}: taken")),
-            Err(text) if text.contains(&code.replace('-', " ")) && text.contains(message) => {}
+            Err(text) if text.contains(&format!("error[{code}]: ")) && text.contains(message) => {}
             Err(text) => wrong.push(format!("{settings}: expected {code}: {message}; found {text}")),
         }
     }
