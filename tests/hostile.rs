@@ -3,6 +3,7 @@
 //! Each behaviour of `guests/hostile` runs beside a well-behaved job: same process, same threads, same sandbox.
 
 mod program;
+mod wasm_bytes;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +14,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use wasmill_cli::composition::Composition;
 use wasmill_cli::plugin_directory::prepare;
+use wasmill_cli::sandbox::compiler;
+use wasmill_connector::BatchLimit;
+use wasmill_flow::{Batch, TaskIndex};
 use wasmill_job::graph::Job;
-use wasmill_plugin::Sandbox;
-use wasmill_runtime::{JobCounts, JobError, JobRun, NodeCounts, Outcome, assembly};
+use wasmill_operator::Context;
+use wasmill_plugin::{Compiler, CompilerProcess, Sandbox};
+use wasmill_runtime::{Factory as _, JobCounts, JobError, JobRun, NodeCounts, OperatorParts, Outcome, assembly};
 
 /// One thing that the guest does, with what its job's error says.
 struct Case {
@@ -111,7 +116,9 @@ struct World {
 impl World {
     fn new() -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-        let composition = Composition::new(Sandbox::start(None).expect("an engine"), prepare(false));
+        let compiler = CompilerProcess { program: env!("CARGO_BIN_EXE_wasmill").into(), ..compiler() };
+        let sandbox = Sandbox::start(None, Compiler::Process(compiler)).expect("an engine");
+        let composition = Composition::new(sandbox, prepare(false));
         let guest = plugin("tests/guests/hostile").display().to_string();
         Self { folder: Folder::new(), composition, runtime, guest }
     }
@@ -233,6 +240,53 @@ fn poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
         assert_eq!((&letter["kind"], &letter["operator"]), (&kind.into(), &"guest".into()), "{letter}");
         assert_eq!(letter["row"]["id"], 7, "{letter}");
     }
+}
+
+#[test]
+fn a_loop_in_the_start_function_of_the_core_module_is_ended_within_the_operators_own_limit() {
+    let mut world = World::new();
+    let sound = std::fs::read(&world.guest).expect("the guest");
+    world.folder.write("endless.wasm", wasm_bytes::with_endless_start(&sound));
+    world.guest = world.folder.path("endless.wasm").display().to_string();
+    let began = Instant::now();
+    let refused = world.job("endless", 1, "settings: { do: pass }, limits: { cpu-per-start: 200ms }").expect_err("never starts");
+    assert!(refused.contains(START), "{refused}");
+    // By default a start may take two seconds.
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_instance_whose_memory_has_grown_is_replaced_and_nothing_is_lost() {
+    let world = World::new();
+    // Each call keeps 8 MiB; at three quarters of its 64 MiB an instance is dropped. A call has at most ten rows.
+    let mut job = world.job("leaking", 400, "settings: { do: leak, count: 8388608 }").expect("valid");
+    job.batch.max_rows = 10;
+    let (outcome, counts) = world.run(&[&job]).remove(0);
+    assert_eq!(outcome, Ok(Outcome::Finished));
+    let plugin = counts.operators[0].plugin_totals();
+    assert!((4..=40).contains(&plugin.instances), "{plugin:?}");
+    assert_eq!((plugin.traps, plugin.retries), (0, 0), "{plugin:?}");
+    assert_eq!(NodeCounts::get(&counts.sinks[0].rows_in), 400);
+}
+
+#[test]
+fn an_instance_that_idles_is_given_back_and_opened_again_with_its_state() {
+    let world = World::new();
+    let job = world.job("idling", 10, "settings: { do: pass }").expect("valid");
+    let factory = world.composition.factory(&job, Instant::now()).expect("parts");
+    let mut source = factory.source(0, TaskIndex::ONLY).expect("a source");
+    let OperatorParts { mut operator, state } = factory.operator(0, TaskIndex::ONLY).expect("an operator");
+    let mut cx = Context { state, ..Context::stateless() };
+    let (counts, emitted) = world.runtime.block_on(async {
+        for instances in 1..=2 {
+            let read = source.read(BatchLimit { rows: 5, bytes: 1 << 20 }).await.expect("reads").expect("five rows");
+            operator.process(0, Batch::unkeyed(read.rows), &mut cx).await.expect("passes");
+            assert_eq!(operator.plugin_counts().instances, instances);
+            operator.idle();
+        }
+        (operator.plugin_counts(), cx.emitted.iter().map(|emitted| emitted.batch.len()).sum::<usize>())
+    });
+    assert_eq!((counts.instances, emitted), (2, 10));
 }
 
 #[test]
