@@ -105,6 +105,6 @@ async fn an_operator_without_rows_for_a_while_is_told_so_and_goes_on_when_they_c
     let parts = Parts::new(Behaviour::Rest, 1, Some(128));
     assert_eq!(run(&parts, never()).await, Ok(Outcome::Finished));
     assert_eq!(parts.written().len(), 128);
-    // In real time: of two ticks of 10 s the second finds that no rows have come since the first.
+    // In real time: operators are told after 10 s.
     assert_eq!(parts.idled.load(Relaxed), 1);
 }

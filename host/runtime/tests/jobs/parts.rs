@@ -25,7 +25,7 @@ pub const KEYS: i64 = 10;
 /// Rows of a batch.
 const BATCH: i64 = 64;
 /// How long a source rests.
-const REST: Duration = Duration::from_secs(21);
+const REST: Duration = Duration::from_secs(12);
 
 /// A job with a source of two columns, an operator keyed by one of them, and a sink.
 fn job(parallelism: u32) -> Job {
@@ -79,7 +79,7 @@ pub enum Behaviour {
     Fail,
     /// Takes 5 ms a batch.
     Dawdle,
-    /// Passes rows on, of which the source has none for 21 s after the first batch.
+    /// Passes rows on, of which the source has none for 12 s after the first batch.
     Rest,
 }
 
