@@ -58,6 +58,8 @@ fn main() {
     let batch = keyed(&(0..1_024).collect::<Vec<_>>());
     let inputs = vec![InputShape { name: "main".to_owned(), schema: batch.rows.schema(), key: vec![0] }];
     let plan = runtime.block_on(component.describe("null", &inputs, &Limits::default())).expect("describes itself");
+    let described = timed(501, || drop(runtime.block_on(component.describe("null", &inputs, &Limits::default()))));
+    println!("instantiate, ask   {described:>10.1?}");
     let states = plan.declaration.states.clone();
     let definition = Definition {
         operator: "count".to_owned(),
