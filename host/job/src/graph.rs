@@ -169,7 +169,7 @@ pub struct Operator {
     pub key_by: Vec<usize>,
     /// What it does.
     pub verb: Verb,
-    /// Its outputs; the first is the main one.
+    /// Its outputs; the first is the main one, but for a split, which has none.
     pub ports: Vec<Port>,
     /// Indices of the input columns that it reads or passes on, ascending and with those of its key; `None` for all. Never
     /// none at all. An exchange before it moves no others, and it is handed the rows with those columns only.
@@ -178,6 +178,9 @@ pub struct Operator {
 
 /// The name of a source's output, of an operator's first one, and of a plugin's only input.
 pub const MAIN_PORT: &str = "main";
+
+/// The name of the output of a `split` for the rows that no condition is true for.
+pub const REST_PORT: &str = "rest";
 
 /// An output of an operator.
 #[derive(Debug, Clone, PartialEq)]
@@ -204,6 +207,15 @@ pub enum Verb {
         /// Names.
         drop: Vec<String>,
     },
+    /// A row for each item of a column's lists.
+    Unnest {
+        /// The column.
+        column: String,
+        /// The name that it has then.
+        name: String,
+    },
+    /// Rows to the output of the first condition that is true, by name and condition; the others to [`REST_PORT`].
+    Split(Vec<(String, String)>),
     /// Running aggregates by key: name and expression.
     Aggregate(Vec<(String, String)>),
     /// A component.

@@ -99,6 +99,15 @@ pub enum Verb {
         /// Columns taken away.
         drop: Vec<At<String>>,
     },
+    /// A row for each item of a column's lists.
+    Unnest {
+        /// The column.
+        column: At<String>,
+        /// The name that it has then; its own where there is none.
+        name: Option<At<String>>,
+    },
+    /// Rows to the output of the first condition that is true.
+    Split(Vec<Column>),
     /// Running aggregates.
     Aggregate(Vec<Column>),
     /// A component.

@@ -8,6 +8,8 @@
 //! | `filter` | [`filter::Filter`] |
 //! | `select` | [`select::Select`] |
 //! | `with`, `drop` | [`with::With`] |
+//! | `unnest` | [`unnest::Unnest`] |
+//! | `split` | [`split::Split`] |
 //! | none, several inputs | [`union::Union`] |
 //! | `key-by` and `aggregate` | [`aggregate::RunningAggregate`] |
 //!
@@ -21,6 +23,8 @@ pub mod expression;
 mod computed;
 pub mod filter;
 pub mod select;
+pub mod split;
+pub mod unnest;
 pub mod with;
 
 pub mod aggregate;
@@ -35,5 +39,7 @@ pub use definition::{DefinitionProblem, DefinitionProblems};
 pub use expression::{Evaluated, Expression, ExpressionProblem};
 pub use filter::Filter;
 pub use select::Select;
+pub use split::Split;
 pub use union::Union;
+pub use unnest::Unnest;
 pub use with::With;

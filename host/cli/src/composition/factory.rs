@@ -16,7 +16,9 @@ use wasmill_job::graph::{self, Existing, FieldRule, Job, SinkConnector, SourceCo
 use wasmill_operator::aggregate::RunningAggregate;
 use wasmill_operator::filter::Filter;
 use wasmill_operator::select::Select;
+use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
+use wasmill_operator::unnest::Unnest;
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
@@ -136,6 +138,10 @@ impl Factory for JobFactory<'_> {
             Verb::Filter(text) => (Box::new(Filter::new(text, &schema).map_err(refused)?), Vec::new()),
             Verb::Select(columns) => (Box::new(Select::new(columns, &schema).map_err(refused)?), Vec::new()),
             Verb::With { columns, drop } => (Box::new(With::new(columns, drop, &schema).map_err(refused)?), Vec::new()),
+            Verb::Unnest { column, name } => {
+                (Box::new(Unnest::new(column, name, &schema, self.job.batch.max_rows).map_err(refused)?), Vec::new())
+            }
+            Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
             Verb::Aggregate(aggregates) => {
                 let place = |column: &usize| {
                     definition.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))

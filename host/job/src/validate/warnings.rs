@@ -21,8 +21,12 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
     }
     for operator in &written.operators {
         let Some(index) = job.operators.iter().position(|resolved| resolved.name == operator.name.value) else { continue };
-        for (port, output) in job.operators[index].ports.iter().enumerate() {
-            if !read.contains(&Upstream { node: NodeId::Operator(index), port }) {
+        let ports = &job.operators[index].ports;
+        let is_read = |port: usize| read.contains(&Upstream { node: NodeId::Operator(index), port });
+        // Who takes one part of a split may well leave the others.
+        let is_split = matches!(operator.verb, Some(Verb::Split(_))) && (0..ports.len()).any(is_read);
+        for (port, output) in ports.iter().enumerate() {
+            if !is_read(port) && !is_split {
                 let name = &operator.name.value;
                 let written = if output.name == MAIN_PORT { name.clone() } else { format!("{name}.{}", output.name) };
                 unread(&operator.name, written, problems);
