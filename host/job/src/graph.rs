@@ -51,6 +51,15 @@ pub struct Source {
     pub schema: SchemaRef,
 }
 
+impl Source {
+    /// Whether it is known not to have an end; standard input may have one.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        let endless = matches!(&self.connector, SourceConnector::Generator(generator) if generator.rows.is_none());
+        endless && self.limit.is_none()
+    }
+}
+
 /// How a source is read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceConnector {
@@ -216,8 +225,13 @@ pub enum Verb {
     },
     /// Rows to the output of the first condition that is true, by name and condition; the others to [`REST_PORT`].
     Split(Vec<(String, String)>),
-    /// Running aggregates by key: name and expression.
-    Aggregate(Vec<(String, String)>),
+    /// Running aggregates by key.
+    Aggregate {
+        /// Name and expression.
+        columns: Vec<(String, String)>,
+        /// One row a key at the end of bounded input, not one for each row that comes in.
+        at_end: bool,
+    },
     /// A component.
     Plugin(Plugin),
 }

@@ -109,7 +109,12 @@ pub enum Verb {
     /// Rows to the output of the first condition that is true.
     Split(Vec<Column>),
     /// Running aggregates.
-    Aggregate(Vec<Column>),
+    Aggregate {
+        /// By name and expression.
+        columns: Vec<Column>,
+        /// Where it says that rows come out at the end of input only.
+        at_end: Option<Spot>,
+    },
     /// A component.
     Plugin {
         /// Its file or directory.

@@ -13,7 +13,7 @@ use wasmill_connector::{ConnectorError, Limited, Sink, Source, Visibility, file,
 use wasmill_flow::{TaskIndex, dead_letter};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph::{self, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload};
-use wasmill_operator::aggregate::RunningAggregate;
+use wasmill_operator::aggregate::{Emit, RunningAggregate};
 use wasmill_operator::filter::Filter;
 use wasmill_operator::select::Select;
 use wasmill_operator::split::Split;
@@ -88,7 +88,7 @@ impl JobFactory<'_> {
     pub fn is_stateful(&self, operator: usize) -> bool {
         match &self.plugins[operator] {
             Some(definition) => !definition.plan.declaration.states.is_empty(),
-            None => matches!(self.job.operators[operator].verb, Verb::Aggregate(_)),
+            None => matches!(self.job.operators[operator].verb, Verb::Aggregate { .. }),
         }
     }
 }
@@ -142,12 +142,13 @@ impl Factory for JobFactory<'_> {
                 (Box::new(Unnest::new(column, name, &schema, self.job.batch.max_rows).map_err(refused)?), Vec::new())
             }
             Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
-            Verb::Aggregate(aggregates) => {
+            Verb::Aggregate { columns, at_end } => {
                 let place = |column: &usize| {
                     definition.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))
                 };
+                let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
                 let key: Vec<usize> = definition.key_by.iter().filter_map(place).collect();
-                let aggregate = RunningAggregate::new(&key, aggregates, &schema).map_err(refused)?;
+                let aggregate = RunningAggregate::new(&key, columns, emit, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;
                 (Box::new(aggregate), states)
             }

@@ -97,7 +97,10 @@ pub fn verb(verb: &Verb) -> String {
         Verb::Split(conditions) => {
             format!("split {}", conditions.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join(", "))
         }
-        Verb::Aggregate(columns) => format!("running aggregate {}", assigned(columns)),
+        Verb::Aggregate { columns, at_end: false } => format!("running aggregate {}", assigned(columns)),
+        Verb::Aggregate { columns, at_end: true } => {
+            format!("aggregate {}; a row per key at the end of input, in the order of keys within a task", assigned(columns))
+        }
         Verb::Plugin(plugin) => format!("plugin {}", plugin.path.display()),
     }
 }

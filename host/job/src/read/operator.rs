@@ -21,6 +21,7 @@ const KEYS: &[&str] = &[
     "unnest",
     "as",
     "split",
+    "emit",
     "key-by",
     "aggregate",
     "plugin",
@@ -28,12 +29,13 @@ const KEYS: &[&str] = &[
     "limits",
     "on-poison",
 ];
-const LATER: &[&str] = &["window", "join", "on", "kind", "within", "emit"];
+const LATER: &[&str] = &["window", "join", "on", "kind", "within"];
 /// `with` and `drop` are one verb.
 const VERBS: &[&str] = &["filter", "select", "with", "drop", "unnest", "split", "aggregate", "plugin"];
 /// A key, and the verbs that it goes with.
 const BESIDE: &[(&str, &[&str])] = &[
     ("as", &["unnest"]),
+    ("emit", &["aggregate"]),
     ("key-by", &["aggregate", "plugin"]),
     ("settings", &["plugin"]),
     ("limits", &["plugin"]),
@@ -132,7 +134,11 @@ fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut
                 keys.require("key-by", "the columns that rows are grouped by: [net]", problems);
                 return None;
             }
-            columns.map(Verb::Aggregate)
+            let at_end = match keys.get("emit") {
+                Some(field) => Some(field.word(&[("final", ())], &[], problems).map(|()| field.spot)?),
+                None => None,
+            };
+            columns.map(|columns| Verb::Aggregate { columns, at_end })
         }
         ["plugin"] => read_plugin(keys, of_job, problems),
         several => {

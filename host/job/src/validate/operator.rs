@@ -33,7 +33,7 @@ pub fn resolve(
     }
     let schema = Arc::clone(&inputs.first()?.schema);
     let of = names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(", ");
-    let aggregates = matches!(operator.verb, Some(written::Verb::Aggregate(_)));
+    let aggregates = matches!(operator.verb, Some(written::Verb::Aggregate { .. }));
     let scope = Scope { schema: &schema, of, aggregates };
     let key_by = operator.key_by.as_ref().and_then(|columns| {
         let indices: Vec<_> = columns.iter().map(|column| scope.column(column, problems)).collect();
@@ -46,7 +46,9 @@ pub fn resolve(
         written::Verb::With { columns, drop } => with(columns, drop, &scope, given, problems)?,
         written::Verb::Unnest { column, name } => unnest(column, name.as_ref(), &scope, problems)?,
         written::Verb::Split(conditions) => split(conditions, &scope, &schema, given, problems)?,
-        written::Verb::Aggregate(columns) => aggregate(columns, key_by.as_deref(), &scope, given, problems)?,
+        written::Verb::Aggregate { columns, at_end } => {
+            aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)?
+        }
         written::Verb::Plugin { .. } => plugin(operator, key_by.as_deref(), &schema, given, problems)?,
     };
     let key_by = key_by?;
@@ -191,6 +193,7 @@ fn with(
 
 fn aggregate(
     columns: &[written::Column],
+    at_end: bool,
     key_by: Option<&[usize]>,
     scope: &Scope<'_>,
     given: &Given<'_>,
@@ -210,7 +213,7 @@ fn aggregate(
     let checked = checked?;
     fields.extend(checked.iter().map(|checked| checked.field.clone()));
     Some(Outcome {
-        verb: Verb::Aggregate(texts(columns)?),
+        verb: Verb::Aggregate { columns: texts(columns)?, at_end },
         ports: main_port(Arc::new(Schema::new(fields))),
         reads: Some(checked.into_iter().flat_map(|checked| checked.reads).collect()),
     })

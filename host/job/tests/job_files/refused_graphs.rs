@@ -97,15 +97,15 @@ fn a_split_has_the_outputs_that_it_names_and_no_main_one() {
     };
     assert_eq!(
         parts("{ big: mag }"),
-        "error: invalid expression: found `mag`, which is float64, expected a condition, which is boolean\n  --> jobs/job.yaml:4:42 (operators.parts.split.big)\n   = compare it with something, as in `mag >= 1`"
+        "error: invalid expression: found `mag`, which is float64, expected a condition, which is boolean\n  --> jobs/job.yaml:4:41 (operators.parts.split.big)\n   = compare it with something, as in `mag >= 1`"
     );
     assert_eq!(
         parts("{ big: mag > 5, rest: mag > 1 }"),
-        "error: duplicate name: found `rest`, expected another name: `rest` is the output of the rows for which no condition is true\n  --> jobs/job.yaml:4:51 (operators.parts.split.rest)"
+        "error: duplicate name: found `rest`, expected another name: `rest` is the output of the rows for which no condition is true\n  --> jobs/job.yaml:4:50 (operators.parts.split.rest)"
     );
     assert_eq!(
         parts("{ big: mag > 5, Two: mag > 1 }"),
-        "error: invalid name: found `Two`, expected a name: a letter a-z, then up to 62 of a-z, 0-9, _ and -\n  --> jobs/job.yaml:4:51 (operators.parts.split.Two)\n   = did you mean `two`?"
+        "error: invalid name: found `Two`, expected a name: a letter a-z, then up to 62 of a-z, 0-9, _ and -\n  --> jobs/job.yaml:4:50 (operators.parts.split.Two)\n   = did you mean `two`?"
     );
 }
 
