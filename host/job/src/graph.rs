@@ -51,6 +51,15 @@ pub struct Source {
     pub schema: SchemaRef,
 }
 
+impl Source {
+    /// Whether it is known not to have an end; standard input may have one.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        let endless = matches!(&self.connector, SourceConnector::Generator(generator) if generator.rows.is_none());
+        endless && self.limit.is_none()
+    }
+}
+
 /// How a source is read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceConnector {
@@ -169,7 +178,7 @@ pub struct Operator {
     pub key_by: Vec<usize>,
     /// What it does.
     pub verb: Verb,
-    /// Its outputs; the first is the main one.
+    /// Its outputs; the first is the main one, but for a split, which has none.
     pub ports: Vec<Port>,
     /// Indices of the input columns that it reads or passes on, ascending and with those of its key; `None` for all. Never
     /// none at all. An exchange before it moves no others, and it is handed the rows with those columns only.
@@ -178,6 +187,9 @@ pub struct Operator {
 
 /// The name of a source's output, of an operator's first one, and of a plugin's only input.
 pub const MAIN_PORT: &str = "main";
+
+/// The name of the output of a `split` for the rows that no condition is true for.
+pub const REST_PORT: &str = "rest";
 
 /// An output of an operator.
 #[derive(Debug, Clone, PartialEq)]
@@ -204,8 +216,22 @@ pub enum Verb {
         /// Names.
         drop: Vec<String>,
     },
-    /// Running aggregates by key: name and expression.
-    Aggregate(Vec<(String, String)>),
+    /// A row for each item of a column's lists.
+    Unnest {
+        /// The column.
+        column: String,
+        /// The name that it has then.
+        name: String,
+    },
+    /// Rows to the output of the first condition that is true, by name and condition; the others to [`REST_PORT`].
+    Split(Vec<(String, String)>),
+    /// Running aggregates by key.
+    Aggregate {
+        /// Name and expression.
+        columns: Vec<(String, String)>,
+        /// One row a key at the end of bounded input, not one for each row that comes in.
+        at_end: bool,
+    },
     /// A component.
     Plugin(Plugin),
 }

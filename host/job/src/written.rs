@@ -99,8 +99,22 @@ pub enum Verb {
         /// Columns taken away.
         drop: Vec<At<String>>,
     },
+    /// A row for each item of a column's lists.
+    Unnest {
+        /// The column.
+        column: At<String>,
+        /// The name that it has then; its own where there is none.
+        name: Option<At<String>>,
+    },
+    /// Rows to the output of the first condition that is true.
+    Split(Vec<Column>),
     /// Running aggregates.
-    Aggregate(Vec<Column>),
+    Aggregate {
+        /// By name and expression.
+        columns: Vec<Column>,
+        /// Where it says that rows come out at the end of input only.
+        at_end: Option<Spot>,
+    },
     /// A component.
     Plugin {
         /// Its file or directory.

@@ -13,10 +13,12 @@ use wasmill_connector::{ConnectorError, Limited, Sink, Source, Visibility, file,
 use wasmill_flow::{TaskIndex, dead_letter};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph::{self, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload};
-use wasmill_operator::aggregate::RunningAggregate;
+use wasmill_operator::aggregate::{Emit, RunningAggregate};
 use wasmill_operator::filter::Filter;
 use wasmill_operator::select::Select;
+use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
+use wasmill_operator::unnest::Unnest;
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
@@ -86,7 +88,7 @@ impl JobFactory<'_> {
     pub fn is_stateful(&self, operator: usize) -> bool {
         match &self.plugins[operator] {
             Some(definition) => !definition.plan.declaration.states.is_empty(),
-            None => matches!(self.job.operators[operator].verb, Verb::Aggregate(_)),
+            None => matches!(self.job.operators[operator].verb, Verb::Aggregate { .. }),
         }
     }
 }
@@ -136,12 +138,17 @@ impl Factory for JobFactory<'_> {
             Verb::Filter(text) => (Box::new(Filter::new(text, &schema).map_err(refused)?), Vec::new()),
             Verb::Select(columns) => (Box::new(Select::new(columns, &schema).map_err(refused)?), Vec::new()),
             Verb::With { columns, drop } => (Box::new(With::new(columns, drop, &schema).map_err(refused)?), Vec::new()),
-            Verb::Aggregate(aggregates) => {
+            Verb::Unnest { column, name } => {
+                (Box::new(Unnest::new(column, name, &schema, self.job.batch.max_rows).map_err(refused)?), Vec::new())
+            }
+            Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
+            Verb::Aggregate { columns, at_end } => {
                 let place = |column: &usize| {
                     definition.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))
                 };
+                let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
                 let key: Vec<usize> = definition.key_by.iter().filter_map(place).collect();
-                let aggregate = RunningAggregate::new(&key, aggregates, &schema).map_err(refused)?;
+                let aggregate = RunningAggregate::new(&key, columns, emit, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;
                 (Box::new(aggregate), states)
             }

@@ -92,7 +92,15 @@ pub fn verb(verb: &Verb) -> String {
             let drop = (!drop.is_empty()).then(|| format!("drop {}", drop.join(", ")));
             with.into_iter().chain(drop).collect::<Vec<_>>().join("; ")
         }
-        Verb::Aggregate(columns) => format!("running aggregate {}", assigned(columns)),
+        Verb::Unnest { column, name } if column == name => format!("unnest {column}"),
+        Verb::Unnest { column, name } => format!("unnest {column} as {name}"),
+        Verb::Split(conditions) => {
+            format!("split {}", conditions.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join(", "))
+        }
+        Verb::Aggregate { columns, at_end: false } => format!("running aggregate {}", assigned(columns)),
+        Verb::Aggregate { columns, at_end: true } => {
+            format!("aggregate {}; a row per key at the end of input, in the order of keys within a task", assigned(columns))
+        }
         Verb::Plugin(plugin) => format!("plugin {}", plugin.path.display()),
     }
 }
