@@ -2,9 +2,11 @@
 
 pub mod bench;
 mod explain;
+mod explain_error;
 mod inspect;
 mod plugin;
 mod run;
+mod schema;
 mod validate;
 
 use wasmill_runtime::JobError;
@@ -27,7 +29,8 @@ pub fn run(command: Command) -> Exit {
         Command::Plugin(PluginCommand::Inspect { file, format }) => inspect::inspect(&file, format),
         Command::Plugin(PluginCommand::New(_)) => not_in_this_version("`plugin new`", None),
         Command::Plugin(PluginCommand::Test(_)) => not_in_this_version("`plugin test`", Some("use `cargo test`")),
-        Command::Schema(_) => not_in_this_version("`schema`", None),
+        Command::Schema(args) => schema::schema(args.object),
+        Command::ExplainError { code } => explain_error::explain_error(code.as_deref()),
         Command::Status(_) => not_in_this_version("`status`", None),
         Command::Stop(_) => not_in_this_version("`stop`", Some("send the job's process SIGTERM")),
         Command::Savepoint(_) => not_in_this_version("`savepoint`", None),

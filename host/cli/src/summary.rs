@@ -45,7 +45,7 @@ pub struct Summary {
 
 #[derive(Debug, Serialize)]
 struct Failure {
-    code: String,
+    code: &'static str,
     message: String,
     operator: Option<String>,
     row: Option<Value>,
@@ -200,7 +200,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn failure(error: &JobError) -> Failure {
-    let JobError { code, message, operator, row, hint } = error.clone();
+    let JobError { code, message, operator, row, hint, .. } = error.clone();
     let row = row.map(|row| serde_json::from_str(&row).unwrap_or(Value::String(row)));
     Failure { code, message, operator, row, hint }
 }

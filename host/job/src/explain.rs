@@ -1,6 +1,8 @@
-//! A job and its plan as text for people: what comes in, what happens, what goes out, what runs where and what is moved.
+//! A job and its plan explained: as text for people, as one object for programs, as diagrams.
 
 mod describe;
+mod diagram;
+mod graph;
 mod stages;
 
 use std::fmt::Write;
@@ -8,6 +10,8 @@ use std::fmt::Write;
 use crate::graph::{Checkpoint, Job, MAIN_PORT, NodeId, SourceConnector, Upstream};
 use crate::measure::{show_duration, show_size};
 use crate::plan::Plan;
+
+pub use graph::{ColumnPart, Explanation, Flow, OperatorPart, OutputPart, SinkPart, SourcePart, StagePart, Way};
 
 /// Explains a job. The text is for people and may change; it ends with a newline.
 #[must_use]

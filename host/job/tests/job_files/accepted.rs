@@ -231,10 +231,10 @@ fn what_is_probably_an_oversight_is_a_warning() {
     assert_eq!(
         warnings,
         [
-            "warning: unread output: found `forgotten`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:2:12 (sources.forgotten)\n   = its rows are dropped",
-            "warning: unread output: found `idle`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:5:3 (operators.idle)\n   = its rows are dropped",
-            "warning: unread output: found `idle.broken`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:5:3 (operators.idle)\n   = its rows are dropped",
-            "warning: no dead letters: found `dead-letter`, expected `dead-letters` in the job, to take them\n  --> jobs/job.yaml:5:52 (operators.idle.on-poison)\n   = without it the first such row fails the job",
+            "warning[unread-output]: found `forgotten`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:2:12 (sources.forgotten)\n   = its rows are dropped",
+            "warning[unread-output]: found `idle`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:5:3 (operators.idle)\n   = its rows are dropped",
+            "warning[unread-output]: found `idle.broken`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:5:3 (operators.idle)\n   = its rows are dropped",
+            "warning[no-dead-letters]: found `dead-letter`, expected `dead-letters` in the job, to take them\n  --> jobs/job.yaml:5:52 (operators.idle.on-poison)\n   = without it the first such row fails the job",
         ]
     );
 }
