@@ -99,7 +99,6 @@ fn what_later_versions_bring_is_not_ignored() {
     }
     for (operator, found) in [
         ("{ input: quakes, key-by: [net], window: { tumbling: 1h }, aggregate: { n: count(*) } }", "`window`"),
-        ("{ input: quakes, key-by: [net], aggregate: { n: count(*) }, emit: final }", "`emit`"),
         ("{ join: { left: quakes, right: quakes }, on: { left: [id], right: [id] } }", "`join`"),
         ("{ input: quakes, key-by: [net], aggregate: { n: { plugin: p, of: [mag] } } }", "an aggregate by a plugin"),
         ("{ inputs: { a: quakes, b: quakes }, plugin: grade }", "inputs by name"),

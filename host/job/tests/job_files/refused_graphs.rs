@@ -1,6 +1,6 @@
 //! Job files whose parts don't fit together, and what is said about them.
 
-use crate::catalog::{around, brief, problem, problems};
+use crate::catalog::{around, brief, loaded, problem, problems};
 
 fn operator(text: &str) -> String {
     problem(&around(&format!("  out: {text}")))
@@ -106,6 +106,32 @@ fn a_split_has_the_outputs_that_it_names_and_no_main_one() {
     assert_eq!(
         parts("{ big: mag > 5, Two: mag > 1 }"),
         "error: invalid name: found `Two`, expected a name: a letter a-z, then up to 62 of a-z, 0-9, _ and -\n  --> jobs/job.yaml:4:50 (operators.parts.split.Two)\n   = did you mean `two`?"
+    );
+}
+
+#[test]
+fn what_is_emitted_at_the_end_needs_an_end() {
+    assert_eq!(
+        operator("{ input: quakes, key-by: [net], aggregate: { n: count(*) }, emit: often }"),
+        "error: invalid value: found `often`, expected final\n  --> jobs/job.yaml:4:73 (operators.out.emit)"
+    );
+    assert_eq!(
+        operator("{ input: quakes, filter: mag > 1, emit: final }"),
+        "error: misplaced key: found `emit`, expected `aggregate` beside it\n  --> jobs/job.yaml:4:42 (operators.out.emit)"
+    );
+    let job = |source: &str| {
+        let text = format!(
+            "name: t\nsources: {{ made: {{ connector: generator, workload: micro{source} }} }}\noperators:\n  f: {{ input: made, filter: key > 1 }}\n  out: {{ input: f, key-by: [key], aggregate: {{ n: count(*) }}, emit: final }}\nsinks: {{ sink: {{ input: out, connector: blackhole }} }}"
+        );
+        loaded(&text).expect("a job").1
+    };
+    assert_eq!(job(", rows: 10"), Vec::<String>::new());
+    assert_eq!(job(", limit: 10"), Vec::<String>::new());
+    let warnings = job("");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(
+        brief(&warnings[0]),
+        "warning: never emits: found `final`, expected input that ends\n  --> jobs/job.yaml:5:71 (operators.out.emit)\n   = `made` has no end, so that no row ever comes out; give it `rows` or `limit`, or leave `emit` out"
     );
 }
 

@@ -103,8 +103,8 @@ impl Aggregate {
         };
         let (function, arguments) = function(name, call, arguments, &clauses, schema)?;
         let distinct = clauses.distinct && !INDISTINCT.contains(&name);
-        if distinct && arguments.len() != 1 {
-            let message = format!("`{call}`: `distinct` takes one argument in this version, found {}", arguments.len());
+        if distinct && !arguments.split_first().is_some_and(|(_, more)| more.iter().all(|more| more.constant().is_some())) {
+            let message = format!("`{call}`: `distinct` is over one column or expression in this version");
             return Err(ExpressionProblem::new("not-in-this-version", message));
         }
         let data_type = value_type(&function, arguments.first().map(Expression::data_type));

@@ -173,3 +173,69 @@ fn number(data_type: &DataType, bytes: &[u8]) -> Option<ScalarValue> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{Decimal128Array, Int64Array};
+    use arrow_schema::{Field, Fields};
+    use wasmill_flow::key::EncodedKeys;
+
+    fn encoded(value: &ScalarValue) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(value.to_array().expect("an array").as_ref(), 0, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded_and_leaves_what_follows() {
+        let fields = Fields::from(vec![Field::new("a", DataType::Int64, true), Field::new("b", DataType::Utf8, true)]);
+        let columns: Vec<ArrayRef> =
+            vec![Arc::new(Int64Array::from(vec![None])), ScalarValue::from("x").to_array().expect("text")];
+        let decimal = Decimal128Array::from(vec![-5]).with_precision_and_scale(10, 2).expect("a decimal");
+        let values = [
+            ScalarValue::Boolean(Some(true)),
+            ScalarValue::Int64(Some(-7)),
+            ScalarValue::UInt64(None),
+            ScalarValue::Float64(Some(0.5)),
+            ScalarValue::TimestampMillisecond(Some(9), None),
+            ScalarValue::try_from_array(&decimal, 0).expect("a decimal"),
+            ScalarValue::Utf8View(Some("text".to_owned())),
+            ScalarValue::LargeUtf8(Some(String::new())),
+            ScalarValue::Binary(Some(vec![0, 1])),
+            ScalarValue::List(ScalarValue::new_list_nullable(
+                &[ScalarValue::Int64(Some(1)), ScalarValue::Int64(None)],
+                &DataType::Int64,
+            )),
+            ScalarValue::List(ScalarValue::new_list_nullable(&[], &DataType::Float64)),
+            ScalarValue::Struct(Arc::new(StructArray::new(fields, columns, None))),
+        ];
+        for value in values {
+            assert!(is_supported(&value.data_type()), "{value:?}");
+            let mut bytes = encoded(&value);
+            bytes.push(42);
+            let mut rest = bytes.as_slice();
+            assert_eq!(decode(&value.data_type(), &mut rest), Some(value.clone()));
+            assert_eq!(rest, [42], "{value:?}");
+            for cut in 0..bytes.len() - 1 {
+                assert_eq!(decode(&value.data_type(), &mut &bytes[..cut]), None, "{value:?} cut at {cut}");
+            }
+        }
+        assert_eq!(decode(&DataType::Int64, &mut &[2, 0, 0][..]), None);
+    }
+
+    #[test]
+    fn the_bytes_are_the_documented_ones_and_those_of_keys() {
+        assert_eq!(encoded(&ScalarValue::Int64(Some(1))), [1, 1, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(encoded(&ScalarValue::from("ab")), [1, 2, 0, 0, 0, b'a', b'b']);
+        let list =
+            ScalarValue::new_list_nullable(&[ScalarValue::Boolean(Some(true)), ScalarValue::Boolean(None)], &DataType::Boolean);
+        assert_eq!(encoded(&ScalarValue::List(list)), [1, 2, 0, 0, 0, 1, 1, 0]);
+        for value in [ScalarValue::Int64(Some(-3)), ScalarValue::Utf8View(Some("k".to_owned())), ScalarValue::Date32(None)] {
+            let mut keys = EncodedKeys::default();
+            keys.encode(&[value.to_array().expect("an array")]);
+            assert_eq!(keys.get(0), encoded(&value));
+            assert_eq!(length(&value.data_type(), keys.get(0)), Some(keys.get(0).len()));
+        }
+    }
+}

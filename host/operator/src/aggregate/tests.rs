@@ -8,6 +8,9 @@ use proptest::prelude::*;
 use wasmill_flow::column_type;
 use wasmill_state::memory::MemoryState;
 
+mod functions;
+mod refused;
+
 use super::*;
 use crate::testing::{batch_of, dead, emitted, floats, ints, run, schema_of, shown, texts};
 
@@ -256,41 +259,6 @@ fn bytes_that_no_aggregate_wrote_stop_the_job() {
 fn without_keyed_state_a_step_is_refused() {
     let error = run(&mut aggregate(&[("n", "count(*)")]), 0, batch(&[(None, None, None, None)]), &mut Context::stateless());
     assert_eq!(error.expect_err("an error").to_string(), "an aggregate was run without keyed state");
-}
-
-#[test]
-fn what_is_no_aggregate_of_this_version_is_said() {
-    let problem = |text: &str| Aggregate::parse(text, &schema()).expect_err("a problem").to_string();
-    let offer = "there are count(*), count(x), sum(x), min(x), max(x) and avg(x)";
-    assert_eq!(problem("x + 1"), format!("`x + 1` is no aggregate; {offer}"));
-    assert_eq!(
-        problem("sum(x) / count(*)"),
-        "`sum(x) / count(*)`: an aggregate is one call; compute with its result in a `select` or `with` after it"
-    );
-    assert_eq!(problem("median(x)"), format!("the aggregate function `median` is not in this version; {offer}"));
-    assert_eq!(problem("summ(x)"), format!("`summ` is no aggregate function; {offer} (did you mean `sum`?)"));
-    assert_eq!(problem("count(distinct x)"), format!("`distinct` in an aggregate is not in this version; {offer}"));
-    assert_eq!(
-        problem("count(*) filter (where x > 1)"),
-        format!(
-            "`filter (where …)` in an aggregate is not in this version; {offer}; count(case when … then 1 end) counts some of the rows"
-        )
-    );
-    assert_eq!(
-        problem("sum(x) over ()"),
-        format!("`over (…)` is not in this version; {offer}; they run by the columns of key-by")
-    );
-    assert_eq!(
-        problem("max(x order by f)"),
-        format!("`order by`, `within group`, `ignore nulls` or the like in an aggregate is not in this version; {offer}")
-    );
-    assert_eq!(problem("sum(*)"), "`sum(*)`: only count takes `*`, the others a column or an expression");
-    assert_eq!(problem("max(x, f)"), "`max` takes one argument, found 2 in `max(x, f)`");
-    assert_eq!(problem("sum(t)"), "`sum(t)`: expected a number, found utf8");
-    assert_eq!(problem("max(x > 1)"), "`max(x > 1)`: expected a number, timestamp, date or utf8, found boolean");
-    assert_eq!(problem("max(xx)"), "unknown column `xx`; there are `k`, `x`, `f`, `t` (did you mean `x`?)");
-    assert_eq!(Aggregate::parse("max(xx)", &schema()).expect_err("a problem").position, Some(4));
-    assert_eq!(Aggregate::parse("COUNT(*)", &schema()).expect("an aggregate").field("n").data_type(), &DataType::Int64);
 }
 
 #[test]
