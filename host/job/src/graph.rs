@@ -114,8 +114,26 @@ pub struct Generator {
 pub enum Workload {
     /// The records of the micro-benchmarks: id, key, ts, value, payload.
     Micro,
+    /// The events of Nexmark.
+    Nexmark {
+        /// The only kind there is, with columns of its own; all of them in one stream where there is none.
+        kind: Option<NexmarkKind>,
+        /// Events of all kinds a second of event time.
+        event_rate: f64,
+    },
     /// Fields by rule, in the order of columns.
     Fields(Vec<(String, FieldRule)>),
+}
+
+/// A kind of Nexmark's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NexmarkKind {
+    /// Somebody new.
+    Person,
+    /// Something is put up.
+    Auction,
+    /// Somebody offers a price for it.
+    Bid,
 }
 
 /// How a generated field gets its values.

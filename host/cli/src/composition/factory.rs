@@ -105,7 +105,7 @@ impl Factory for JobFactory<'_> {
             SourceConnector::Generator(generator) => Box::new(GeneratorSource::new(&GeneratorConfig {
                 workload: workload(&generator.workload),
                 // A limit is of all tasks together, as the number of rows is.
-                rows: generator.rows.into_iter().chain(source.limit).min(),
+                rows: generator.rows.into_iter().chain(source.limit.map(|limit| events(&generator.workload, limit))).min(),
                 rate: generator.rate,
                 seed: generator.seed,
                 task,
@@ -212,9 +212,28 @@ fn json_out(json: graph::JsonOut) -> JsonOut {
     JsonOut { timestamps_as_millis: json.timestamps_as_millis }
 }
 
+/// How many rows a generator counts for so many that are handed over.
+fn events(workload: &Workload, rows: u64) -> u64 {
+    match workload {
+        Workload::Nexmark { kind: Some(kind), .. } => nexmark_kind(*kind).events_for(rows),
+        Workload::Nexmark { kind: None, .. } | Workload::Micro | Workload::Fields(_) => rows,
+    }
+}
+
+fn nexmark_kind(kind: graph::NexmarkKind) -> generator::NexmarkKind {
+    match kind {
+        graph::NexmarkKind::Person => generator::NexmarkKind::Person,
+        graph::NexmarkKind::Auction => generator::NexmarkKind::Auction,
+        graph::NexmarkKind::Bid => generator::NexmarkKind::Bid,
+    }
+}
+
 fn workload(workload: &Workload) -> generator::Workload {
     match workload {
         Workload::Micro => generator::Workload::Micro,
+        Workload::Nexmark { kind, event_rate } => {
+            generator::Workload::Nexmark { kind: kind.map(nexmark_kind), event_rate: *event_rate }
+        }
         Workload::Fields(fields) => generator::Workload::Fields(
             fields
                 .iter()

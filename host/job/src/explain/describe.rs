@@ -5,7 +5,7 @@ use std::time::Duration;
 use arrow_schema::Schema;
 use wasmill_flow::column_type;
 
-use crate::graph::{
+use crate::graph::{NexmarkKind, 
     Existing, FieldRule, Generator, JsonIn, JsonOut, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
 };
 use crate::measure::{show_duration, show_size};
@@ -40,6 +40,15 @@ fn json_in(json: &JsonIn) -> String {
 fn generated(generator: &Generator) -> String {
     let what = match &generator.workload {
         Workload::Micro => "workload micro".to_owned(),
+        Workload::Nexmark { kind, event_rate } => {
+            let kind = match kind {
+                None => "all kinds",
+                Some(NexmarkKind::Person) => "person",
+                Some(NexmarkKind::Auction) => "auction",
+                Some(NexmarkKind::Bid) => "bid",
+            };
+            format!("workload nexmark, {kind}, {event_rate} events a second of event time")
+        }
         Workload::Fields(fields) => {
             fields.iter().map(|(name, rule)| format!("{name} {}", field_rule(rule))).collect::<Vec<_>>().join(", ")
         }

@@ -99,6 +99,7 @@ sources:
     seed: 7
     limit: 50
   micro: { connector: generator, workload: micro }
+  bids: { connector: generator, workload: nexmark, kind: bid, event-rate: 10 }
   read:
     connector: file
     path: /abs.ndjson
@@ -146,12 +147,21 @@ limits: { memory: 9MiB, cpu-per-call: 5ms }
         columns(&job.sources[1].schema),
         ["id int64 not null", "key int64 not null", "ts timestamp not null", "value float64 not null", "payload utf8 not null"]
     );
-    let json = JsonIn { timestamps: TimestampUnit::Microseconds, reject_unknown_fields: true, max_row_bytes: 1024 };
     assert_eq!(
         job.sources[2].connector,
+        SourceConnector::Generator(Generator {
+            workload: Workload::Nexmark { kind: Some(NexmarkKind::Bid), event_rate: 10.0 },
+            rows: None,
+            rate: None,
+            seed: 0
+        })
+    );
+    let json = JsonIn { timestamps: TimestampUnit::Microseconds, reject_unknown_fields: true, max_row_bytes: 1024 };
+    assert_eq!(
+        job.sources[3].connector,
         SourceConnector::File { written: "/abs.ndjson".to_owned(), path: PathBuf::from("/abs.ndjson"), json }
     );
-    assert_eq!(columns(&job.sources[2].schema), ["amount decimal(10,2)", "day date"]);
+    assert_eq!(columns(&job.sources[3].schema), ["amount decimal(10,2)", "day date"]);
     let Verb::Plugin(plugin) = &job.operators[0].verb else { panic!("a plugin") };
     assert_eq!(plugin.on_poison, OnPoison::Skip);
     let limits = Limits {
