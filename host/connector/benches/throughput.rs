@@ -165,7 +165,7 @@ fn file(runtime: &tokio::runtime::Runtime, text: &str) {
     std::fs::write(&path, text).expect("a file");
     let time = best(|| {
         let file = FilePath { written: "quakes.ndjson".to_owned(), path: path.clone() };
-        let mut source = FileSource::open(file, quake_schema(&QUAKE_FIELDS), JsonIn::default()).expect("a file");
+        let mut source = FileSource::open(file, quake_schema(&QUAKE_FIELDS), JsonIn::default().into()).expect("a file");
         runtime.block_on(async {
             while let Some(read) = source.read(LIMIT).await.expect("a read") {
                 black_box(read);

@@ -4,6 +4,7 @@
 //! Formats turn bytes into rows and back: [`json`]. Connectors are [`mod@file`], [`stdio`], [`generator`] and [`blackhole`].
 
 pub mod error;
+pub mod format;
 pub mod sink;
 pub mod source;
 
@@ -11,6 +12,7 @@ pub mod source;
 pub mod conformance;
 
 pub mod json;
+pub mod rows;
 
 pub mod blackhole;
 pub mod file;
@@ -23,6 +25,7 @@ mod pacer;
 
 pub use dead_letter::dead_letter;
 pub use error::ConnectorError;
+pub use format::{FormatIn, FormatOut};
 pub use json::row_object;
 pub use limited::Limited;
 pub use sink::{Prepared, Sink, Visibility};

@@ -61,15 +61,22 @@ pub enum SourceConnector {
         /// Its path, absolute or relative to the working directory.
         path: PathBuf,
         /// How rows are read.
-        json: JsonIn,
+        format: FormatIn,
     },
     /// Standard input. One reader.
     Stdio {
         /// How rows are read.
-        json: JsonIn,
+        format: FormatIn,
     },
     /// Rows that are made. One generator a task.
     Generator(Generator),
+}
+
+/// The format that rows are read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormatIn {
+    /// JSON, one object a line.
+    Json(JsonIn),
 }
 
 /// How rows are read from JSON lines.
@@ -295,15 +302,22 @@ pub enum SinkConnector {
         /// What becomes of a file that is there already.
         existing: Existing,
         /// How rows are written.
-        json: JsonOut,
+        format: FormatOut,
     },
     /// Standard output.
     Stdio {
         /// How rows are written.
-        json: JsonOut,
+        format: FormatOut,
     },
     /// Nowhere; counted.
     Blackhole,
+}
+
+/// The format that rows are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormatOut {
+    /// JSON, one object a line.
+    Json(JsonOut),
 }
 
 /// How rows are written as JSON lines.

@@ -154,12 +154,13 @@ fn report_cycles(job: &written::Job, links: &Links, cycles: &[Vec<usize>], probl
 fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Source> {
     use written::SourceConnector as Written;
     let (connector, schema) = match source.connector.as_ref()? {
-        Written::File { path, json, schema } => {
+        Written::File { path, format, schema } => {
             let found = path.as_ref().and_then(|path| paths::input(path, given.dir, problems));
-            let file = graph::SourceConnector::File { written: path.as_ref()?.value.clone(), path: found?, json: json.clone()? };
+            let written = path.as_ref()?.value.clone();
+            let file = graph::SourceConnector::File { written, path: found?, format: format.clone()? };
             (file, schema.clone()?)
         }
-        Written::Stdio { json, schema, .. } => (graph::SourceConnector::Stdio { json: json.clone()? }, schema.clone()?),
+        Written::Stdio { format, schema, .. } => (graph::SourceConnector::Stdio { format: format.clone()? }, schema.clone()?),
         Written::Generator(generator) => {
             let generator = generator.clone()?;
             let schema = generator.workload.schema();
@@ -172,12 +173,12 @@ fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Pr
 fn resolve_sink(sink: &written::SinkConnector, given: &Given<'_>, problems: &mut Problems) -> Option<graph::SinkConnector> {
     use written::SinkConnector as Written;
     Some(match sink {
-        Written::File { path, existing, json } => {
+        Written::File { path, existing, format } => {
             let found = path.as_ref().and_then(|path| paths::output(path, given.dir, problems));
             let written = path.as_ref()?.value.clone();
-            graph::SinkConnector::File { written, path: found?, existing: *existing, json: (*json)? }
+            graph::SinkConnector::File { written, path: found?, existing: *existing, format: (*format)? }
         }
-        Written::Stdio { json, .. } => graph::SinkConnector::Stdio { json: (*json)? },
+        Written::Stdio { format, .. } => graph::SinkConnector::Stdio { format: (*format)? },
         Written::Blackhole => graph::SinkConnector::Blackhole,
     })
 }

@@ -9,7 +9,7 @@ use wasmill_connector::file::{FilePath, FileSinkConfig, FileSource, file_sink};
 use wasmill_connector::generator::{GeneratorConfig, GeneratorSource};
 use wasmill_connector::json::{JsonIn, JsonOut};
 use wasmill_connector::stdio::{StdinSource, stdout_sink};
-use wasmill_connector::{ConnectorError, Limited, Sink, Source, Visibility, file, generator, json};
+use wasmill_connector::{ConnectorError, FormatIn, FormatOut, Limited, Sink, Source, Visibility, file, generator, json};
 use wasmill_flow::{TaskIndex, dead_letter};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph::{self, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload};
@@ -97,11 +97,11 @@ impl Factory for JobFactory<'_> {
         let schema = Arc::clone(&source.schema);
         let is_generator = matches!(source.connector, SourceConnector::Generator(_));
         let opened: Box<dyn Source> = match &source.connector {
-            SourceConnector::File { written, path, json } => {
+            SourceConnector::File { written, path, format } => {
                 let file = FilePath { written: written.clone(), path: path.clone() };
-                Box::new(FileSource::open(file, schema, json_in(json))?)
+                Box::new(FileSource::open(file, schema, format_in(format))?)
             }
-            SourceConnector::Stdio { json } => Box::new(StdinSource::open(schema, json_in(json))?),
+            SourceConnector::Stdio { format } => Box::new(StdinSource::open(schema, format_in(format))?),
             SourceConnector::Generator(generator) => Box::new(GeneratorSource::new(&GeneratorConfig {
                 workload: workload(&generator.workload),
                 // A limit is of all tasks together, as the number of rows is.
@@ -177,7 +177,7 @@ fn handed(input: &SchemaRef, reads: Option<&[usize]>) -> SchemaRef {
 
 fn open(connector: &SinkConnector, schema: &SchemaRef, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
     match connector {
-        SinkConnector::File { written, path, existing, json } => {
+        SinkConnector::File { written, path, existing, format } => {
             let config = FileSinkConfig {
                 file: FilePath { written: written.clone(), path: path.clone() },
                 existing: match existing {
@@ -185,13 +185,19 @@ fn open(connector: &SinkConnector, schema: &SchemaRef, visibility: Visibility) -
                     Existing::Append => file::Existing::Append,
                     Existing::Refuse => file::Existing::Refuse,
                 },
-                json: json_out(*json),
+                format: format_out(*format),
                 visibility,
             };
             file_sink(config, schema)
         }
-        SinkConnector::Stdio { json } => stdout_sink(schema, json_out(*json), visibility),
+        SinkConnector::Stdio { format } => stdout_sink(schema, format_out(*format), visibility),
         SinkConnector::Blackhole => Ok(Box::new(BlackholeSink::new())),
+    }
+}
+
+fn format_in(format: &graph::FormatIn) -> FormatIn {
+    match format {
+        graph::FormatIn::Json(json) => FormatIn::Json(json_in(json)),
     }
 }
 
@@ -208,8 +214,10 @@ fn json_in(json: &graph::JsonIn) -> JsonIn {
     }
 }
 
-fn json_out(json: graph::JsonOut) -> JsonOut {
-    JsonOut { timestamps_as_millis: json.timestamps_as_millis }
+fn format_out(format: graph::FormatOut) -> FormatOut {
+    match format {
+        graph::FormatOut::Json(json) => FormatOut::Json(JsonOut { timestamps_as_millis: json.timestamps_as_millis }),
+    }
 }
 
 /// How many rows a generator counts for so many that are handed over.

@@ -5,7 +5,7 @@ use arrow_schema::Schema;
 use super::at_once::AtOnceFile;
 use super::by_epoch::ByEpochFile;
 use super::{Existing, FilePath, fault};
-use crate::json::{JsonOut, RowEncoder};
+use crate::format::FormatOut;
 use crate::{ConnectorError, Sink, Visibility};
 
 /// A file to be written.
@@ -16,7 +16,7 @@ pub struct FileSinkConfig {
     /// What becomes of it where it is there already.
     pub existing: Existing,
     /// How rows are written.
-    pub json: JsonOut,
+    pub format: FormatOut,
     /// As rows come, or epoch by epoch.
     pub visibility: Visibility,
 }
@@ -30,7 +30,7 @@ pub struct FileSinkConfig {
 /// Codes `file-is-directory`; `file-not-regular` for a pipe or a device that is to be written by epoch; `file-exists` where rows are
 /// written at once and a file that is there is to be refused; `type-not-in-json`.
 pub fn file_sink(config: FileSinkConfig, schema: &Schema) -> Result<Box<dyn Sink>, ConnectorError> {
-    let encoder = RowEncoder::new(schema, config.json)?;
+    let encoder = config.format.encoder(schema)?;
     let metadata = std::fs::metadata(&config.file.path).ok();
     if metadata.as_ref().is_some_and(std::fs::Metadata::is_dir) {
         return Err(fault::is_directory(&config.file));

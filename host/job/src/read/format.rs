@@ -1,6 +1,6 @@
 //! How rows are read and written: `json`, or `{ type: json, … }`.
 
-use crate::graph::{JsonIn, JsonOut, TimestampUnit};
+use crate::graph::{FormatIn, FormatOut, JsonIn, JsonOut, TimestampUnit};
 use crate::problem::Problems;
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
@@ -19,10 +19,33 @@ const MAX_ROW_BYTES: usize = 16 << 20;
 /// The longest row that a job may allow: a batch's offsets have 32 bits.
 const MOST_ROW_BYTES: u64 = 1 << 30;
 
+/// What a format's name stands for.
+#[derive(Clone, Copy)]
+enum Kind {
+    Json,
+}
+
+const KINDS: &[(&str, Kind)] = &[("json", Kind::Json)];
+
 /// Reads a source's format.
-pub fn read_in(field: &Field<'_>, problems: &mut Problems) -> Option<JsonIn> {
+pub fn read_in(field: &Field<'_>, problems: &mut Problems) -> Option<FormatIn> {
+    let (kind, options) = open(field, problems)?;
+    match kind {
+        Kind::Json => json_in(options.as_ref(), problems).map(FormatIn::Json),
+    }
+}
+
+/// Reads a sink's format.
+pub fn read_out(field: &Field<'_>, problems: &mut Problems) -> Option<FormatOut> {
+    let (kind, options) = open(field, problems)?;
+    match kind {
+        Kind::Json => json_out(options.as_ref(), problems).map(FormatOut::Json),
+    }
+}
+
+fn json_in(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<JsonIn> {
     let default = JsonIn { timestamps: TimestampUnit::Milliseconds, reject_unknown_fields: false, max_row_bytes: MAX_ROW_BYTES };
-    let Some(format) = open(field, problems)? else { return Some(default) };
+    let Some(format) = options else { return Some(default) };
     let before = problems.count();
     format.check_keys(&["type", "timestamps", "unknown-fields", "max-row-bytes"], &[], problems);
     let timestamps = format.get("timestamps").and_then(|f| f.word(UNITS, &[], problems));
@@ -35,22 +58,21 @@ pub fn read_in(field: &Field<'_>, problems: &mut Problems) -> Option<JsonIn> {
     })
 }
 
-/// Reads a sink's format.
-pub fn read_out(field: &Field<'_>, problems: &mut Problems) -> Option<JsonOut> {
-    let Some(format) = open(field, problems)? else { return Some(JsonOut::default()) };
+fn json_out(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<JsonOut> {
+    let Some(format) = options else { return Some(JsonOut::default()) };
     let before = problems.count();
     format.check_keys(&["type", "timestamps"], &[], problems);
     let millis = format.get("timestamps").and_then(|f| f.word(&[("ms", true)], &[], problems));
     (problems.count() == before).then(|| JsonOut { timestamps_as_millis: millis.unwrap_or(false) })
 }
 
-/// The mapping of a format that is one; `Some(None)` for a name alone, `None` for one that isn't `json`.
-fn open<'a>(field: &Field<'a>, problems: &mut Problems) -> Option<Option<Mapping<'a>>> {
+/// Which format it is, and its mapping, which a name alone doesn't have. `None` for one that there isn't.
+fn open<'a>(field: &Field<'a>, problems: &mut Problems) -> Option<(Kind, Option<Mapping<'a>>)> {
     if !field.is_mapping() {
-        return field.word(&[("json", ())], LATER, problems).map(|()| None);
+        return field.word(KINDS, LATER, problems).map(|kind| (kind, None));
     }
     let format = Mapping::open(field, A_FORMAT, problems)?;
     let kind = format.require("type", "the format's name", problems)?;
-    kind.word(&[("json", ())], LATER, problems)?;
-    Some(Some(format))
+    let kind = kind.word(KINDS, LATER, problems)?;
+    Some((kind, Some(format)))
 }

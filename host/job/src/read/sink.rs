@@ -1,6 +1,6 @@
 //! A sink, or the dead letters' sink: its connector and what goes with it.
 
-use crate::graph::{Existing, JsonOut};
+use crate::graph::{Existing, FormatOut};
 use crate::place::At;
 use crate::problem::Problems;
 use crate::read::field::Field;
@@ -48,11 +48,11 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
             keys.check_keys(&[own, "connector", "path", "existing", "format"], &[], problems);
             let path = keys.require("path", "the file", problems).and_then(|field| field.text("the path of a file", problems));
             let existing = keys.get("existing").and_then(|field| field.word(EXISTING, &[], problems)).unwrap_or_default();
-            SinkConnector::File { path, existing, json: read_format(keys, problems) }
+            SinkConnector::File { path, existing, format: read_format(keys, problems) }
         }
         Connector::Stdio => {
             keys.check_keys(&[own, "connector", "format"], &[], problems);
-            SinkConnector::Stdio { spot: field.spot.clone(), json: read_format(keys, problems) }
+            SinkConnector::Stdio { spot: field.spot.clone(), format: read_format(keys, problems) }
         }
         Connector::Blackhole => {
             keys.check_keys(&[own, "connector"], &[], problems);
@@ -61,7 +61,7 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
     })
 }
 
-fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<JsonOut> {
+fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatOut> {
     let field = keys.require("format", "how rows are written: json", problems)?;
     format::read_out(&field, problems)
 }

@@ -1,5 +1,6 @@
 //! A source: its connector and what goes with it.
 
+use crate::graph::FormatIn;
 use crate::place::At;
 use crate::problem::Problems;
 use crate::read::field::Field;
@@ -32,13 +33,13 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
                 keys.check_keys(&["connector", "path", "format", "schema", "limit"], &["event-time", "parallel-files"], problems);
                 let path =
                     keys.require("path", "the file", problems).and_then(|field| field.text("the path of a file", problems));
-                SourceConnector::File { path, json: read_format(&keys, problems), schema: read_schema(&keys, problems) }
+                SourceConnector::File { path, format: read_format(&keys, problems), schema: read_schema(&keys, problems) }
             }
             Connector::Stdio => {
                 keys.check_keys(&["connector", "format", "schema", "limit"], LATER, problems);
                 SourceConnector::Stdio {
                     spot: field.spot.clone(),
-                    json: read_format(&keys, problems),
+                    format: read_format(&keys, problems),
                     schema: read_schema(&keys, problems),
                 }
             }
@@ -48,7 +49,7 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
     source
 }
 
-fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<crate::graph::JsonIn> {
+fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatIn> {
     let field = keys.require("format", "how rows are read: json", problems)?;
     format::read_in(&field, problems)
 }
