@@ -52,6 +52,13 @@ impl FormatIn {
 }
 
 impl FormatOut {
+    /// What the name of a file of this format ends in, behind the point.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Json(_) => "ndjson",
+        }
+    }
+
     /// An encoder of rows with these columns.
     ///
     /// # Errors

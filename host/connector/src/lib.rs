@@ -1,7 +1,7 @@
 //! Where records enter and leave a job.
 //!
 //! The contracts are [`Source`] and [`Sink`]; one suite for each (`conformance`, feature `test-suite`) says what they promise.
-//! Formats turn bytes into rows and back: [`json`]. Connectors are [`mod@file`], [`stdio`], [`generator`] and [`blackhole`].
+//! Formats turn bytes into rows and back: [`json`] row by row, [`columnar`] files of columns. Connectors are [`mod@file`], [`stdio`], [`generator`] and [`blackhole`].
 
 pub mod error;
 pub mod format;
@@ -13,6 +13,8 @@ pub mod conformance;
 
 pub mod json;
 pub mod rows;
+
+pub mod columnar;
 
 pub mod blackhole;
 pub mod file;

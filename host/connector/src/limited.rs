@@ -99,6 +99,10 @@ impl Source for Box<dyn Source> {
     fn extent(&self) -> Extent {
         (**self).extent()
     }
+
+    fn pruned(&self) -> u64 {
+        (**self).pruned()
+    }
 }
 
 #[cfg(test)]

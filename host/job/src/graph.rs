@@ -47,8 +47,11 @@ pub struct Source {
     pub connector: SourceConnector,
     /// The most rows that are read, where the job says so.
     pub limit: Option<u64>,
-    /// Its rows' columns.
+    /// Its rows' columns. Of a file of columns those that somebody reads.
     pub schema: SchemaRef,
+    /// What the filter directly behind it says, where nobody else reads the source: rows for which this is false or null, and doesn't
+    /// fail, may be left out. Only for files of columns, which know before rows are decoded, and not with a `limit`, which counts rows.
+    pub predicate: Option<String>,
 }
 
 /// How a source is read.
@@ -77,6 +80,47 @@ pub enum SourceConnector {
 pub enum FormatIn {
     /// JSON, one object a line.
     Json(JsonIn),
+    /// A file of columns, which brings its own.
+    Columnar(ColumnarIn),
+}
+
+/// A format of columns that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnarIn {
+    /// Parquet.
+    Parquet,
+    /// Arrow IPC, as a file or as a stream.
+    Arrow,
+}
+
+/// A format of columns that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnarOut {
+    /// Parquet.
+    Parquet {
+        /// How pages are compressed.
+        compression: Compression,
+        /// The most rows of a row group, where the job says so.
+        row_group_rows: Option<usize>,
+    },
+    /// Arrow IPC, as a file.
+    Arrow,
+}
+
+/// How the pages of Parquet are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Zstandard.
+    #[default]
+    Zstd,
+    /// Snappy.
+    Snappy,
+    /// LZ4 without frames.
+    Lz4,
+    /// Gzip.
+    Gzip,
+    /// Not at all.
+    None,
 }
 
 /// How rows are read from JSON lines.
@@ -290,7 +334,7 @@ pub struct Sink {
     pub schema: SchemaRef,
 }
 
-/// How a sink is written: by one writer, but for a blackhole, which has one in each task of its input.
+/// How a sink is written: by one writer, but for a folder and a blackhole, which have one in each task of their input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkConnector {
     /// A file of rows.
@@ -299,6 +343,8 @@ pub enum SinkConnector {
         written: String,
         /// Its path.
         path: PathBuf,
+        /// Whether the path ends in `/`: a folder, which gets a file from each task, and with checkpoints one with each.
+        is_folder: bool,
         /// What becomes of a file that is there already.
         existing: Existing,
         /// How rows are written.
@@ -318,6 +364,8 @@ pub enum SinkConnector {
 pub enum FormatOut {
     /// JSON, one object a line.
     Json(JsonOut),
+    /// A file of columns, which is whole at its end only.
+    Columnar(ColumnarOut),
 }
 
 /// How rows are written as JSON lines.

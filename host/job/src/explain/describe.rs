@@ -6,7 +6,7 @@ use arrow_schema::Schema;
 use wasmill_flow::column_type;
 
 use crate::graph::{
-    Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut, NexmarkKind, SinkConnector, SourceConnector, TimestampUnit, Verb,
+    ColumnarIn, ColumnarOut, Compression,     Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut, NexmarkKind, SinkConnector, SourceConnector, TimestampUnit, Verb,
     Workload,
 };
 use crate::measure::{show_duration, show_size};
@@ -29,6 +29,8 @@ pub fn source(connector: &SourceConnector) -> String {
 fn format_in(format: &FormatIn) -> String {
     match format {
         FormatIn::Json(json) => json_in(json),
+        FormatIn::Columnar(ColumnarIn::Parquet) => "parquet".to_owned(),
+        FormatIn::Columnar(ColumnarIn::Arrow) => "arrow".to_owned(),
     }
 }
 
@@ -97,6 +99,14 @@ fn format_out(format: FormatOut) -> &'static str {
     match format {
         FormatOut::Json(JsonOut { timestamps_as_millis: true }) => "json (timestamps in ms)",
         FormatOut::Json(JsonOut { timestamps_as_millis: false }) => "json",
+        FormatOut::Columnar(ColumnarOut::Parquet { compression, .. }) => match compression {
+            Compression::Zstd => "parquet (zstd)",
+            Compression::Snappy => "parquet (snappy)",
+            Compression::Lz4 => "parquet (lz4)",
+            Compression::Gzip => "parquet (gzip)",
+            Compression::None => "parquet (not compressed)",
+        },
+        FormatOut::Columnar(ColumnarOut::Arrow) => "arrow",
     }
 }
 

@@ -1,11 +1,11 @@
-//! How rows are read and written: `json`, or `{ type: json, … }`.
+//! How rows are read and written: `json`, `parquet`, `arrow`, or `{ type: json, … }`.
 
-use crate::graph::{FormatIn, FormatOut, JsonIn, JsonOut, TimestampUnit};
+use crate::graph::{ColumnarIn, ColumnarOut, Compression, FormatIn, FormatOut, JsonIn, JsonOut, TimestampUnit};
 use crate::problem::Problems;
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
 
-const LATER: &[&str] = &["csv", "parquet", "arrow"];
+const LATER: &[&str] = &["csv"];
 const A_FORMAT: &str = "a format: `json`, or a mapping with `type`";
 const UNITS: &[(&str, TimestampUnit)] = &[
     ("ms", TimestampUnit::Milliseconds),
@@ -23,15 +23,28 @@ const MOST_ROW_BYTES: u64 = 1 << 30;
 #[derive(Clone, Copy)]
 enum Kind {
     Json,
+    Parquet,
+    Arrow,
 }
 
-const KINDS: &[(&str, Kind)] = &[("json", Kind::Json)];
+const KINDS: &[(&str, Kind)] = &[("json", Kind::Json), ("parquet", Kind::Parquet), ("arrow", Kind::Arrow)];
+const COMPRESSIONS: &[(&str, Compression)] = &[
+    ("zstd", Compression::Zstd),
+    ("snappy", Compression::Snappy),
+    ("lz4", Compression::Lz4),
+    ("gzip", Compression::Gzip),
+    ("none", Compression::None),
+];
+/// The most rows of a row group: Parquet counts them with 31 bits.
+const MOST_GROUP_ROWS: i128 = i32::MAX as i128;
 
 /// Reads a source's format.
 pub fn read_in(field: &Field<'_>, problems: &mut Problems) -> Option<FormatIn> {
     let (kind, options) = open(field, problems)?;
     match kind {
         Kind::Json => json_in(options.as_ref(), problems).map(FormatIn::Json),
+        Kind::Parquet => no_options(options.as_ref(), problems).then_some(FormatIn::Columnar(ColumnarIn::Parquet)),
+        Kind::Arrow => no_options(options.as_ref(), problems).then_some(FormatIn::Columnar(ColumnarIn::Arrow)),
     }
 }
 
@@ -40,6 +53,8 @@ pub fn read_out(field: &Field<'_>, problems: &mut Problems) -> Option<FormatOut>
     let (kind, options) = open(field, problems)?;
     match kind {
         Kind::Json => json_out(options.as_ref(), problems).map(FormatOut::Json),
+        Kind::Parquet => parquet_out(options.as_ref(), problems).map(FormatOut::Columnar),
+        Kind::Arrow => no_options(options.as_ref(), problems).then_some(FormatOut::Columnar(ColumnarOut::Arrow)),
     }
 }
 
@@ -64,6 +79,22 @@ fn json_out(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<Js
     format.check_keys(&["type", "timestamps"], &[], problems);
     let millis = format.get("timestamps").and_then(|f| f.word(&[("ms", true)], &[], problems));
     (problems.count() == before).then(|| JsonOut { timestamps_as_millis: millis.unwrap_or(false) })
+}
+
+fn parquet_out(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<ColumnarOut> {
+    let default = ColumnarOut::Parquet { compression: Compression::default(), row_group_rows: None };
+    let Some(format) = options else { return Some(default) };
+    let before = problems.count();
+    format.check_keys(&["type", "compression", "row-group-rows"], &[], problems);
+    let compression = format.get("compression").and_then(|f| f.word(COMPRESSIONS, &[], problems));
+    let row_group_rows = format.get("row-group-rows").and_then(|f| f.integer(1..=MOST_GROUP_ROWS, problems));
+    (problems.count() == before)
+        .then(|| ColumnarOut::Parquet { compression: compression.unwrap_or_default(), row_group_rows })
+}
+
+/// Complains about every option of a format that has none. Whether there was none.
+fn no_options(options: Option<&Mapping<'_>>, problems: &mut Problems) -> bool {
+    options.is_none_or(|format| format.check_keys(&["type"], &[], problems))
 }
 
 /// Which format it is, and its mapping, which a name alone doesn't have. `None` for one that there isn't.

@@ -2,7 +2,7 @@
 
 use crate::graph::{Existing, FormatOut};
 use crate::place::At;
-use crate::problem::Problems;
+use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::format;
 use crate::read::mapping::Mapping;
@@ -52,7 +52,12 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
         }
         Connector::Stdio => {
             keys.check_keys(&[own, "connector", "format"], &[], problems);
-            SinkConnector::Stdio { spot: field.spot.clone(), format: read_format(keys, problems) }
+            let format = read_format(keys, problems);
+            if let (Some(FormatOut::Columnar(_)), Some(format)) = (&format, keys.get("format")) {
+                let problem = problems.error(code::NOT_IN_THIS_VERSION, &format.spot).found_to_be("columns to standard output");
+                problem.expected("`connector: file`, or rows as json");
+            }
+            SinkConnector::Stdio { spot: field.spot.clone(), format }
         }
         Connector::Blackhole => {
             keys.check_keys(&[own, "connector"], &[], problems);
@@ -62,6 +67,6 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
 }
 
 fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatOut> {
-    let field = keys.require("format", "how rows are written: json", problems)?;
+    let field = keys.require("format", "how rows are written: json, parquet or arrow", problems)?;
     format::read_out(&field, problems)
 }
