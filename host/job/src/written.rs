@@ -6,7 +6,7 @@
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 
-use crate::graph::{BatchLimits, Existing, Generator, JsonIn, JsonOut, Limits, OnPoison};
+use crate::graph::{BatchLimits, Existing, FormatIn, FormatOut, Generator, Limits, OnPoison};
 use crate::place::{At, Spot};
 
 /// A job file.
@@ -53,7 +53,7 @@ pub enum SourceConnector {
         /// Its path.
         path: Option<At<String>>,
         /// How rows are read.
-        json: Option<JsonIn>,
+        format: Option<FormatIn>,
         /// Their columns.
         schema: Option<SchemaRef>,
     },
@@ -62,7 +62,7 @@ pub enum SourceConnector {
         /// Where `connector` stands.
         spot: Spot,
         /// How rows are read.
-        json: Option<JsonIn>,
+        format: Option<FormatIn>,
         /// Their columns.
         schema: Option<SchemaRef>,
     },
@@ -158,14 +158,14 @@ pub enum SinkConnector {
         /// What becomes of a file that is there already.
         existing: Existing,
         /// How rows are written.
-        json: Option<JsonOut>,
+        format: Option<FormatOut>,
     },
     /// Standard output.
     Stdio {
         /// Where `connector` stands.
         spot: Spot,
         /// How rows are written.
-        json: Option<JsonOut>,
+        format: Option<FormatOut>,
     },
     /// Nowhere.
     Blackhole,

@@ -15,6 +15,7 @@
 
 pub(crate) mod catalogue;
 pub(crate) mod cause;
+mod comparisons;
 mod evaluate;
 mod fold;
 pub(crate) mod plan;

@@ -23,6 +23,8 @@ pub struct NodeCounts {
     pub rows_out: Vec<AtomicU64>,
     /// Rows that died: for a source malformed ones.
     pub dead: AtomicU64,
+    /// Rows that a source left out, since the filter behind it wants none of them; in no other count.
+    pub pruned: AtomicU64,
     /// Batches in.
     pub batches: AtomicU64,
     /// Bytes read, or written.

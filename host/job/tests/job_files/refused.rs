@@ -113,7 +113,6 @@ fn what_later_versions_bring_is_not_ignored() {
     }
     for (text, found) in [
         ("{ connector: kafka, topic: x }", "`kafka`"),
-        ("{ connector: generator, workload: nexmark }", "`nexmark`"),
         ("{ connector: stdio, format: csv, schema: { a: int64 } }", "`csv`"),
         ("{ connector: stdio, format: { type: parquet }, schema: { a: int64 } }", "`parquet`"),
         ("{ connector: stdio, format: json, schema: { a: list<utf8> } }", "`list<utf8>`"),
