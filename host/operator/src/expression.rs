@@ -50,7 +50,7 @@ impl Expression {
     /// [`ExpressionProblem`] with the first problem of the text: syntax, a name that isn't known, types that don't fit, what is
     /// refused, or a constant part that always fails.
     pub fn parse(text: &str, schema: &Schema) -> Result<Self, ExpressionProblem> {
-        Self::from_syntax(&syntax::parse(text)?, text, schema)
+        Self::from_syntax(&syntax::parse(text, schema)?, text, schema)
     }
 
     /// The same for a part of `text` that is parsed already; [`Self::text`] stays the whole.

@@ -92,7 +92,7 @@ impl Aggregate {
     /// [`ExpressionProblem`] with the first problem of the text; what other systems can aggregate and this version can't is
     /// named as such.
     pub fn parse(text: &str, schema: &Schema) -> Result<Self, ExpressionProblem> {
-        let syntax = syntax::parse(text)?;
+        let syntax = syntax::parse(text, schema)?;
         let Expr::Function(call) = &syntax else { return Err(no_call(&syntax)) };
         let name = function_name(call, text)?;
         let clauses = Clauses::read(call, name)?;
