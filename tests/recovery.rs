@@ -2,7 +2,8 @@
 
 mod program;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,7 +24,10 @@ sources: {{ rows: {{ connector: generator, fields: {{ id: sequence, key: {{ unif
 operators:
   odd: {{ input: rows, filter: \"id % 7 <> 3\" }}
   counted: {{ input: odd, key-by: [key], aggregate: {{ n: count(*), sum: sum(id), last: max(id) }} }}
-sinks: {{ out: {{ input: counted, connector: file, path: out.ndjson, format: json }} }}
+  totals: {{ input: odd, key-by: [key], aggregate: {{ n: count(*), kinds: count(distinct id % 10), middle: median(id) }}, emit: final }}
+sinks:
+  out: {{ input: counted, connector: file, path: out.ndjson, format: json }}
+  ends: {{ input: totals, connector: file, path: ends.ndjson, format: json }}
 {checkpoint}"
     )
 }
@@ -100,6 +104,48 @@ fn killed_and_gone_on_with(parallelism: &str) {
         "1" => assert!(expected == found, "the outputs differ: {} and {} bytes", expected.len(), found.len()),
         _ => assert_eq!(by_key(&expected), by_key(&found)),
     }
+    // What comes at the end comes once, also where the job is started again after it.
+    let ends = |folder: &Folder| folder.read("ends.ndjson").lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(ends(&calm).len(), 100);
+    assert_eq!(ends(&calm), ends(&folder));
+    folder.run(&arguments).says(0, &[]);
+    assert_eq!(folder.read("ends.ndjson").lines().count(), 100);
+}
+
+/// Runs until it says that it goes on from a checkpoint, and kills it there: states, positions and outputs are being brought back.
+fn killed_while_it_recovers(folder: &Folder, arguments: &[&str], after: Duration) {
+    let mut child = folder.command(arguments).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let said = BufReader::new(child.stderr.take().expect("piped"));
+    let line = said.lines().map(|line| line.expect("text")).find(|line| line.contains("going on from checkpoint "));
+    sleep(after);
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    assert!(line.is_some(), "it recovered nothing");
+}
+
+#[test]
+fn kills_during_recovery_change_nothing() {
+    let calm = Folder::of_job(&job(false));
+    calm.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
+
+    let folder = Folder::of_job(&job(true));
+    let arguments = ["run", "job.yaml", "--parallelism", "1"];
+    let mut instants = Instants::new();
+    for _ in 0..5 {
+        let mut child = folder.command(&arguments).stderr(Stdio::null()).spawn().expect("the program starts");
+        sleep(Duration::from_millis(300));
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        for _ in 0..4 {
+            let before = std::fs::read_to_string(folder.path("out.ndjson")).unwrap_or_default();
+            killed_while_it_recovers(&folder, &arguments, instants.next(0, 6));
+            let after = std::fs::read_to_string(folder.path("out.ndjson")).unwrap_or_default();
+            assert!(after.starts_with(&before), "rows that were visible are gone or changed");
+        }
+    }
+    folder.run(&arguments).says(0, &["note: going on from checkpoint "]);
+    let (expected, found) = (calm.read("out.ndjson"), folder.read("out.ndjson"));
+    assert!(expected == found, "the outputs differ: {} and {} bytes", expected.len(), found.len());
 }
 
 #[test]

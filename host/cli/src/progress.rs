@@ -46,11 +46,11 @@ impl Progress {
 
     /// Shows what has been counted so far.
     pub fn show(&self, counts: &JobCounts) {
-        let sum = |counter: fn(&NodeCounts) -> u64| counts.sources.iter().map(counter).sum();
-        self.bar.set_position(match self.extent {
-            Extent::Bytes(_) => sum(|source| NodeCounts::get(&source.bytes)),
-            Extent::Rows(_) => sum(|source| NodeCounts::get(&source.rows_in)),
-        });
+        let read = |source: &NodeCounts| match self.extent {
+            Extent::Bytes(_) => NodeCounts::get(&source.bytes),
+            Extent::Rows(_) => NodeCounts::get(&source.rows_in),
+        };
+        self.bar.set_position(counts.sources.iter().map(|source| NodeCounts::get(&source.restored) + read(source)).sum());
     }
 
     /// Takes the bar away.

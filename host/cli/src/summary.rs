@@ -57,6 +57,8 @@ struct SourceFigures {
     /// Good rows.
     rows: u64,
     malformed: u64,
+    /// Rows that were left out unread, by what their file says of them.
+    pruned: u64,
     bytes: u64,
     watermark: Option<String>,
 }
@@ -209,7 +211,7 @@ fn source_of(counts: &NodeCounts) -> SourceFigures {
     let malformed = get(&counts.dead);
     // The counters are added to one after the other, while this reads them.
     let rows = get(&counts.rows_in).saturating_sub(malformed);
-    SourceFigures { rows, malformed, bytes: get(&counts.bytes), watermark: None }
+    SourceFigures { rows, malformed, pruned: get(&counts.pruned), bytes: get(&counts.bytes), watermark: None }
 }
 
 fn sink_of(counts: &NodeCounts) -> SinkFigures {

@@ -79,7 +79,7 @@ pub(crate) fn assemble(
             let clock = Arc::new(TaskClock::new());
             let id = TaskId(assembly.tasks.len());
             let task = TaskIndex { index, of: stage.parallelism };
-            let parts = Parts { job, factory, task, visibility };
+            let parts = Parts { job, factory, counts, task, visibility };
             let nodes = stage
                 .nodes
                 .iter()
@@ -132,6 +132,7 @@ fn drain_limit(job: &Job) -> DrainLimit {
 struct Parts<'a> {
     job: &'a Job,
     factory: &'a dyn Factory,
+    counts: &'a JobCounts,
     task: TaskIndex,
     visibility: Visibility,
 }
@@ -162,13 +163,14 @@ impl Parts<'_> {
     }
 
     fn sink(&self, id: SinkId, name: &str) -> Result<Work, JobError> {
-        let sink = self.factory.sink(id, self.visibility).map_err(|error| JobError::connector(name, error))?;
+        let sink = self.factory.sink(id, self.task, self.visibility).map_err(|error| JobError::connector(name, error))?;
         Ok(Work::Sink(id, sink))
     }
 
     fn source(&self, index: usize, barriers: mpsc::UnboundedReceiver<Barrier>) -> Result<SourceHead, JobError> {
         let name: Arc<str> = self.job.sources[index].name.as_str().into();
         let source = self.factory.source(index, self.task).map_err(|error| JobError::connector(&name, error))?;
+        NodeCounts::add(&self.counts.sources[index].pruned, source.pruned());
         let limit = BatchLimit { rows: self.job.batch.max_rows, bytes: self.job.batch.max_bytes };
         Ok(SourceHead { index, task: self.task, name, source, limit, barriers, ended: false })
     }

@@ -1,6 +1,6 @@
 //! Job files whose parts don't fit together, and what is said about them.
 
-use crate::catalog::{around, brief, problem, problems};
+use crate::catalog::{around, brief, loaded, problem, problems};
 
 fn operator(text: &str) -> String {
     problem(&around(&format!("  out: {text}")))
@@ -74,6 +74,80 @@ fn columns_are_those_of_the_input() {
     assert_eq!(
         operator("{ input: quakes, drop: [mag, net, id] }"),
         "error[invalid-value]: found no columns left, expected at least one column that isn't dropped\n  --> jobs/job.yaml:4:32 (operators.out.drop[0])"
+    );
+}
+
+#[test]
+fn a_split_has_the_outputs_that_it_names_and_no_main_one() {
+    let split = |reader: &str| {
+        problem(&around(&format!(
+            "  parts: {{ input: quakes, split: {{ big: mag > 5, small: mag < 2 }} }}\n  out: {{ input: {reader}, filter: mag > 1 }}"
+        )))
+    };
+    assert_eq!(
+        split("parts.bigg"),
+        "error: unknown input: found `parts.bigg`, expected an output of `parts`: big, small, rest\n  --> jobs/job.yaml:5:17 (operators.out.input)\n   = did you mean `parts.big`?"
+    );
+    assert_eq!(
+        split("parts"),
+        "error: unknown input: found `parts`, expected an output of `parts`: big, small, rest\n  --> jobs/job.yaml:5:17 (operators.out.input)\n   = name the one that is meant, as in `parts.big`"
+    );
+    let parts = |split: &str| {
+        problem(&around(&format!("  parts: {{ input: quakes, split: {split} }}\n  out: {{ input: parts.big, filter: mag > 1 }}")))
+    };
+    assert_eq!(
+        parts("{ big: mag }"),
+        "error: invalid expression: found `mag`, which is float64, expected a condition, which is boolean\n  --> jobs/job.yaml:4:41 (operators.parts.split.big)\n   = compare it with something, as in `mag >= 1`"
+    );
+    assert_eq!(
+        parts("{ big: mag > 5, rest: mag > 1 }"),
+        "error: duplicate name: found `rest`, expected another name: `rest` is the output of the rows for which no condition is true\n  --> jobs/job.yaml:4:50 (operators.parts.split.rest)"
+    );
+    assert_eq!(
+        parts("{ big: mag > 5, Two: mag > 1 }"),
+        "error: invalid name: found `Two`, expected a name: a letter a-z, then up to 62 of a-z, 0-9, _ and -\n  --> jobs/job.yaml:4:50 (operators.parts.split.Two)\n   = did you mean `two`?"
+    );
+}
+
+#[test]
+fn what_is_emitted_at_the_end_needs_an_end() {
+    assert_eq!(
+        operator("{ input: quakes, key-by: [net], aggregate: { n: count(*) }, emit: often }"),
+        "error: invalid value: found `often`, expected final\n  --> jobs/job.yaml:4:73 (operators.out.emit)"
+    );
+    assert_eq!(
+        operator("{ input: quakes, filter: mag > 1, emit: final }"),
+        "error: misplaced key: found `emit`, expected `aggregate` beside it\n  --> jobs/job.yaml:4:42 (operators.out.emit)"
+    );
+    let job = |source: &str| {
+        let text = format!(
+            "name: t\nsources: {{ made: {{ connector: generator, workload: micro{source} }} }}\noperators:\n  f: {{ input: made, filter: key > 1 }}\n  out: {{ input: f, key-by: [key], aggregate: {{ n: count(*) }}, emit: final }}\nsinks: {{ sink: {{ input: out, connector: blackhole }} }}"
+        );
+        loaded(&text).expect("a job").1
+    };
+    assert_eq!(job(", rows: 10"), Vec::<String>::new());
+    assert_eq!(job(", limit: 10"), Vec::<String>::new());
+    let warnings = job("");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(
+        brief(&warnings[0]),
+        "warning: never emits: found `final`, expected input that ends\n  --> jobs/job.yaml:5:71 (operators.out.emit)\n   = `made` has no end, so that no row ever comes out; give it `rows` or `limit`, or leave `emit` out"
+    );
+}
+
+#[test]
+fn only_lists_are_unnested() {
+    assert_eq!(
+        operator("{ input: quakes, unnest: net, as: n }"),
+        "error: invalid value: found `net`, which is utf8, expected a column of lists\n  --> jobs/job.yaml:4:33 (operators.out.unnest)"
+    );
+    assert_eq!(
+        operator("{ input: quakes, unnest: nett }"),
+        "error: unknown column: found `nett`, expected a column of quakes\n  --> jobs/job.yaml:4:33 (operators.out.unnest)\n   = did you mean `net`?"
+    );
+    assert_eq!(
+        operator("{ input: quakes, filter: mag > 1, as: n }"),
+        "error: misplaced key: found `as`, expected `unnest` beside it\n  --> jobs/job.yaml:4:42 (operators.out.as)"
     );
 }
 
