@@ -113,7 +113,7 @@ fn a_split_has_the_outputs_that_it_names_and_no_main_one() {
 fn what_is_emitted_at_the_end_needs_an_end() {
     assert_eq!(
         operator("{ input: quakes, key-by: [net], aggregate: { n: count(*) }, emit: often }"),
-        "error: invalid value: found `often`, expected final\n  --> jobs/job.yaml:4:73 (operators.out.emit)"
+        "error: invalid value: found `often`, expected final\n  --> jobs/job.yaml:4:74 (operators.out.emit)"
     );
     assert_eq!(
         operator("{ input: quakes, filter: mag > 1, emit: final }"),
@@ -131,7 +131,7 @@ fn what_is_emitted_at_the_end_needs_an_end() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(
         brief(&warnings[0]),
-        "warning: never emits: found `final`, expected input that ends\n  --> jobs/job.yaml:5:71 (operators.out.emit)\n   = `made` has no end, so that no row ever comes out; give it `rows` or `limit`, or leave `emit` out"
+        "warning: never emits: found `final`, expected input that ends\n  --> jobs/job.yaml:5:69 (operators.out.emit)\n   = `made` has no end, so that no row ever comes out; give it `rows` or `limit`, or leave `emit` out"
     );
 }
 

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use wasmill_flow::column_type;
 
 use super::*;
-use crate::testing::{batch_of, dead, emitted, floats, ints, run, schema_of, texts};
+use crate::testing::{batch_of, dead, emitted, floats, ints, run, schema_of, shown, texts};
 
 fn schema() -> SchemaRef {
     schema_of(&[("net", "utf8 not null"), ("mag", "float64"), ("felt", "int64"), ("place", "utf8")])
@@ -113,7 +113,10 @@ proptest! {
                 None => passed.push("- -".to_owned()),
                 Some(4) => died += 1,
                 #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-                Some(a) => passed.push(format!("{} {:?}", if a > 2 { 12 / (a - 4) } else { a }, x * 2.0 + a as f64)),
+                Some(a) => {
+                    let y = shown(&floats([Some(x * 2.0 + a as f64)])).concat();
+                    passed.push(format!("{} {y}", if a > 2 { 12 / (a - 4) } else { a }));
+                }
             }
         }
         prop_assert_eq!(emitted(&cx), passed);

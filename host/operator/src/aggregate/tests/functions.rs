@@ -57,7 +57,7 @@ fn every_function_has_its_value_after_each_row_however_rows_are_cut() {
         ("min(x > 3)", ["true", "true", "false", "false", "false", "false"]),
         ("string_agg(t, '+')", ["x", "x", "only", "x+z", "x+z+x", "x+z+x+y"]),
         ("string_agg(distinct t, '+')", ["x", "x", "only", "x+z", "x+z", "x+z+y"]),
-        ("median(x)", ["6", "6", "1", "4", "6", "6"]),
+        ("median(x)", ["6.0", "6.0", "1.0", "4.5", "6.0", "6.0"]),
         ("percentile_cont(f, 0.5)", ["1.0", "1.5", "-", "2.0", "1.5", "1.5"]),
         ("percentile_cont(0.5) within group (order by f)", ["1.0", "1.5", "-", "2.0", "1.5", "1.5"]),
         ("approx_distinct(x)", ["1", "1", "1", "2", "2", "3"]),
@@ -100,7 +100,7 @@ fn the_state_has_another_version_for_each_function_and_for_distinct() {
         "count(distinct x)",
         "count(distinct t)",
         "median(x)",
-        "median(f)",
+        "bit_or(x)",
         "first_value(x)",
         "var(x)",
         "corr(x, f)",
@@ -140,7 +140,7 @@ fn at_the_end_a_row_for_each_key_comes_out_in_order_and_nothing_is_remembered() 
     assert!(cx.emitted.is_empty());
     use futures_util::FutureExt;
     operator.end(&mut cx).now_or_never().expect("an end without waiting").expect("an end");
-    assert_eq!(emitted(&cx), ["a 5 25 z 6 3", "b 1 1 only 1 1", "c 1 - - - 0", "- 1 1 - 1 0"]);
+    assert_eq!(emitted(&cx), ["a 5 25 z 6.0 3", "b 1 1 only 1.0 1", "c 1 - - - 0", "- 1 1 - 1.0 0"]);
     assert_eq!(cx.emitted.iter().map(|emitted| emitted.batch.len()).collect::<Vec<_>>(), [2, 2]);
     assert_eq!(cx.state.expect("state").keys(), 0);
 }
