@@ -36,7 +36,9 @@ fn run(folder: &Folder, job: &str, more: &[&str]) -> Ended {
 #[test]
 fn rows_go_from_format_to_format_and_stay_what_they_are() {
     let folder = given();
-    for (from, to, name) in [("parquet", "arrow", "rows.arrow"), ("arrow", "parquet", "again.parquet"), ("parquet", "json", "out.ndjson")] {
+    for (from, to, name) in
+        [("parquet", "arrow", "rows.arrow"), ("arrow", "parquet", "again.parquet"), ("parquet", "json", "out.ndjson")]
+    {
         let source = match name {
             "rows.arrow" => "rows.parquet",
             "again.parquet" => "rows.arrow",
@@ -181,11 +183,9 @@ sinks: {{ out: {{ input: rows, connector: file, path: out.ndjson, format: json }
         2,
         &["rows.parquet: column `id`: expected utf8, as `schema` says, found int64", "job.yaml:2:42", "write int64 in `schema`"],
     );
-    run(&folder, &job("{ idd: int64 }"), &[])
-        .says(2, &["rows.parquet: there is no column `idd`; there are id, text, mag, at"]);
+    run(&folder, &job("{ idd: int64 }"), &[]).says(2, &["rows.parquet: there is no column `idd`; there are id, text, mag, at"]);
     assert!(!folder.path("out.ndjson").exists());
-    run(&folder, &job("{ mag: float64 not null, id: int64 }"), &[])
-        .says(1, &["mag: expected float64 not null, found null"]);
+    run(&folder, &job("{ mag: float64 not null, id: int64 }"), &[]).says(1, &["mag: expected float64 not null, found null"]);
 }
 
 #[test]
@@ -222,8 +222,10 @@ sinks: {{ out: {{ input: rows, {sink} }} }}
     };
     run(&folder, &job("connector: file, path: out.parquet, format: parquet", "checkpoint: { store: store }\n"), &[]).says(
         2,
-        &["found `out.parquet`, expected a folder, whose path ends in `/`: a file of columns is whole at its end only",
-          "each checkpoint then adds a file to the folder"],
+        &[
+            "found `out.parquet`, expected a folder, whose path ends in `/`: a file of columns is whole at its end only",
+            "each checkpoint then adds a file to the folder",
+        ],
     );
     run(&folder, &job("connector: file, path: out.arrow, format: arrow, existing: append", ""), &[])
         .says(2, &["found `out.arrow`, expected a folder, whose path ends in `/`"]);

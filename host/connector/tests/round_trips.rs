@@ -42,7 +42,8 @@ fn column(data_type: DataType, nullable: bool, rows: usize) -> BoxedStrategy<Arr
         DataType::BinaryView => of(proptest::collection::vec(any::<u8>(), 0..40), nullable, rows, BinaryViewArray::from_iter),
         DataType::Decimal128(precision, scale) => {
             let most = 10_i128.pow(u32::from(precision)) - 1;
-            let decimals = move |values| Decimal128Array::from(values).with_precision_and_scale(precision, scale).expect("digits");
+            let decimals =
+                move |values| Decimal128Array::from(values).with_precision_and_scale(precision, scale).expect("digits");
             of(-most..=most, nullable, rows, decimals)
         }
         _ => of(MILLIS, nullable, rows, TimestampMillisecondArray::from),
@@ -60,9 +61,10 @@ fn a_type() -> impl Strategy<Value = DataType> {
 fn a_batch() -> impl Strategy<Value = RecordBatch> {
     let columns = proptest::collection::vec((a_type(), any::<bool>()), 1..6);
     (columns, 0_usize..200).prop_flat_map(|(types, rows)| {
-        let fields = types.iter().enumerate().map(|(place, (data_type, nullable))| {
-            Field::new(format!("column \"{place}\""), data_type.clone(), *nullable)
-        });
+        let fields = types
+            .iter()
+            .enumerate()
+            .map(|(place, (data_type, nullable))| Field::new(format!("column \"{place}\""), data_type.clone(), *nullable));
         let schema: SchemaRef = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let columns: Vec<_> = types.into_iter().map(|(data_type, nullable)| column(data_type, nullable, rows)).collect();
         columns.prop_map(move |columns| RecordBatch::try_new(Arc::clone(&schema), columns).expect("columns of the schema"))
@@ -72,13 +74,8 @@ fn a_batch() -> impl Strategy<Value = RecordBatch> {
 /// Writes the rows in pieces, and reads them back.
 fn there_and_back(rows: &RecordBatch, format: FileFormat, path: &Path, piece: usize) -> RecordBatch {
     let file = FilePath { written: "rows".to_owned(), path: path.to_owned() };
-    let config = FileSinkConfig {
-        file: file.clone(),
-        existing: Existing::Replace,
-        format,
-        visibility: Visibility::AtOnce,
-        parts: None,
-    };
+    let config =
+        FileSinkConfig { file: file.clone(), existing: Existing::Replace, format, visibility: Visibility::AtOnce, parts: None };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let mut sink = file_sink(config, &rows.schema()).expect("a sink");

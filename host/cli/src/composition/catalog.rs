@@ -42,8 +42,11 @@ impl Catalog for Composition {
             return Ok(Arc::clone(declared));
         }
         let path = FilePath { written: file.written.to_owned(), path: file.path.to_owned() };
-        columnar::columns(&path, columnar_in(file.format), declared.map(Arc::as_ref))
-            .map_err(|error| FileProblem { code: error.code, message: error.message, hint: error.hint })
+        columnar::columns(&path, columnar_in(file.format), declared.map(Arc::as_ref)).map_err(|error| FileProblem {
+            code: error.code,
+            message: error.message,
+            hint: error.hint,
+        })
     }
 }
 

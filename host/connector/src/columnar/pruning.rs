@@ -52,8 +52,7 @@ impl<'a> Statistics<'a> {
         if !is_comparable(row_type, value.data_type()) || !floats_allow(comparison.comparator, value) {
             return None;
         }
-        let converter =
-            StatisticsConverter::try_new(&comparison.column, metadata.schema(), metadata.parquet_schema()).ok()?;
+        let converter = StatisticsConverter::try_new(&comparison.column, metadata.schema(), metadata.parquet_schema()).ok()?;
         let leaf = converter.parquet_column_index()?;
         let is_ordered = metadata.parquet_schema().column(leaf).physical_type() != PhysicalType::INT96;
         is_ordered.then(|| Self {

@@ -116,12 +116,7 @@ impl ColumnarSource {
     /// # Errors
     /// Codes `file-not-found`, `file-is-directory`, `file-not-regular`, `file-unreadable`; `file-corrupt` for what isn't of the
     /// format; `file-schema` where the columns don't fit.
-    pub fn open(
-        file: FilePath,
-        format: ColumnarIn,
-        schema: SchemaRef,
-        predicate: &[Comparison],
-    ) -> Result<Self, ConnectorError> {
+    pub fn open(file: FilePath, format: ColumnarIn, schema: SchemaRef, predicate: &[Comparison]) -> Result<Self, ConnectorError> {
         let (handle, length) = open(&file)?;
         let blocks: Box<dyn Blocks> = match format {
             ColumnarIn::Parquet => {
@@ -209,7 +204,7 @@ impl ColumnarSource {
         let rows = RecordBatch::try_new(Schema::new(lenient).into(), columns).map_err(unfit)?;
         let Some(bad) = bad else {
             let bytes = bytes(&rows);
-            let rows = rows.with_schema(SchemaRef::clone(&self.schema)).map_err(unfit);
+            let rows = RecordBatch::try_new(SchemaRef::clone(&self.schema), rows.columns().to_vec()).map_err(unfit);
             return Ok(Read { rows: rows?, malformed: Vec::new(), bytes });
         };
         let numbers: Vec<u64> = numbers.iter().cloned().flatten().collect();
@@ -274,7 +269,8 @@ impl Source for ColumnarSource {
     fn seek(&mut self, position: &Position) -> Result<(), ConnectorError> {
         let place: Place = position.read("a file of columns")?;
         if place.length != self.length {
-            let message = format!("{}: expected the {} bytes that it had, found {}", self.file.written, place.length, self.length);
+            let message =
+                format!("{}: expected the {} bytes that it had, found {}", self.file.written, place.length, self.length);
             let hint = "put back the file that the job was reading, or start with --fresh";
             return Err(ConnectorError::new("file-changed", message).with_hint(hint));
         }
@@ -315,17 +311,15 @@ fn open(file: &FilePath) -> Result<(File, u64), ConnectorError> {
     }
     if !metadata.is_file() {
         let message = format!("{}: expected a regular file, found a pipe or a device", file.written);
-        return Err(ConnectorError::new("file-not-regular", message).with_hint("columns are read from a file that is there as a whole"));
+        return Err(
+            ConnectorError::new("file-not-regular", message).with_hint("columns are read from a file that is there as a whole")
+        );
     }
     Ok((File::open(&file.path).map_err(|error| failed(&error))?, metadata.len()))
 }
 
 /// What a format's reader gives, its panics being faults of the file: on damaged files the readers index past what is there.
-fn guarded<T>(
-    file: &FilePath,
-    format: ColumnarIn,
-    work: impl FnOnce() -> Result<T, Unreadable>,
-) -> Result<T, ConnectorError> {
+fn guarded<T>(file: &FilePath, format: ColumnarIn, work: impl FnOnce() -> Result<T, Unreadable>) -> Result<T, ConnectorError> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(result) => result.map_err(|Unreadable(reason)| corrupt(file, format, &reason)),
         Err(_) => Err(corrupt(file, format, "its parts contradict each other")),
@@ -337,8 +331,11 @@ fn corrupt(file: &FilePath, format: ColumnarIn, reason: &str) -> ConnectorError 
         ColumnarIn::Parquet => "Parquet",
         ColumnarIn::Arrow => "Arrow IPC",
     };
-    ConnectorError::new("file-corrupt", format!("{}: this is no {name} file, or it is damaged or cut off: {reason}", file.written))
-        .with_hint("write the file anew, or name the format that it has")
+    ConnectorError::new(
+        "file-corrupt",
+        format!("{}: this is no {name} file, or it is damaged or cut off: {reason}", file.written),
+    )
+    .with_hint("write the file anew, or name the format that it has")
 }
 
 #[cfg(test)]

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
-};
+use arrow_array::types::{TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType};
 use arrow_array::{Array, ArrayRef, TimestampMillisecondArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef, TimeUnit};
@@ -40,10 +38,9 @@ pub(super) fn rows_of(found: &Schema, declared: Option<&Schema>) -> Result<Schem
     let names = found.fields().iter().map(|field| field.name().as_str());
     let of_file = |name: &str| {
         let mut fields = found.fields().iter().filter(|field| field.name() == name);
-        let field = fields.next().ok_or_else(|| TypeFault::Missing {
-            column: name.to_owned(),
-            there: names.clone().collect::<Vec<_>>().join(", "),
-        })?;
+        let field = fields
+            .next()
+            .ok_or_else(|| TypeFault::Missing { column: name.to_owned(), there: names.clone().collect::<Vec<_>>().join(", ") })?;
         if fields.next().is_some() {
             return Err(TypeFault::Twice { column: name.to_owned() });
         }
@@ -90,13 +87,17 @@ impl TypeFault {
     /// As a fault of the file of this name.
     pub(super) fn of(self, file: &str) -> ConnectorError {
         let hint = match &self {
-            Self::Missing { .. } => "name in `schema` only columns that the file has, or leave `schema` out: the file brings its own".to_owned(),
+            Self::Missing { .. } => {
+                "name in `schema` only columns that the file has, or leave `schema` out: the file brings its own".to_owned()
+            }
             Self::Twice { .. } => "write the file anew with columns of different names".to_owned(),
             Self::NotOfRows { .. } => format!(
                 "name the columns to be read in `schema`, without this one; the types are {}",
                 column_type::NAMES.join(", ")
             ),
-            Self::Another { found, .. } => format!("write {found} in `schema` and cast it in an expression, or leave `schema` out"),
+            Self::Another { found, .. } => {
+                format!("write {found} in `schema` and cast it in an expression, or leave `schema` out")
+            }
         };
         ConnectorError::new("file-schema", format!("{file}: {self}")).with_hint(hint)
     }
@@ -117,7 +118,9 @@ pub(super) fn convert(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, Arro
 fn millis(column: &ArrayRef, unit: TimeUnit) -> Result<TimestampMillisecondArray, ArrowError> {
     Ok(match unit {
         TimeUnit::Second => column.as_primitive::<TimestampSecondType>().try_unary(|seconds| {
-            let beyond = || ArrowError::ComputeError(format!("the timestamp of {seconds} seconds has more milliseconds than 64 bits hold"));
+            let beyond = || {
+                ArrowError::ComputeError(format!("the timestamp of {seconds} seconds has more milliseconds than 64 bits hold"))
+            };
             seconds.checked_mul(1000).ok_or_else(beyond)
         })?,
         TimeUnit::Millisecond => column.as_primitive::<TimestampMillisecondType>().clone().with_timezone_opt(None::<Arc<str>>),

@@ -68,8 +68,7 @@ impl PartsByEpoch {
     }
 
     fn failed(&self, error: &io::Error) -> ConnectorError {
-        let doing =
-            format!("written: {} rows of the running epoch are not in it, all committed epochs are", self.rows);
+        let doing = format!("written: {} rows of the running epoch are not in it, all committed epochs are", self.rows);
         fault::output(&self.path, &doing, error)
     }
 

@@ -80,11 +80,15 @@ fn whole_sink(config: FileSinkConfig, schema: &Schema) -> Result<Box<dyn Sink>, 
     let path = &config.file.written;
     if config.visibility == Visibility::ByEpoch {
         let message = format!("{path}: a file of columns is whole only at its end, and can't grow by epochs");
-        return Err(ConnectorError::new("file-not-by-epoch", message).with_hint("end the path in `/`: each epoch becomes a file in it"));
+        return Err(
+            ConnectorError::new("file-not-by-epoch", message).with_hint("end the path in `/`: each epoch becomes a file in it")
+        );
     }
     if config.existing == Existing::Append {
         let message = format!("{path}: a file of columns is whole, and nothing can be added to it");
-        return Err(ConnectorError::new("file-not-appendable", message).with_hint("end the path in `/`: rows become a file in it"));
+        return Err(
+            ConnectorError::new("file-not-appendable", message).with_hint("end the path in `/`: rows become a file in it")
+        );
     }
     if config.existing == Existing::Refuse && metadata.is_some() {
         return Err(exists(&config.file));

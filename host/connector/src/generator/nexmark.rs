@@ -119,8 +119,7 @@ impl Nexmark {
             interleave(&of_kinds, &places).expect("a column of each kind")
         }));
         for (kind, made) in NexmarkKind::ALL.iter().zip(&made) {
-            let rows: UInt32Array =
-                places.iter().map(|(of, place)| (*of == *kind as usize).then_some(*place as u32)).collect();
+            let rows: UInt32Array = places.iter().map(|(of, place)| (*of == *kind as usize).then_some(*place as u32)).collect();
             let own = kind.fields().into_iter().zip(made).filter(|(field, _)| !SHARED.contains(&field.name().as_str()));
             #[expect(clippy::expect_used, reason = "places were counted among the rows of the kind")]
             columns.extend(own.map(|(_, column)| take(column, &rows, None).expect("a row of the kind")));

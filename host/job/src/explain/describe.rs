@@ -6,8 +6,8 @@ use arrow_schema::Schema;
 use wasmill_flow::column_type;
 
 use crate::graph::{
-    ColumnarIn, ColumnarOut, Compression,     Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut, NexmarkKind, SinkConnector, SourceConnector, TimestampUnit, Verb,
-    Workload,
+    ColumnarIn, ColumnarOut, Compression, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut, NexmarkKind,
+    SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
 };
 use crate::measure::{show_duration, show_size};
 

@@ -88,8 +88,7 @@ fn parquet_out(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option
     format.check_keys(&["type", "compression", "row-group-rows"], &[], problems);
     let compression = format.get("compression").and_then(|f| f.word(COMPRESSIONS, &[], problems));
     let row_group_rows = format.get("row-group-rows").and_then(|f| f.integer(1..=MOST_GROUP_ROWS, problems));
-    (problems.count() == before)
-        .then(|| ColumnarOut::Parquet { compression: compression.unwrap_or_default(), row_group_rows })
+    (problems.count() == before).then(|| ColumnarOut::Parquet { compression: compression.unwrap_or_default(), row_group_rows })
 }
 
 /// Complains about every option of a format that has none. Whether there was none.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde_json::Value;
-use wasmill_job::catalog::{Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem};
+use wasmill_job::catalog::{
+    Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem,
+};
 use wasmill_job::graph::{Job, Port};
 use wasmill_job::{load, render};
 

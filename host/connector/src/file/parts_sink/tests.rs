@@ -34,8 +34,7 @@ fn rows(numbers: std::ops::Range<i64>) -> RecordBatch {
 
 fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut names: Vec<_> =
-        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
+    let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
     names.sort_by_key(|name| (name.split('-').nth(1).and_then(|number| number.parse::<u64>().ok()), name.clone()));
     names
 }
@@ -113,13 +112,18 @@ async fn each_task_and_epoch_with_rows_has_a_part_of_its_own() {
     assert_eq!(sinks[1].bytes(), size);
     // With one task, the first looks after what the second has left; what isn't a part stays.
     std::fs::write(folder.path().join("notes.parquet"), "mine").expect("a file");
-    open(folder.path(), FORMATS[1], Existing::Replace, Visibility::ByEpoch, TaskIndex::ONLY).recover(None).await.expect("a start");
+    open(folder.path(), FORMATS[1], Existing::Replace, Visibility::ByEpoch, TaskIndex::ONLY)
+        .recover(None)
+        .await
+        .expect("a start");
     assert_eq!(names(folder.path()), ["notes.parquet"]);
 }
 
 #[tokio::test]
 async fn parts_that_are_there_are_kept_replaced_or_refused() {
-    for (visibility, format) in [(Visibility::ByEpoch, FORMATS[0]), (Visibility::AtOnce, FORMATS[0]), (Visibility::AtOnce, FORMATS[2])] {
+    for (visibility, format) in
+        [(Visibility::ByEpoch, FORMATS[0]), (Visibility::AtOnce, FORMATS[0]), (Visibility::AtOnce, FORMATS[2])]
+    {
         let folder = tempfile::tempdir().expect("a folder");
         let run = async |existing, first: i64| {
             let mut sink = open(folder.path(), format, existing, visibility, TaskIndex::ONLY);
@@ -160,10 +164,7 @@ async fn a_part_that_is_gone_is_told_with_what_to_do() {
     std::fs::remove_file(folder.path().join(".wasmill-part-4-0.ndjson")).expect("a hidden file");
     let error = open().recover(Some(&prepared)).await.expect_err("it is gone");
     assert_eq!(error.code, "output-changed");
-    assert_eq!(
-        error.message,
-        "out/: expected the 8 bytes of part-4-0.ndjson, which a checkpoint has, found no such file"
-    );
+    assert_eq!(error.message, "out/: expected the 8 bytes of part-4-0.ndjson, which a checkpoint has, found no such file");
 }
 
 #[test]

@@ -153,7 +153,10 @@ impl Timeline {
     }
 
     /// The time of the task's `place`-th event, from 0.
-    #[expect(clippy::cast_possible_wrap, reason = "a conversion from a float ends at the largest number, a thousandth of which fits")]
+    #[expect(
+        clippy::cast_possible_wrap,
+        reason = "a conversion from a float ends at the largest number, a thousandth of which fits"
+    )]
     pub(super) fn millis(self, place: u64) -> i64 {
         let passed = ((place + 1) as f64 * self.apart) as u64 / 1000;
         FIRST_TIME + passed as i64

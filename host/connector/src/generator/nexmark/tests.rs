@@ -47,7 +47,8 @@ fn the_stream_of_all_kinds_has_the_events_of_each() {
         for field in own.schema().fields() {
             let shared = SHARED.contains(&field.name().as_str());
             let name = if shared { field.name().clone() } else { format!("{}_{}", kind.name(), field.name()) };
-            let (found, expected) = (all.column_by_name(&name).expect("a column"), own.column_by_name(field.name()).expect("one"));
+            let (found, expected) =
+                (all.column_by_name(&name).expect("a column"), own.column_by_name(field.name()).expect("one"));
             for (place, row) in places.iter().enumerate() {
                 assert_eq!(&found.slice(*row, 1), &expected.slice(place, 1), "{name} of row {row}");
             }

@@ -54,11 +54,9 @@ async fn generators_keep_the_contract() {
         let open = || -> Box<dyn Source> { Box::new(GeneratorSource::new(&config).expect("a generator")) };
         check_source(&SourceUnderTest { open: &open, rows, ends: true }).await;
     }
-    for (task, workload) in [
-        (TaskIndex::ONLY, Workload::Micro),
-        (second_of_3, Workload::Micro),
-        (second_of_3, nexmark(Some(NexmarkKind::Person))),
-    ] {
+    for (task, workload) in
+        [(TaskIndex::ONLY, Workload::Micro), (second_of_3, Workload::Micro), (second_of_3, nexmark(Some(NexmarkKind::Person)))]
+    {
         let config = GeneratorConfig { rows: None, task, workload, ..config() };
         let open = || -> Box<dyn Source> { Box::new(GeneratorSource::new(&config).expect("a generator")) };
         check_source(&SourceUnderTest { open: &open, rows: 40, ends: false }).await;
