@@ -2,15 +2,22 @@
 
 mod at_once;
 mod by_epoch;
+mod compression;
 mod fault;
+mod follow;
+mod listing;
+mod output;
+mod reader;
 mod sink;
 mod source;
 mod staged;
 
 use std::path::PathBuf;
 
+pub use compression::{Compressed, Compression};
+pub use follow::FollowSource;
 pub use sink::{FileSinkConfig, file_sink};
-pub use source::FileSource;
+pub use source::{FileSource, FileSourceConfig};
 
 /// A file, and what the job calls it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +34,7 @@ pub enum Existing {
     /// It is written anew.
     #[default]
     Replace,
-    /// Rows are added to it. Where its last line has no end, it is given one first.
+    /// Rows are added to it, without a second header. Where its last line has no end, it is given one first.
     Append,
     /// The job doesn't start.
     Refuse,

@@ -2,6 +2,7 @@
 
 mod expression;
 mod files;
+mod followed;
 mod links;
 mod operator;
 mod order;
@@ -17,7 +18,7 @@ use arrow_schema::SchemaRef;
 
 use crate::catalog::Catalog;
 use crate::graph::{self, Job};
-use crate::place::Spot;
+use crate::place::{At, Spot};
 use crate::problem::{Problems, code};
 use crate::written;
 use links::{Link, Links};
@@ -154,10 +155,19 @@ fn report_cycles(job: &written::Job, links: &Links, cycles: &[Vec<usize>], probl
 fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Source> {
     use written::SourceConnector as Written;
     let (connector, schema) = match source.connector.as_ref()? {
-        Written::File { path, format, schema } => {
-            let found = path.as_ref().and_then(|path| paths::input(path, given.dir, problems));
-            let written = path.as_ref()?.value.clone();
-            let file = graph::SourceConnector::File { written, path: found?, format: format.clone()? };
+        Written::File { path, format, compression, parallel_files, follow, schema } => {
+            let found = path.as_ref().and_then(|path| paths::local(path, given.dir, problems));
+            let path = path.as_ref()?;
+            followed::check(path, *compression, parallel_files.as_ref(), follow.as_ref(), problems);
+            let is_set = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+            let file = graph::SourceConnector::File {
+                written: path.value.clone(),
+                path: found?,
+                format: format.clone()?,
+                compression: *compression,
+                parallel_files: is_set(parallel_files),
+                follow: is_set(follow),
+            };
             (file, schema.clone()?)
         }
         Written::Stdio { format, schema, .. } => (graph::SourceConnector::Stdio { format: format.clone()? }, schema.clone()?),
@@ -173,10 +183,10 @@ fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Pr
 fn resolve_sink(sink: &written::SinkConnector, given: &Given<'_>, problems: &mut Problems) -> Option<graph::SinkConnector> {
     use written::SinkConnector as Written;
     Some(match sink {
-        Written::File { path, existing, format } => {
+        Written::File { path, existing, format, compression } => {
             let found = path.as_ref().and_then(|path| paths::output(path, given.dir, problems));
             let written = path.as_ref()?.value.clone();
-            graph::SinkConnector::File { written, path: found?, existing: *existing, format: (*format)? }
+            graph::SinkConnector::File { written, path: found?, existing: *existing, format: (*format)?, compression: *compression }
         }
         Written::Stdio { format, .. } => graph::SinkConnector::Stdio { format: (*format)? },
         Written::Blackhole => graph::SinkConnector::Blackhole,

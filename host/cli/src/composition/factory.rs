@@ -5,7 +5,8 @@ use std::time::Instant;
 
 use arrow_schema::{Schema, SchemaRef};
 use wasmill_connector::blackhole::BlackholeSink;
-use wasmill_connector::file::{FilePath, FileSinkConfig, FileSource, file_sink};
+use wasmill_connector::csv::{CsvIn, CsvOut};
+use wasmill_connector::file::{Compressed, Compression, FilePath, FileSinkConfig, FileSource, FileSourceConfig, FollowSource, file_sink};
 use wasmill_connector::generator::{GeneratorConfig, GeneratorSource};
 use wasmill_connector::json::{JsonIn, JsonOut};
 use wasmill_connector::stdio::{StdinSource, stdout_sink};
@@ -97,9 +98,15 @@ impl Factory for JobFactory<'_> {
         let schema = Arc::clone(&source.schema);
         let is_generator = matches!(source.connector, SourceConnector::Generator(_));
         let opened: Box<dyn Source> = match &source.connector {
-            SourceConnector::File { written, path, format } => {
-                let file = FilePath { written: written.clone(), path: path.clone() };
-                Box::new(FileSource::open(file, schema, format_in(format))?)
+            SourceConnector::File { written, path, format, compression, follow, .. } => {
+                let path = FilePath { written: written.clone(), path: path.clone() };
+                let format = format_in(format);
+                if *follow {
+                    Box::new(FollowSource::open(path, format, schema)?)
+                } else {
+                    let compressed = compressed(*compression);
+                    Box::new(FileSource::open(FileSourceConfig { path, format, compressed, task }, schema)?)
+                }
             }
             SourceConnector::Stdio { format } => Box::new(StdinSource::open(schema, format_in(format))?),
             SourceConnector::Generator(generator) => Box::new(GeneratorSource::new(&GeneratorConfig {
@@ -177,7 +184,7 @@ fn handed(input: &SchemaRef, reads: Option<&[usize]>) -> SchemaRef {
 
 fn open(connector: &SinkConnector, schema: &SchemaRef, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
     match connector {
-        SinkConnector::File { written, path, existing, format } => {
+        SinkConnector::File { written, path, existing, format, compression } => {
             let config = FileSinkConfig {
                 file: FilePath { written: written.clone(), path: path.clone() },
                 existing: match existing {
@@ -186,6 +193,7 @@ fn open(connector: &SinkConnector, schema: &SchemaRef, visibility: Visibility) -
                     Existing::Refuse => file::Existing::Refuse,
                 },
                 format: format_out(*format),
+                compressed: compressed(*compression),
                 visibility,
             };
             file_sink(config, schema)
@@ -197,26 +205,47 @@ fn open(connector: &SinkConnector, schema: &SchemaRef, visibility: Visibility) -
 
 fn format_in(format: &graph::FormatIn) -> FormatIn {
     match format {
-        graph::FormatIn::Json(json) => FormatIn::Json(json_in(json)),
+        graph::FormatIn::Json(json) => FormatIn::Json(JsonIn {
+            timestamps: unit(json.timestamps),
+            reject_unknown_fields: json.reject_unknown_fields,
+            max_row_bytes: json.max_row_bytes,
+        }),
+        graph::FormatIn::Csv(csv) => FormatIn::Csv(CsvIn {
+            header: csv.header,
+            delimiter: csv.delimiter,
+            timestamps: unit(csv.timestamps),
+            reject_unknown_fields: csv.reject_unknown_fields,
+            max_row_bytes: csv.max_row_bytes,
+        }),
     }
 }
 
-fn json_in(json: &graph::JsonIn) -> JsonIn {
-    JsonIn {
-        timestamps: match json.timestamps {
-            TimestampUnit::Seconds => json::TimestampUnit::Seconds,
-            TimestampUnit::Milliseconds => json::TimestampUnit::Milliseconds,
-            TimestampUnit::Microseconds => json::TimestampUnit::Microseconds,
-            TimestampUnit::Nanoseconds => json::TimestampUnit::Nanoseconds,
-        },
-        reject_unknown_fields: json.reject_unknown_fields,
-        max_row_bytes: json.max_row_bytes,
+fn unit(unit: TimestampUnit) -> json::TimestampUnit {
+    match unit {
+        TimestampUnit::Seconds => json::TimestampUnit::Seconds,
+        TimestampUnit::Milliseconds => json::TimestampUnit::Milliseconds,
+        TimestampUnit::Microseconds => json::TimestampUnit::Microseconds,
+        TimestampUnit::Nanoseconds => json::TimestampUnit::Nanoseconds,
+    }
+}
+
+fn compressed(compression: Option<graph::Compression>) -> Compressed {
+    match compression {
+        None => Compressed::ByExtension,
+        Some(graph::Compression::None) => Compressed::As(None),
+        Some(graph::Compression::Gzip) => Compressed::As(Some(Compression::Gzip)),
+        Some(graph::Compression::Zstd) => Compressed::As(Some(Compression::Zstd)),
     }
 }
 
 fn format_out(format: graph::FormatOut) -> FormatOut {
     match format {
         graph::FormatOut::Json(json) => FormatOut::Json(JsonOut { timestamps_as_millis: json.timestamps_as_millis }),
+        graph::FormatOut::Csv(csv) => FormatOut::Csv(CsvOut {
+            header: csv.header,
+            delimiter: csv.delimiter,
+            timestamps_as_millis: csv.timestamps_as_millis,
+        }),
     }
 }
 

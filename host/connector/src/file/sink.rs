@@ -4,7 +4,8 @@ use arrow_schema::Schema;
 
 use super::at_once::AtOnceFile;
 use super::by_epoch::ByEpochFile;
-use super::{Existing, FilePath, fault};
+use super::output::Output;
+use super::{Compressed, Existing, FilePath, fault};
 use crate::format::FormatOut;
 use crate::{ConnectorError, Sink, Visibility};
 
@@ -17,6 +18,8 @@ pub struct FileSinkConfig {
     pub existing: Existing,
     /// How rows are written.
     pub format: FormatOut,
+    /// How the file is compressed. It grows by whole members: one for each flush, or for each megabyte.
+    pub compressed: Compressed,
     /// As rows come, or epoch by epoch.
     pub visibility: Visibility,
 }
@@ -28,9 +31,9 @@ pub struct FileSinkConfig {
 ///
 /// # Errors
 /// Codes `file-is-directory`; `file-not-regular` for a pipe or a device that is to be written by epoch; `file-exists` where rows are
-/// written at once and a file that is there is to be refused; `type-not-in-json`.
+/// written at once and a file that is there is to be refused; `type-not-in-json`, `type-not-in-csv`.
 pub fn file_sink(config: FileSinkConfig, schema: &Schema) -> Result<Box<dyn Sink>, ConnectorError> {
-    let encoder = config.format.encoder(schema)?;
+    let output = Output::new(config.format.encoder(schema)?, config.compressed.of(&config.file.path));
     let metadata = std::fs::metadata(&config.file.path).ok();
     if metadata.as_ref().is_some_and(std::fs::Metadata::is_dir) {
         return Err(fault::is_directory(&config.file));
@@ -40,7 +43,7 @@ pub fn file_sink(config: FileSinkConfig, schema: &Schema) -> Result<Box<dyn Sink
             if config.existing == Existing::Refuse && metadata.is_some() {
                 return Err(exists(&config.file));
             }
-            Ok(Box::new(AtOnceFile::new(config.file, config.existing, encoder)))
+            Ok(Box::new(AtOnceFile::new(config.file, config.existing, output)))
         }
         Visibility::ByEpoch => {
             if metadata.is_some_and(|metadata| !metadata.is_file()) {
@@ -49,7 +52,7 @@ pub fn file_sink(config: FileSinkConfig, schema: &Schema) -> Result<Box<dyn Sink
                     "a job with a checkpoint must be able to cut what it writes: name a regular file, or use `connector: stdio`";
                 return Err(ConnectorError::new("file-not-regular", message).with_hint(hint));
             }
-            Ok(Box::new(ByEpochFile::new(config.file, config.existing, encoder)))
+            Ok(Box::new(ByEpochFile::new(config.file, config.existing, output)))
         }
     }
 }
@@ -62,3 +65,6 @@ pub(super) fn exists(file: &FilePath) -> ConnectorError {
     )
     .with_hint("move it away, choose another path, or say `existing: replace` or `existing: append`")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,12 @@
-//! How rows are read and written: `json`, or `{ type: json, … }`.
+//! How rows are read and written: `json`, or `{ type: json, … }`; and how files are compressed.
 
-use crate::graph::{FormatIn, FormatOut, JsonIn, JsonOut, TimestampUnit};
-use crate::problem::Problems;
+use crate::graph::{Compression, CsvIn, CsvOut, FormatIn, FormatOut, JsonIn, JsonOut, TimestampUnit};
+use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
 
-const LATER: &[&str] = &["csv", "parquet", "arrow"];
-const A_FORMAT: &str = "a format: `json`, or a mapping with `type`";
+const LATER: &[&str] = &["parquet", "arrow"];
+const A_FORMAT: &str = "a format: `json` or `csv`, or a mapping with `type`";
 const UNITS: &[(&str, TimestampUnit)] = &[
     ("ms", TimestampUnit::Milliseconds),
     ("s", TimestampUnit::Seconds),
@@ -23,15 +23,17 @@ const MOST_ROW_BYTES: u64 = 1 << 30;
 #[derive(Clone, Copy)]
 enum Kind {
     Json,
+    Csv,
 }
 
-const KINDS: &[(&str, Kind)] = &[("json", Kind::Json)];
+const KINDS: &[(&str, Kind)] = &[("json", Kind::Json), ("csv", Kind::Csv)];
 
 /// Reads a source's format.
 pub fn read_in(field: &Field<'_>, problems: &mut Problems) -> Option<FormatIn> {
     let (kind, options) = open(field, problems)?;
     match kind {
         Kind::Json => json_in(options.as_ref(), problems).map(FormatIn::Json),
+        Kind::Csv => csv_in(options.as_ref(), problems).map(FormatIn::Csv),
     }
 }
 
@@ -40,6 +42,7 @@ pub fn read_out(field: &Field<'_>, problems: &mut Problems) -> Option<FormatOut>
     let (kind, options) = open(field, problems)?;
     match kind {
         Kind::Json => json_out(options.as_ref(), problems).map(FormatOut::Json),
+        Kind::Csv => csv_out(options.as_ref(), problems).map(FormatOut::Csv),
     }
 }
 
@@ -48,13 +51,11 @@ fn json_in(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<Jso
     let Some(format) = options else { return Some(default) };
     let before = problems.count();
     format.check_keys(&["type", "timestamps", "unknown-fields", "max-row-bytes"], &[], problems);
-    let timestamps = format.get("timestamps").and_then(|f| f.word(UNITS, &[], problems));
-    let reject = format.get("unknown-fields").and_then(|f| f.word(&[("ignore", false), ("reject", true)], &[], problems));
-    let bytes = format.get("max-row-bytes").and_then(|f| f.size(MOST_ROW_BYTES, problems));
+    let (timestamps, reject, bytes) = (timestamps(format, problems), unknown_fields(format, problems), row_bytes(format, problems));
     (problems.count() == before).then(|| JsonIn {
         timestamps: timestamps.unwrap_or(default.timestamps),
         reject_unknown_fields: reject.unwrap_or(default.reject_unknown_fields),
-        max_row_bytes: bytes.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(default.max_row_bytes),
+        max_row_bytes: bytes.unwrap_or(default.max_row_bytes),
     })
 }
 
@@ -62,8 +63,82 @@ fn json_out(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<Js
     let Some(format) = options else { return Some(JsonOut::default()) };
     let before = problems.count();
     format.check_keys(&["type", "timestamps"], &[], problems);
-    let millis = format.get("timestamps").and_then(|f| f.word(&[("ms", true)], &[], problems));
+    let millis = millis(format, problems);
     (problems.count() == before).then(|| JsonOut { timestamps_as_millis: millis.unwrap_or(false) })
+}
+
+fn csv_in(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<CsvIn> {
+    let default = CsvIn {
+        header: true,
+        delimiter: b',',
+        timestamps: TimestampUnit::Milliseconds,
+        reject_unknown_fields: false,
+        max_row_bytes: MAX_ROW_BYTES,
+    };
+    let Some(format) = options else { return Some(default) };
+    let before = problems.count();
+    format.check_keys(&["type", "header", "delimiter", "timestamps", "unknown-fields", "max-row-bytes"], &[], problems);
+    let (header, delimiter) = (header(format, problems), delimiter(format, problems));
+    let (timestamps, reject, bytes) = (timestamps(format, problems), unknown_fields(format, problems), row_bytes(format, problems));
+    (problems.count() == before).then(|| CsvIn {
+        header: header.unwrap_or(default.header),
+        delimiter: delimiter.unwrap_or(default.delimiter),
+        timestamps: timestamps.unwrap_or(default.timestamps),
+        reject_unknown_fields: reject.unwrap_or(default.reject_unknown_fields),
+        max_row_bytes: bytes.unwrap_or(default.max_row_bytes),
+    })
+}
+
+fn csv_out(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<CsvOut> {
+    let default = CsvOut { header: true, delimiter: b',', timestamps_as_millis: false };
+    let Some(format) = options else { return Some(default) };
+    let before = problems.count();
+    format.check_keys(&["type", "header", "delimiter", "timestamps"], &[], problems);
+    let (header, delimiter, millis) = (header(format, problems), delimiter(format, problems), millis(format, problems));
+    (problems.count() == before).then(|| CsvOut {
+        header: header.unwrap_or(default.header),
+        delimiter: delimiter.unwrap_or(default.delimiter),
+        timestamps_as_millis: millis.unwrap_or(default.timestamps_as_millis),
+    })
+}
+
+fn timestamps(format: &Mapping<'_>, problems: &mut Problems) -> Option<TimestampUnit> {
+    format.get("timestamps")?.word(UNITS, &[], problems)
+}
+
+fn millis(format: &Mapping<'_>, problems: &mut Problems) -> Option<bool> {
+    format.get("timestamps")?.word(&[("ms", true)], &[], problems)
+}
+
+fn unknown_fields(format: &Mapping<'_>, problems: &mut Problems) -> Option<bool> {
+    format.get("unknown-fields")?.word(&[("ignore", false), ("reject", true)], &[], problems)
+}
+
+fn row_bytes(format: &Mapping<'_>, problems: &mut Problems) -> Option<usize> {
+    usize::try_from(format.get("max-row-bytes")?.size(MOST_ROW_BYTES, problems)?).ok()
+}
+
+fn header(format: &Mapping<'_>, problems: &mut Problems) -> Option<bool> {
+    format.get("header")?.flag(problems)
+}
+
+fn delimiter(format: &Mapping<'_>, problems: &mut Problems) -> Option<u8> {
+    let expected = "one ASCII character that doesn't stand in a number: no letter, digit, quote, line end, `.`, `+` or `-`";
+    let written = format.get("delimiter")?.text(expected, problems)?;
+    match written.value.as_bytes() {
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.+-".contains(byte) => Some(*byte),
+        _ => {
+            problems.error(code::INVALID_VALUE, &written.spot).found(written.value.clone()).expected(expected);
+            None
+        }
+    }
+}
+
+/// Reads how files are compressed.
+pub fn read_compression(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Compression> {
+    const KINDS: &[(&str, Compression)] =
+        &[("none", Compression::None), ("gzip", Compression::Gzip), ("zstd", Compression::Zstd)];
+    keys.get("compression")?.word(KINDS, &[], problems)
 }
 
 /// Which format it is, and its mapping, which a name alone doesn't have. `None` for one that there isn't.

@@ -30,10 +30,18 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
     source.connector = connector.and_then(|field| {
         Some(match field.word(CONNECTORS, LATER_CONNECTORS, problems)? {
             Connector::File => {
-                keys.check_keys(&["connector", "path", "format", "schema", "limit"], &["event-time", "parallel-files"], problems);
-                let path =
-                    keys.require("path", "the file", problems).and_then(|field| field.text("the path of a file", problems));
-                SourceConnector::File { path, format: read_format(&keys, problems), schema: read_schema(&keys, problems) }
+                let known =
+                    ["connector", "path", "format", "compression", "parallel-files", "follow", "schema", "limit"];
+                keys.check_keys(&known, LATER, problems);
+                let path = keys.require("path", "the file, its folder with a / at the end, or a pattern", problems);
+                SourceConnector::File {
+                    path: path.and_then(|field| field.text("the path of a file", problems)),
+                    format: read_format(&keys, problems),
+                    compression: format::read_compression(&keys, problems),
+                    parallel_files: read_flag(&keys, "parallel-files", problems),
+                    follow: read_flag(&keys, "follow", problems),
+                    schema: read_schema(&keys, problems),
+                }
             }
             Connector::Stdio => {
                 keys.check_keys(&["connector", "format", "schema", "limit"], LATER, problems);
@@ -50,8 +58,13 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
 }
 
 fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatIn> {
-    let field = keys.require("format", "how rows are read: json", problems)?;
+    let field = keys.require("format", "how rows are read: json or csv", problems)?;
     format::read_in(&field, problems)
+}
+
+fn read_flag(keys: &Mapping<'_>, key: &str, problems: &mut Problems) -> Option<At<bool>> {
+    let field = keys.get(key)?;
+    field.flag(problems).map(|flag| field.at(flag))
 }
 
 fn read_schema(keys: &Mapping<'_>, problems: &mut Problems) -> Option<arrow_schema::SchemaRef> {

@@ -1,5 +1,6 @@
 //! Files written epoch by epoch: the contract, what is there before, and full disks.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::at_once::tests::SmallDisk;
@@ -7,12 +8,13 @@ use super::super::{FileSinkConfig, file_sink};
 use super::*;
 use crate::Visibility;
 use crate::conformance::{Promise, SinkUnderTest, check_sink, schema};
+use crate::file::Compressed;
 use crate::json::JsonOut;
 use arrow_array::Int64Array;
 
 fn open_at(path: &Path, existing: Existing) -> Box<dyn Sink> {
     let file = FilePath { written: "out/report.ndjson".to_owned(), path: path.to_owned() };
-    let config = FileSinkConfig { file, existing, format: JsonOut::default().into(), visibility: Visibility::ByEpoch };
+    let config = FileSinkConfig { file, existing, format: JsonOut::default().into(), compressed: Compressed::ByExtension, visibility: Visibility::ByEpoch };
     file_sink(config, &schema()).expect("a sink")
 }
 
@@ -150,7 +152,7 @@ async fn an_output_that_is_not_what_it_was_is_told_with_what_to_do() {
 fn a_device_can_not_be_written_by_epoch() {
     let file = FilePath { written: "/dev/null".to_owned(), path: "/dev/null".into() };
     let config =
-        FileSinkConfig { file, existing: Existing::Replace, format: JsonOut::default().into(), visibility: Visibility::ByEpoch };
+        FileSinkConfig { file, existing: Existing::Replace, format: JsonOut::default().into(), compressed: Compressed::ByExtension, visibility: Visibility::ByEpoch };
     let error = file_sink(config, &schema()).err().expect("a device");
     assert_eq!(
         (error.code, error.message.as_str()),
