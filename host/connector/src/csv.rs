@@ -2,7 +2,7 @@
 
 mod decode;
 mod encode;
-mod fields;
+pub(crate) mod fields;
 
 pub use decode::RowDecoder;
 pub use encode::RowEncoder;

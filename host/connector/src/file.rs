@@ -3,7 +3,7 @@
 mod at_once;
 mod by_epoch;
 mod compression;
-mod fault;
+pub(crate) mod fault;
 mod follow;
 mod listing;
 mod output;
@@ -16,6 +16,7 @@ use std::path::PathBuf;
 
 pub use compression::{Compressed, Compression};
 pub use follow::FollowSource;
+pub(crate) use reader::open as open_regular;
 pub use sink::{FileSinkConfig, file_sink};
 pub use source::{FileSource, FileSourceConfig};
 

@@ -5,10 +5,10 @@ mod fault;
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
+use crate::ConnectorError;
 use crate::csv::{self, CsvIn, CsvOut};
 use crate::json::{self, JsonIn, JsonOut};
 use crate::rows::RowEnd;
-use crate::ConnectorError;
 
 pub use self::fault::Fault;
 pub(crate) use self::fault::{not_utf8, shown};

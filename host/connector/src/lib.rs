@@ -22,6 +22,7 @@ pub mod generator;
 pub mod stdio;
 
 pub mod dead_letter;
+pub mod inference;
 pub mod limited;
 mod pacer;
 

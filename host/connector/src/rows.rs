@@ -8,8 +8,7 @@ use arrow_schema::SchemaRef;
 #[cfg(test)]
 pub(crate) use self::ends::RowEnds;
 pub(crate) use self::ends::{RowEnd, whole_rows};
-pub(crate) use self::frames::Place;
-use self::frames::{Frame, Frames};
+pub(crate) use self::frames::{Frame, Frames, Place};
 use crate::format::{Decoder, Fault, FormatIn};
 use crate::{BatchLimit, ConnectorError, Malformed, Read};
 

@@ -119,19 +119,19 @@ pub(crate) fn parse_json(kind: Kind, json: &str, plain: bool) -> Result<Cell, Wr
         Kind::Int64 => json.parse().map(Cell::Int64).map_err(|_| wrong_integer(json)),
         Kind::UInt64 if json == "-0" => Ok(Cell::UInt64(0)),
         Kind::UInt64 => json.parse().map(Cell::UInt64).map_err(|_| wrong_integer(json)),
-        Kind::Float32 if is_number(json) => {
+        Kind::Float32 if begins_a_number(json) => {
             json.parse().ok().filter(|v: &f32| v.is_finite()).map(Cell::Float32).ok_or(Wrong::Range)
         }
-        Kind::Float64 if is_number(json) => {
+        Kind::Float64 if begins_a_number(json) => {
             json.parse().ok().filter(|v: &f64| v.is_finite()).map(Cell::Float64).ok_or(Wrong::Range)
         }
         Kind::Float32 | Kind::Float64 => Err(Wrong::Type),
         Kind::Decimal(precision, scale) => {
-            let text = if is_number(json) { Cow::Borrowed(json) } else { text(json)? };
+            let text = if begins_a_number(json) { Cow::Borrowed(json) } else { text(json)? };
             decimal::parse(&text, precision, scale).map(Cell::Decimal).ok_or(Wrong::Type)
         }
         Kind::Date => time::parse_date(&text(json)?).map(Cell::Int32).ok_or(Wrong::Type),
-        Kind::Timestamp(unit) if is_number(json) => {
+        Kind::Timestamp(unit) if begins_a_number(json) => {
             let number = json.parse().map_err(|_| wrong_integer(json))?;
             millis(number, unit).map(Cell::Int64).ok_or(Wrong::Range)
         }
@@ -150,14 +150,29 @@ pub(crate) fn parse_text(kind: Kind, text: &str) -> Result<Cell, Wrong> {
         Kind::Utf8 => Ok(Cell::Verbatim(0..text.len())),
         Kind::Binary => STANDARD.decode(text).map(Cell::Binary).map_err(|_| Wrong::Type),
         Kind::Date => time::parse_date(text).map(Cell::Int32).ok_or(Wrong::Type),
-        Kind::Timestamp(_) if !number::is_number(text) => time::parse_timestamp(text).map(Cell::Int64).ok_or(Wrong::Type),
+        Kind::Timestamp(_) if !is_number(text) => time::parse_timestamp(text).map(Cell::Int64).ok_or(Wrong::Type),
         Kind::Boolean => parse_json(kind, text, false),
-        _ if number::is_number(text) => parse_json(kind, text, false),
+        _ if is_number(text) => parse_json(kind, text, false),
         _ => Err(Wrong::Type),
     }
 }
 
-fn is_number(json: &str) -> bool {
+/// Whether text is a number, as JSON writes it.
+pub(crate) fn is_number(text: &str) -> bool {
+    number::is_number(text)
+}
+
+/// Whether text is a timestamp in RFC 3339.
+pub(crate) fn is_timestamp(text: &str) -> bool {
+    time::parse_timestamp(text).is_some()
+}
+
+/// Whether text is a date.
+pub(crate) fn is_date(text: &str) -> bool {
+    time::parse_date(text).is_some()
+}
+
+fn begins_a_number(json: &str) -> bool {
     json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 

@@ -186,7 +186,13 @@ fn resolve_sink(sink: &written::SinkConnector, given: &Given<'_>, problems: &mut
         Written::File { path, existing, format, compression } => {
             let found = path.as_ref().and_then(|path| paths::output(path, given.dir, problems));
             let written = path.as_ref()?.value.clone();
-            graph::SinkConnector::File { written, path: found?, existing: *existing, format: (*format)?, compression: *compression }
+            graph::SinkConnector::File {
+                written,
+                path: found?,
+                existing: *existing,
+                format: (*format)?,
+                compression: *compression,
+            }
         }
         Written::Stdio { format, .. } => graph::SinkConnector::Stdio { format: (*format)? },
         Written::Blackhole => graph::SinkConnector::Blackhole,

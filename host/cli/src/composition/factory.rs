@@ -6,7 +6,9 @@ use std::time::Instant;
 use arrow_schema::{Schema, SchemaRef};
 use wasmill_connector::blackhole::BlackholeSink;
 use wasmill_connector::csv::{CsvIn, CsvOut};
-use wasmill_connector::file::{Compressed, Compression, FilePath, FileSinkConfig, FileSource, FileSourceConfig, FollowSource, file_sink};
+use wasmill_connector::file::{
+    Compressed, Compression, FilePath, FileSinkConfig, FileSource, FileSourceConfig, FollowSource, file_sink,
+};
 use wasmill_connector::generator::{GeneratorConfig, GeneratorSource};
 use wasmill_connector::json::{JsonIn, JsonOut};
 use wasmill_connector::stdio::{StdinSource, stdout_sink};

@@ -29,7 +29,7 @@ pub enum Compressed {
 
 impl Compressed {
     /// That of a file.
-    pub(super) fn of(self, path: &Path) -> Option<Compression> {
+    pub(crate) fn of(self, path: &Path) -> Option<Compression> {
         match self {
             Self::As(compression) => compression,
             Self::ByExtension => match path.extension().and_then(OsStr::to_str) {
@@ -43,7 +43,7 @@ impl Compressed {
 
 impl Compression {
     /// What messages call it.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
@@ -51,7 +51,7 @@ impl Compression {
     }
 
     /// Bytes as a whole member, which can stand behind others.
-    pub(super) fn member(self, plain: &[u8]) -> io::Result<Vec<u8>> {
+    pub(crate) fn member(self, plain: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Self::Gzip => {
                 let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::default());
@@ -63,7 +63,7 @@ impl Compression {
     }
 
     /// What the members from here on hold, one after another. An error of the kind `UnexpectedEof` where the last is cut off.
-    pub(super) fn reader(self, file: File) -> io::Result<Box<dyn Read + Send>> {
+    pub(crate) fn reader(self, file: File) -> io::Result<Box<dyn Read + Send>> {
         Ok(match self {
             Self::Gzip => Box::new(MultiGzDecoder::new(BufReader::with_capacity(64 << 10, file))),
             Self::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),

@@ -7,7 +7,7 @@ use crate::ConnectorError;
 use crate::rows::Place;
 
 /// An input file that can't be opened or read.
-pub(super) fn input(file: &FilePath, doing: &str, error: &io::Error) -> ConnectorError {
+pub(crate) fn input(file: &FilePath, doing: &str, error: &io::Error) -> ConnectorError {
     let path = &file.written;
     match error.kind() {
         io::ErrorKind::NotFound => ConnectorError::new("file-not-found", format!("{path}: there is no such file"))
@@ -21,7 +21,7 @@ pub(super) fn input(file: &FilePath, doing: &str, error: &io::Error) -> Connecto
 }
 
 /// A compressed file that is cut off or broken, which was read up to `place` of what it holds.
-pub(super) fn archive(file: &FilePath, compression: Compression, place: Place, error: &io::Error) -> ConnectorError {
+pub(crate) fn archive(file: &FilePath, compression: Compression, place: Place, error: &io::Error) -> ConnectorError {
     let (path, name) = (&file.written, compression.name());
     let read = format!("{} lines ({} bytes) were read before that", place.line, place.byte);
     match error.kind() {

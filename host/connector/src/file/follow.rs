@@ -108,7 +108,9 @@ impl FollowSource {
         let mut changed = self.tails.len() != before;
         let mut names: HashMap<String, Identity> = HashMap::new();
         for file in self.listed()? {
-            let Some(identity) = Identity::of(&file.path).map_err(|error| fault::input(&file, "opened", &error))? else { continue };
+            let Some(identity) = Identity::of(&file.path).map_err(|error| fault::input(&file, "opened", &error))? else {
+                continue;
+            };
             names.insert(file.written.clone(), identity);
             match self.tails.iter_mut().find(|tail| tail.identity == identity) {
                 Some(tail) => tail.file = file,

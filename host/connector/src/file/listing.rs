@@ -57,7 +57,8 @@ impl FilePath {
     }
 
     fn matching_files(&self) -> Result<Vec<PathBuf>, ConnectorError> {
-        let options = glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
+        let options =
+            glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
         let pattern = self.path.to_str().ok_or_else(|| self.invalid("expected UTF-8"))?;
         let matches = glob::glob_with(pattern, options).map_err(|error| self.invalid(error.msg))?;
         let mut paths = Vec::new();
@@ -120,7 +121,8 @@ mod tests {
 
     #[test]
     fn a_pattern_and_a_folder_are_their_files_in_the_order_of_names() {
-        let folder = folder(&["data/b.csv", "data/a.csv", "data/10.csv", "data/c.txt", "data/.a.csv", "data/more/d.csv", "x[1].csv"]);
+        let folder =
+            folder(&["data/b.csv", "data/a.csv", "data/10.csv", "data/c.txt", "data/.a.csv", "data/more/d.csv", "x[1].csv"]);
         let found = |written| files(folder.path(), written).expect("files");
         assert_eq!(found("data/*.csv"), ["data/10.csv", "data/a.csv", "data/b.csv"]);
         assert_eq!(found("data/?.csv"), ["data/a.csv", "data/b.csv"]);

@@ -222,7 +222,7 @@ impl FileReader {
 const PUT_BACK: &str = "put back the file that the job was reading, or start with --fresh";
 
 /// Opens a regular file to be read.
-pub(super) fn open(file: &FilePath) -> Result<File, ConnectorError> {
+pub(crate) fn open(file: &FilePath) -> Result<File, ConnectorError> {
     let failed = |error: &io::Error| fault::input(file, "opened", error);
     let metadata = std::fs::metadata(&file.path).map_err(|error| failed(&error))?;
     if metadata.is_dir() {

@@ -110,7 +110,8 @@ impl FileSource {
     fn go_to(&mut self, position: &FilePosition) -> Result<(), ConnectorError> {
         if position.share != self.share {
             let message = "expected the files that were there when the job started, found others, or another parallelism";
-            let hint = "put back those files and the parallelism, or start with --fresh: the tasks of `parallel-files` share them out";
+            let hint =
+                "put back those files and the parallelism, or start with --fresh: the tasks of `parallel-files` share them out";
             return Err(ConnectorError::new("files-changed", message).with_hint(hint));
         }
         let Some(name) = &position.file else { return Ok(()) };

@@ -52,7 +52,10 @@ impl RowEncoder {
     fn values<'a>(&self, rows: &'a RecordBatch) -> Vec<Values<'a>> {
         assert_eq!(rows.num_columns(), self.leads.len(), "rows of another schema");
         let fields = rows.schema_ref().fields().iter();
-        fields.zip(rows.columns()).map(|(field, column)| Values::of(field, column.as_ref(), self.options.timestamps_as_millis)).collect()
+        fields
+            .zip(rows.columns())
+            .map(|(field, column)| Values::of(field, column.as_ref(), self.options.timestamps_as_millis))
+            .collect()
     }
 
     #[inline]

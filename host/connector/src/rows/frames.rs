@@ -20,7 +20,7 @@ pub(crate) struct Place {
 
 /// A row's bytes, without its end (`\n` or `\r\n`).
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Frame<'a> {
+pub(crate) enum Frame<'a> {
     Whole(&'a [u8]),
     /// A row that is longer than allowed: its first bytes, and how long it is.
     TooLong {
@@ -31,7 +31,7 @@ pub(super) enum Frame<'a> {
 
 /// Bytes that came and were not yet taken as rows.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(crate) struct Frames {
     max: usize,
     ends: RowEnds,
     /// Where the first byte that wasn't taken lies.
@@ -57,7 +57,7 @@ struct Long {
 }
 
 impl Frames {
-    pub(super) fn new(max: usize, end: RowEnd) -> Self {
+    pub(crate) fn new(max: usize, end: RowEnd) -> Self {
         Self::at(Place::default(), max, end)
     }
 
@@ -67,17 +67,17 @@ impl Frames {
     }
 
     /// Forgets all bytes; those that come next lie at `place`.
-    pub(super) fn restart(&mut self, place: Place) {
+    pub(crate) fn restart(&mut self, place: Place) {
         *self = Self::at(place, self.max, self.ends.end());
     }
 
     /// Where the next row starts.
-    pub(super) fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         self.place
     }
 
     /// The room that bytes which come next are appended to.
-    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         self.buffer.drain(..self.taken);
         self.searched -= self.taken;
         self.taken = 0;
@@ -88,17 +88,17 @@ impl Frames {
     }
 
     /// No more bytes come: what is left is a row.
-    pub(super) fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.ended = true;
     }
 
     /// Whether a row is being thrown away whose end hasn't come.
-    pub(super) fn is_skipping(&self) -> bool {
+    pub(crate) fn is_skipping(&self) -> bool {
         self.long.as_ref().is_some_and(|long| long.with_end.is_none())
     }
 
     /// How many bytes the next row has with its end, once it is all there.
-    pub(super) fn ready(&mut self) -> Option<u64> {
+    pub(crate) fn ready(&mut self) -> Option<u64> {
         if self.long.is_some() {
             return self.skip();
         }
@@ -139,7 +139,7 @@ impl Frames {
     }
 
     /// Takes the next row, once it is [`Self::ready`]. `None` where it isn't.
-    pub(super) fn take(&mut self) -> Option<Frame<'_>> {
+    pub(crate) fn take(&mut self) -> Option<Frame<'_>> {
         let with_end = self.ready()?;
         self.place.byte += with_end;
         self.place.line += 1 + self.ends.start();

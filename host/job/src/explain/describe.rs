@@ -6,8 +6,8 @@ use arrow_schema::Schema;
 use wasmill_flow::column_type;
 
 use crate::graph::{
-    Compression, CsvIn, CsvOut, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut, SinkConnector, SourceConnector, TimestampUnit, Verb,
-    Workload,
+    Compression, CsvIn, CsvOut, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut, SinkConnector,
+    SourceConnector, TimestampUnit, Verb, Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -24,7 +24,7 @@ pub fn source(connector: &SourceConnector) -> String {
             let parallel = if *parallel_files { ", shared out to tasks" } else { "" };
             let follow = if *follow { ", followed" } else { "" };
             format!("file {written}{parallel}{follow}, {}{}", compressed(*compression), format_in(format))
-        },
+        }
         SourceConnector::Stdio { format } => format!("standard input, {}", format_in(format)),
         SourceConnector::Generator(generator) => generated(generator),
     }

@@ -51,7 +51,8 @@ fn json_in(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<Jso
     let Some(format) = options else { return Some(default) };
     let before = problems.count();
     format.check_keys(&["type", "timestamps", "unknown-fields", "max-row-bytes"], &[], problems);
-    let (timestamps, reject, bytes) = (timestamps(format, problems), unknown_fields(format, problems), row_bytes(format, problems));
+    let (timestamps, reject, bytes) =
+        (timestamps(format, problems), unknown_fields(format, problems), row_bytes(format, problems));
     (problems.count() == before).then(|| JsonIn {
         timestamps: timestamps.unwrap_or(default.timestamps),
         reject_unknown_fields: reject.unwrap_or(default.reject_unknown_fields),
@@ -79,7 +80,8 @@ fn csv_in(options: Option<&Mapping<'_>>, problems: &mut Problems) -> Option<CsvI
     let before = problems.count();
     format.check_keys(&["type", "header", "delimiter", "timestamps", "unknown-fields", "max-row-bytes"], &[], problems);
     let (header, delimiter) = (header(format, problems), delimiter(format, problems));
-    let (timestamps, reject, bytes) = (timestamps(format, problems), unknown_fields(format, problems), row_bytes(format, problems));
+    let (timestamps, reject, bytes) =
+        (timestamps(format, problems), unknown_fields(format, problems), row_bytes(format, problems));
     (problems.count() == before).then(|| CsvIn {
         header: header.unwrap_or(default.header),
         delimiter: delimiter.unwrap_or(default.delimiter),

@@ -7,8 +7,8 @@ use wasmill_flow::column_type::parse_field;
 
 use super::*;
 use crate::csv::{CsvOut, RowEncoder};
-use crate::rows::whole_rows;
 use crate::row_object;
+use crate::rows::whole_rows;
 
 fn schema(columns: &[(&str, &str)]) -> SchemaRef {
     Arc::new(Schema::new(columns.iter().map(|(name, kind)| parse_field(name, kind).expect("a type")).collect::<Vec<_>>()))
@@ -88,8 +88,14 @@ fn a_row_that_is_none_is_told_with_its_place() {
     let expected = |reason: &str, column, field: Option<&str>| (reason.to_owned(), column, field.map(str::to_owned));
     assert_eq!(fault(b"a,b"), expected("expected 3 fields, as the header has, found 2", None, None));
     assert_eq!(fault(b"a,b,1,2"), expected("expected 3 fields, as the header has, found 4", None, None));
-    assert_eq!(fault(b"a\"b,,1"), expected("id: expected quotes around the whole field, found one within it", Some(2), Some("id")));
-    assert_eq!(fault(b"a,,\"1\"x"), expected("mag: expected a delimiter behind the closing quote, found x", Some(7), Some("mag")));
+    assert_eq!(
+        fault(b"a\"b,,1"),
+        expected("id: expected quotes around the whole field, found one within it", Some(2), Some("id"))
+    );
+    assert_eq!(
+        fault(b"a,,\"1\"x"),
+        expected("mag: expected a delimiter behind the closing quote, found x", Some(7), Some("mag"))
+    );
     assert_eq!(fault(b"a,\"b,1\n"), expected("expected a closing quote, found none to the end of the file", Some(3), None));
     assert_eq!(
         fault(b"a\r,b,1"),
@@ -104,7 +110,8 @@ fn columns_are_found_by_the_header_or_by_their_order() {
     let mut named = decoder(&columns, "x,\"a\",b");
     named.decode(b"0,one,1").expect("a row");
     assert_eq!(row_object(&named.take_rows(), 0), r#"{"b":1,"a":"one"}"#);
-    let mut plain = RowDecoder::new(schema(&columns), CsvIn { header: false, delimiter: b';', ..CsvIn::default() }).expect("types");
+    let mut plain =
+        RowDecoder::new(schema(&columns), CsvIn { header: false, delimiter: b';', ..CsvIn::default() }).expect("types");
     plain.decode(b"1;\"one; two\"").expect("a row");
     assert_eq!(row_object(&plain.take_rows(), 0), r#"{"b":1,"a":"one; two"}"#);
     let fault = plain.decode(b"1").expect_err("too few fields");

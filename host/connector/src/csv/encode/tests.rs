@@ -19,7 +19,8 @@ fn text(columns: Vec<(&str, ArrayRef)>, options: CsvOut) -> String {
 
 #[test]
 fn quotes_stand_only_where_they_are_needed() {
-    let texts = StringViewArray::from(vec![Some("plain text"), Some(""), None, Some("a,b"), Some("say \"x\""), Some("1\n2"), Some("\r")]);
+    let texts =
+        StringViewArray::from(vec![Some("plain text"), Some(""), None, Some("a,b"), Some("say \"x\""), Some("1\n2"), Some("\r")]);
     let written = text(vec![("a \"b\"", Arc::new(texts.clone())), ("c", Arc::new(texts))], CsvOut::default());
     let line = |field: &str| format!("{field},{field}\n");
     let expected: String = ["plain text", "\"\"", "", "\"a,b\"", "\"say \"\"x\"\"\"", "\"1\n2\"", "\"\r\""].map(line).concat();

@@ -13,7 +13,13 @@ use arrow_array::Int64Array;
 
 fn config(path: &Path, existing: Existing) -> FileSinkConfig {
     let file = FilePath { written: "out/report.ndjson".to_owned(), path: path.to_owned() };
-    FileSinkConfig { file, existing, format: JsonOut::default().into(), compressed: Compressed::ByExtension, visibility: Visibility::AtOnce }
+    FileSinkConfig {
+        file,
+        existing,
+        format: JsonOut::default().into(),
+        compressed: Compressed::ByExtension,
+        visibility: Visibility::AtOnce,
+    }
 }
 
 fn open_at(path: &Path, existing: Existing) -> Box<dyn Sink> {

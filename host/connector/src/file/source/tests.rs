@@ -145,8 +145,7 @@ async fn a_row_of_100_mib_is_malformed_and_not_held_in_memory() {
 async fn a_long_row_that_is_skipped_does_not_hold_the_thread_and_survives_a_dropped_read() {
     let (_folder, path) = file(format!("{{\"id\":\"{}\"}}\n{{\"id\":\"b\"}}\n", "x".repeat(8 << 20)));
     let options = JsonIn { max_row_bytes: 100, ..JsonIn::default() };
-    let open =
-        || open_as(FilePath { written: "x".to_owned(), path: path.clone() }, options).expect("a file");
+    let open = || open_as(FilePath { written: "x".to_owned(), path: path.clone() }, options).expect("a file");
     let mut source = open();
     let start = source.position();
     assert!(source.read(LIMIT).now_or_never().is_none(), "a read that skips gives way");

@@ -17,12 +17,8 @@ fn open_many(folder: &Path, written: &str, task: TaskIndex) -> Result<FileSource
     FileSource::open(config, schema())
 }
 
-const FILES: [(&str, &str); 4] = [
-    ("b.csv", "id,mag\nb1,1\nb2,x"),
-    ("a.csv", "mag,id\n1,a1\n"),
-    ("c.csv", ""),
-    ("d.csv", "id,mag\nd1,1\nd2,2\n"),
-];
+const FILES: [(&str, &str); 4] =
+    [("b.csv", "id,mag\nb1,1\nb2,x"), ("a.csv", "mag,id\n1,a1\n"), ("c.csv", ""), ("d.csv", "id,mag\nd1,1\nd2,2\n")];
 
 #[tokio::test]
 async fn many_files_keep_the_contract() {
