@@ -35,9 +35,9 @@ pub enum Command {
     Plugin(PluginCommand),
     /// Measure a workload.
     Bench(BenchArgs),
-    /// Not in this version: print a JSON Schema.
-    #[command(hide = true)]
-    Schema(Later),
+    /// Find out the columns of a file.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Not in this version: a running job's state of affairs.
     #[command(hide = true)]
     Status(Later),
@@ -99,6 +99,44 @@ pub enum PluginCommand {
     /// Not in this version: run a plugin's tests.
     #[command(hide = true)]
     Test(Later),
+}
+
+/// What to do with schemas.
+#[derive(Debug, Subcommand)]
+pub enum SchemaCommand {
+    /// Print a `schema` to paste into a job, from the rows of a file of JSON lines or CSV, compressed or not.
+    Infer(InferArgs),
+    /// Not in this version: print the JSON Schema of an object.
+    #[command(external_subcommand)]
+    Object(Vec<String>),
+}
+
+/// Which file, and how to look at it.
+#[derive(Debug, Args)]
+pub struct InferArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// How many rows to look at.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub rows: u64,
+    /// What the file is; without it by its name, or its first byte.
+    #[arg(long = "as", value_enum, value_name = "FORMAT")]
+    pub format_of_file: Option<FileFormat>,
+    /// What stands between the fields of CSV.
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What a file's rows are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FileFormat {
+    /// JSON, one object a line.
+    Json,
+    /// CSV with a header.
+    Csv,
 }
 
 /// Which job, and what is different from its file.
@@ -194,6 +232,15 @@ pub enum ExplainFormat {
 #[must_use]
 pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, NonZero::get).try_into().unwrap_or(u32::MAX)
+}
+
+/// Reads the character between the fields of CSV.
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.+-".contains(byte) => Ok(*byte),
+        _ => Err("expected one ASCII character that doesn't stand in a number, or \\t".to_owned()),
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

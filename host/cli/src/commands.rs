@@ -2,6 +2,7 @@
 
 pub mod bench;
 mod explain;
+mod infer;
 mod inspect;
 mod plugin;
 mod run;
@@ -9,7 +10,7 @@ mod validate;
 
 use wasmill_runtime::JobError;
 
-use crate::arguments::{Command, PluginCommand};
+use crate::arguments::{Command, PluginCommand, SchemaCommand};
 use crate::composition::Composition;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
@@ -27,7 +28,8 @@ pub fn run(command: Command) -> Exit {
         Command::Plugin(PluginCommand::Inspect { file, format }) => inspect::inspect(&file, format),
         Command::Plugin(PluginCommand::New(_)) => not_in_this_version("`plugin new`", None),
         Command::Plugin(PluginCommand::Test(_)) => not_in_this_version("`plugin test`", Some("use `cargo test`")),
-        Command::Schema(_) => not_in_this_version("`schema`", None),
+        Command::Schema(SchemaCommand::Infer(args)) => infer::infer(&args),
+        Command::Schema(SchemaCommand::Object(_)) => not_in_this_version("this `schema`", Some("`schema infer FILE` there is")),
         Command::Status(_) => not_in_this_version("`status`", None),
         Command::Stop(_) => not_in_this_version("`stop`", Some("send the job's process SIGTERM")),
         Command::Savepoint(_) => not_in_this_version("`savepoint`", None),

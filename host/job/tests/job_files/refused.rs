@@ -116,12 +116,17 @@ fn what_later_versions_bring_is_not_ignored() {
     }
     for (text, found) in [
         ("{ connector: kafka, topic: x }", "`kafka`"),
-        ("{ connector: stdio, format: csv, schema: { a: int64 } }", "`csv`"),
         ("{ connector: stdio, format: { type: parquet }, schema: { a: int64 } }", "columns from standard input"),
         ("{ connector: stdio, format: json, schema: { a: list<utf8> } }", "`list<utf8>`"),
         ("{ connector: stdio, format: json, schema: { a: int64 }, event-time: { field: a } }", "`event-time`"),
-        ("{ connector: file, path: x, parallel-files: true, format: json, schema: { a: int64 } }", "`parallel-files`"),
-        ("{ connector: file, path: \"*.ndjson\", format: json, schema: { a: int64 } }", "`*.ndjson`"),
+        (
+            "{ connector: file, path: x.gz, follow: true, format: json, schema: { a: int64 } }",
+            "a compressed file that is followed",
+        ),
+        (
+            "{ connector: file, path: x/, follow: true, parallel-files: true, format: json, schema: { a: int64 } }",
+            "`follow` with `parallel-files`",
+        ),
         ("{ connector: file, path: \"s3://b/x\", format: json, schema: { a: int64 } }", "`s3://b/x`"),
     ] {
         assert!(first(source(text)).starts_with(&format!("error: not in this version: found {found}, expected ")), "{text}");
