@@ -181,7 +181,7 @@ sinks: {{ out: {{ input: rows, connector: file, path: out.ndjson, format: json }
     };
     run(&folder, &job("{ id: utf8 }"), &[]).says(
         2,
-        &["rows.parquet: column `id`: expected utf8, as `schema` says, found int64", "job.yaml:2:42", "write int64 in `schema`"],
+        &["rows.parquet: column `id`: expected utf8, as `schema` says, found int64", "job.yaml:2:43", "write int64 in `schema`"],
     );
     run(&folder, &job("{ idd: int64 }"), &[]).says(2, &["rows.parquet: there is no column `idd`; there are id, text, mag, at"]);
     assert!(!folder.path("out.ndjson").exists());
@@ -232,5 +232,5 @@ sinks: {{ out: {{ input: rows, {sink} }} }}
     run(&folder, &job("connector: stdio, format: parquet", ""), &[])
         .says(2, &["not in this version: found columns to standard output, expected `connector: file`, or rows as json"]);
     run(&folder, &job("connector: file, path: o, format: { type: parquet, compression: lzo }", ""), &[])
-        .says(2, &["found `lzo`", "zstd, snappy, lz4, gzip or none"]);
+        .says(2, &["found `lzo`", "expected one of zstd, snappy, lz4, gzip, none"]);
 }

@@ -9,7 +9,9 @@ use arrow_select::concat::concat_batches;
 use proptest::prelude::*;
 use wasmill_connector::columnar::{ColumnarIn, ColumnarOut, ColumnarSource, Compression, ParquetOut};
 use wasmill_connector::csv::{CsvIn, CsvOut};
-use wasmill_connector::file::{Compressed, Existing, FileFormat, FilePath, FileSinkConfig, FileSource, FileSourceConfig, file_sink};
+use wasmill_connector::file::{
+    Compressed, Existing, FileFormat, FilePath, FileSinkConfig, FileSource, FileSourceConfig, file_sink,
+};
 use wasmill_connector::json::{JsonIn, JsonOut};
 use wasmill_connector::{BatchLimit, FormatIn, FormatOut, Source, Visibility};
 use wasmill_flow::TaskIndex;
@@ -76,8 +78,14 @@ fn a_batch() -> impl Strategy<Value = RecordBatch> {
 /// Writes the rows in pieces, and reads them back.
 fn there_and_back(rows: &RecordBatch, format: FileFormat, path: &Path, piece: usize) -> RecordBatch {
     let file = FilePath { written: "rows".to_owned(), path: path.to_owned() };
-    let config =
-        FileSinkConfig { file: file.clone(), existing: Existing::Replace, format, compressed: Compressed::ByExtension, visibility: Visibility::AtOnce, parts: None };
+    let config = FileSinkConfig {
+        file: file.clone(),
+        existing: Existing::Replace,
+        format,
+        compressed: Compressed::ByExtension,
+        visibility: Visibility::AtOnce,
+        parts: None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let mut sink = file_sink(config, &rows.schema()).expect("a sink");

@@ -33,11 +33,7 @@ impl<F: Into<FormatOut>> From<F> for FileFormat {
 /// What makes writers of whole files of a format.
 #[derive(Debug, Clone)]
 pub(super) enum PartFormat {
-    Rows {
-        encoder: Arc<dyn Encoder>,
-        compression: Option<Compression>,
-        extension: &'static str,
-    },
+    Rows { encoder: Arc<dyn Encoder>, compression: Option<Compression>, extension: &'static str },
     Columns(ColumnsOut),
 }
 

@@ -66,9 +66,9 @@ fn folder_sink(config: FileSinkConfig, task: TaskIndex, schema: &Schema) -> Resu
     }
     let (schema, compression) = (schema.clone(), config.compressed.of(&config.file.path));
     let open: OpenPart = match config.format {
-        FileFormat::Rows(rows) => {
-            Box::new(move |file| Ok(Box::new(AtOnceFile::new(file, Existing::Replace, Output::new(rows.encoder(&schema)?, compression)))))
-        }
+        FileFormat::Rows(rows) => Box::new(move |file| {
+            Ok(Box::new(AtOnceFile::new(file, Existing::Replace, Output::new(rows.encoder(&schema)?, compression))))
+        }),
         FileFormat::Columns(_) => Box::new(move |file| Ok(Box::new(WholeFile::new(file, format.clone())))),
     };
     Ok(Box::new(PartAtOnce::new(config.file, config.existing, parts, open)))

@@ -171,7 +171,8 @@ fn delimiter(format: &Mapping<'_>, problems: &mut Problems) -> Option<u8> {
 pub fn compressed_inside(keys: &Mapping<'_>, problems: &mut Problems) {
     if let Some(field) = keys.get("compression") {
         let problem = problems.error(code::MISPLACED_KEY, &field.key_spot()).found("compression");
-        problem.expected("it in the format, as `format: { type: parquet, compression: zstd }`: columns are compressed page by page");
+        problem
+            .expected("it in the format, as `format: { type: parquet, compression: zstd }`: columns are compressed page by page");
     }
 }
 

@@ -30,8 +30,7 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
     source.connector = connector.and_then(|field| {
         Some(match field.word(CONNECTORS, LATER_CONNECTORS, problems)? {
             Connector::File => {
-                let known =
-                    ["connector", "path", "format", "compression", "parallel-files", "follow", "schema", "limit"];
+                let known = ["connector", "path", "format", "compression", "parallel-files", "follow", "schema", "limit"];
                 keys.check_keys(&known, LATER, problems);
                 let path = keys.require("path", "the file, its folder with a / at the end, or a pattern", problems);
                 let path = path.and_then(|field| field.text("the path of a file", problems));

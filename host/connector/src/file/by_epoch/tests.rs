@@ -162,14 +162,9 @@ fn a_device_can_not_be_written_by_epoch() {
         file,
         existing: Existing::Replace,
         format: JsonOut::default().into(),
-    let config = FileSinkConfig {
-        file,
-        existing,
-        format: JsonOut::default().into(),
         compressed: Compressed::ByExtension,
         visibility: Visibility::ByEpoch,
         parts: None,
-    };
     };
     let error = file_sink(config, &schema()).err().expect("a device");
     assert_eq!(

@@ -18,7 +18,7 @@ const NAMES: [&str; 5] = ["report.csv", "report.ndjson.gz", "report.ndjson.zst",
 fn config(path: &Path, existing: Existing, visibility: Visibility) -> FileSinkConfig {
     let format = if path.to_string_lossy().contains(".csv") { CsvOut::default().into() } else { JsonOut::default().into() };
     let file = FilePath { written: "out/report".to_owned(), path: path.to_owned() };
-    FileSinkConfig { file, existing, format, compressed: Compressed::ByExtension, visibility }
+    FileSinkConfig { file, existing, format, compressed: Compressed::ByExtension, visibility, parts: None }
 }
 
 fn open(path: &Path, existing: Existing, visibility: Visibility) -> Box<dyn Sink> {
