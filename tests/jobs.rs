@@ -2,20 +2,21 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `job.yaml`, and its input | the job, which writes `out.ndjson` |
+//! | `job.yaml`, and its input | the job, which writes `out.ndjson` or `out.csv`, or these compressed; they may be there before |
 //! | `set` | a line for each `--set` |
 //! | `any-order` | the order of rows is nobody's at one task either |
-//! | `expected.ndjson` | what `out.ndjson` must be: at one task line by line, at two in any order, as rows of several tasks and inputs may come |
+//! | `expected.ndjson`, `expected.csv` | what the output must hold: at one task line by line, at two in any order, as rows of several tasks and inputs may come |
 //! | `expected-dead.ndjson` | what `dead.ndjson` must be, in any order |
 //! | `expected/` | files that must be there with just these bytes, at one task |
 //! | `expected-summary.json` | parts that the summary must have |
-//! | `expected-error` | for a job that must fail: `exit CODE`, and the lines that standard error must have, in this order |
+//! | `expected-error` | for a job that must fail: `exit CODE`, and what standard error must have in its lines, in this order |
 //!
 //! A new folder's expectations are written by running it with `WASMILL_TEST_ACCEPT=1`; read them before you keep them.
 
 mod program;
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use program::{Ended, Folder, from_root};
@@ -57,14 +58,43 @@ fn lines(text: &str, in_order: bool) -> Vec<String> {
     lines
 }
 
-/// Rows of a file against those that are expected, where a case says what.
-fn compare_rows(case: &Path, expectation: &str, folder: &Folder, file: &str, in_order: bool, wrong: &mut Wrong) -> usize {
-    let Ok(expected) = fs::read_to_string(case.join(expectation)) else { return 0 };
-    let found = fs::read_to_string(folder.path(file)).unwrap_or_default();
+/// A file that may be compressed: its text, and its bytes on disk.
+fn text_of(folder: &Path, name: &str) -> Option<(String, usize)> {
+    let mut text = String::new();
+    for end in ["", ".gz", ".zst"] {
+        let Ok(bytes) = fs::read(folder.join(format!("{name}{end}"))) else { continue };
+        match end {
+            "" => (&bytes[..]).read_to_string(&mut text),
+            ".gz" => flate2::read::MultiGzDecoder::new(&bytes[..]).read_to_string(&mut text),
+            _ => zstd::Decoder::new(&bytes[..]).and_then(|mut plain| plain.read_to_string(&mut text)),
+        }
+        .expect("text");
+        return Some((text, bytes.len()));
+    }
+    None
+}
+
+/// The rows of a file, its header not counted.
+fn count(name: &str, text: &str) -> usize {
+    if name.ends_with("csv") { csv::Reader::from_reader(text.as_bytes()).records().count() } else { text.lines().count() }
+}
+
+/// Compares the rows of a file with those that are expected, where a case says what: their number.
+fn compare_rows(case: &Path, expectation: &str, folder: &Folder, file: &str, in_order: bool, wrong: &mut Wrong) -> Option<usize> {
+    let expected = fs::read_to_string(case.join(expectation)).ok()?;
+    let (found, _) = text_of(&folder.path(""), file).unwrap_or_default();
     if lines(&expected, in_order) != lines(&found, in_order) {
         wrong.push(format!("{file}: expected\n{expected}found\n{found}"));
     }
-    expected.lines().count()
+    Some(count(file, &expected))
+}
+
+/// Compares the job's output and its dead letters: how many of each there are, where the case says.
+fn compare_output(case: &Path, folder: &Folder, in_order: bool, wrong: &mut Wrong) -> (Option<(&'static str, usize)>, usize) {
+    let of =
+        |(expectation, file), wrong: &mut Wrong| Some((file, compare_rows(case, expectation, folder, file, in_order, wrong)?));
+    let rows = of(("expected.ndjson", "out.ndjson"), wrong).or_else(|| of(("expected.csv", "out.csv"), wrong));
+    (rows, compare_rows(case, "expected-dead.ndjson", folder, "dead.ndjson", false, wrong).unwrap_or(0))
 }
 
 /// Whether a value has all that is expected of it: objects may have more.
@@ -84,15 +114,15 @@ fn check_success(case: &Path, parallelism: &str, wrong: &mut Wrong) {
         return;
     }
     let in_order = parallelism == "1" && !case.join("any-order").exists();
-    let rows = compare_rows(case, "expected.ndjson", &folder, "out.ndjson", in_order, wrong);
-    let dead = compare_rows(case, "expected-dead.ndjson", &folder, "dead.ndjson", false, wrong);
+    let (rows, dead) = compare_output(case, &folder, in_order, wrong);
     let summary = folder.json("summary.json");
-    if case.join("expected.ndjson").exists()
-        && (summary["rows_out"] != rows
-            || summary["dead_letters"] != dead
-            || summary["sinks"]["out"]["bytes"] != fs::metadata(folder.path("out.ndjson")).map_or(0, |file| file.len()))
-    {
-        wrong.push(format!("summary: expected {rows} rows and {dead} dead letters, found {summary}"));
+    if let Some((file, rows)) = rows {
+        let (before, bytes_before) = text_of(case, file).unwrap_or_default();
+        let (_, bytes) = text_of(&folder.path(""), file).unwrap_or_default();
+        let (rows, bytes) = (rows - count(file, &before), bytes - bytes_before);
+        if summary["rows_out"] != rows || summary["dead_letters"] != dead || summary["sinks"]["out"]["bytes"] != bytes {
+            wrong.push(format!("summary: expected {rows} rows, {bytes} bytes and {dead} dead letters, found {summary}"));
+        }
     }
     if let Ok(text) = fs::read_to_string(case.join("expected-summary.json")) {
         let expected = serde_json::from_str(&text).expect("JSON");
@@ -129,10 +159,11 @@ fn check_failure(case: &Path, expected: &str, wrong: &mut Wrong) {
     if ended.code != Some(code) {
         wrong.push(format!("expected exit code {code}, found {:?}:\n{}", ended.code, ended.err));
     }
+    compare_output(case, &folder, true, wrong);
     let said = said(&folder, &ended);
     let mut rest = said.iter();
     for line in expected {
-        if !rest.any(|found| found == line) {
+        if !rest.any(|found| found.contains(line)) {
             wrong.push(format!("expected the line\n{line}\nfound\n{}", said.join("\n")));
             return;
         }
@@ -163,7 +194,7 @@ fn every_job_gives_what_its_folder_says() {
     let (mut failing, mut wrong) = (0, Vec::new());
     for case in &cases {
         let expects = |name: &str| case.join(name).exists();
-        if !["expected.ndjson", "expected-error", "expected", "expected-summary.json"].into_iter().any(expects) {
+        if !["expected.ndjson", "expected.csv", "expected-error", "expected", "expected-summary.json"].into_iter().any(expects) {
             assert!(std::env::var_os("WASMILL_TEST_ACCEPT").is_some(), "{}: expects nothing", case.display());
             accept(case);
         }

@@ -39,8 +39,9 @@ pub enum Command {
     Plugin(PluginCommand),
     /// Measure a workload.
     Bench(BenchArgs),
-    /// Print the JSON Schema of an object that programs write or read.
-    Schema(SchemaArgs),
+    /// Find out the columns of a file, or print the JSON Schema of an object that programs write or read.
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Say what an error's code means, with an example and what to do; without a code, list them all.
     ExplainError {
         /// The code, as it stands in brackets: `error[unknown-column]`.
@@ -109,6 +110,44 @@ pub enum PluginCommand {
     Test(Later),
 }
 
+/// What to do with schemas.
+#[derive(Debug, Subcommand)]
+pub enum SchemaCommand {
+    /// Print a `schema` to paste into a job, from the rows of a file of JSON lines or CSV, compressed or not.
+    Infer(InferArgs),
+    /// Print the JSON Schema of an object.
+    #[command(flatten)]
+    Object(Object),
+}
+
+/// Which file, and how to look at it.
+#[derive(Debug, Args)]
+pub struct InferArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// How many rows to look at.
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    pub rows: u64,
+    /// What the file is; without it by its name, or its first byte.
+    #[arg(long = "as", value_enum, value_name = "FORMAT")]
+    pub format_of_file: Option<FileFormat>,
+    /// What stands between the fields of CSV.
+    #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What a file's rows are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FileFormat {
+    /// JSON, one object a line.
+    Json,
+    /// CSV with a header.
+    Csv,
+}
+
 /// Which job, and what is different from its file.
 #[derive(Debug, Args)]
 pub struct JobArgs {
@@ -148,26 +187,18 @@ pub struct RunArgs {
     pub metrics: Option<SocketAddr>,
 }
 
-/// What to print the schema of.
-#[derive(Debug, Args)]
-pub struct SchemaArgs {
-    /// The object.
-    #[arg(value_enum)]
-    pub object: Object,
-}
-
 /// An object that programs write or read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum Object {
-    /// A job file.
+    /// Print the JSON Schema of a job file.
     Job,
-    /// What `run --summary` writes.
+    /// Print the JSON Schema of what `run --summary` writes.
     Summary,
-    /// A row of a job's dead letters.
+    /// Print the JSON Schema of a row of a job's dead letters.
     DeadLetter,
-    /// What `bench` prints.
+    /// Print the JSON Schema of what `bench` prints.
     Bench,
-    /// What `explain --format json` prints.
+    /// Print the JSON Schema of what `explain --format json` prints.
     Explain,
 }
 
@@ -228,6 +259,15 @@ pub enum ExplainFormat {
 #[must_use]
 pub fn cores() -> u32 {
     std::thread::available_parallelism().map_or(1, NonZero::get).try_into().unwrap_or(u32::MAX)
+}
+
+/// Reads the character between the fields of CSV.
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && !b"\"\r\n.+-".contains(byte) => Ok(*byte),
+        _ => Err("expected one ASCII character that doesn't stand in a number, or \\t".to_owned()),
+    }
 }
 
 fn assignment(text: &str) -> Result<(String, String), String> {

@@ -3,6 +3,7 @@
 pub mod bench;
 mod explain;
 mod explain_error;
+mod infer;
 mod inspect;
 mod plugin;
 mod run;
@@ -11,7 +12,7 @@ mod validate;
 
 use wasmill_runtime::JobError;
 
-use crate::arguments::{Command, PluginCommand};
+use crate::arguments::{Command, PluginCommand, SchemaCommand};
 use crate::composition::Composition;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
@@ -29,7 +30,8 @@ pub fn run(command: Command) -> Exit {
         Command::Plugin(PluginCommand::Inspect { file, format }) => inspect::inspect(&file, format),
         Command::Plugin(PluginCommand::New(_)) => not_in_this_version("`plugin new`", None),
         Command::Plugin(PluginCommand::Test(_)) => not_in_this_version("`plugin test`", Some("use `cargo test`")),
-        Command::Schema(args) => schema::schema(args.object),
+        Command::Schema(SchemaCommand::Infer(args)) => infer::infer(&args),
+        Command::Schema(SchemaCommand::Object(object)) => schema::schema(object),
         Command::ExplainError { code } => explain_error::explain_error(code.as_deref()),
         Command::Status(_) => not_in_this_version("`status`", None),
         Command::Stop(_) => not_in_this_version("`stop`", Some("send the job's process SIGTERM")),

@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use wasmill_connector::file::FilePath;
 use wasmill_job::graph::{Job, Source, SourceConnector};
 use wasmill_runtime::{JobCounts, NodeCounts};
 
@@ -77,7 +78,11 @@ fn rows(source: &Source) -> Option<u64> {
 
 fn bytes(source: &Source) -> Option<u64> {
     match &source.connector {
-        SourceConnector::File { path, .. } => fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|file| file.len()),
+        SourceConnector::File { follow: true, .. } => None,
+        SourceConnector::File { written, path, .. } => {
+            let files = FilePath { written: written.clone(), path: path.clone() }.files().ok()?;
+            files.iter().map(|file| fs::metadata(&file.path).ok().filter(fs::Metadata::is_file).map(|file| file.len())).sum()
+        }
         SourceConnector::Stdio { .. } | SourceConnector::Generator(_) => None,
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
-use wasmill_connector::file::{FilePath, FileSource};
+use wasmill_connector::file::{Compressed, FilePath, FileSource, FileSourceConfig};
 use wasmill_connector::generator::{FieldRule, GeneratorConfig, GeneratorSource, NexmarkKind, Workload};
 use wasmill_connector::json::{JsonIn, JsonOut, RowDecoder, RowEncoder};
 use wasmill_connector::{BatchLimit, Source};
@@ -164,8 +164,13 @@ fn file(runtime: &tokio::runtime::Runtime, text: &str) {
     let path = folder.path().join("quakes.ndjson");
     std::fs::write(&path, text).expect("a file");
     let time = best(|| {
-        let file = FilePath { written: "quakes.ndjson".to_owned(), path: path.clone() };
-        let mut source = FileSource::open(file, quake_schema(&QUAKE_FIELDS), JsonIn::default().into()).expect("a file");
+        let config = FileSourceConfig {
+            path: FilePath { written: "quakes.ndjson".to_owned(), path: path.clone() },
+            format: JsonIn::default().into(),
+            compressed: Compressed::ByExtension,
+            task: TaskIndex::ONLY,
+        };
+        let mut source = FileSource::open(config, quake_schema(&QUAKE_FIELDS)).expect("a file");
         runtime.block_on(async {
             while let Some(read) = source.read(LIMIT).await.expect("a read") {
                 black_box(read);

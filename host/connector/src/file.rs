@@ -2,10 +2,15 @@
 
 mod at_once;
 mod by_epoch;
+mod compression;
 pub(crate) mod fault;
+mod follow;
+mod listing;
+mod output;
 mod part;
 mod parts;
 mod parts_sink;
+mod reader;
 mod sink;
 mod source;
 mod staged;
@@ -13,9 +18,12 @@ mod whole;
 
 use std::path::PathBuf;
 
+pub use compression::{Compressed, Compression};
+pub use follow::FollowSource;
 pub use part::FileFormat;
+pub(crate) use reader::open as open_regular;
 pub use sink::{FileSinkConfig, file_sink};
-pub use source::FileSource;
+pub use source::{FileSource, FileSourceConfig};
 
 /// A file, and what the job calls it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +40,7 @@ pub enum Existing {
     /// It is written anew.
     #[default]
     Replace,
-    /// Rows are added to it. Where its last line has no end, it is given one first.
+    /// Rows are added to it, without a second header. Where its last line has no end, it is given one first.
     Append,
     /// The job doesn't start.
     Refuse,

@@ -1,15 +1,11 @@
 //! Rows as JSON, one object a line: read strictly ([`RowDecoder`]), written plainly ([`RowEncoder`], [`row_object`]).
 
-mod cell;
-mod columns;
-mod decimal;
 mod decode;
 mod encode;
 mod layout;
 mod scan;
-mod time;
 
-pub use decode::{Fault, RowDecoder};
+pub use decode::RowDecoder;
 pub use encode::{RowEncoder, row_object};
 
 use crate::rows::MAX_ROW_BYTES;

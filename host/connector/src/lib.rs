@@ -1,7 +1,8 @@
 //! Where records enter and leave a job.
 //!
 //! The contracts are [`Source`] and [`Sink`]; one suite for each (`conformance`, feature `test-suite`) says what they promise.
-//! Formats turn bytes into rows and back: [`json`] row by row, [`columnar`] files of columns. Connectors are [`mod@file`], [`stdio`], [`generator`] and [`blackhole`].
+//! Formats turn bytes into rows and back: [`json`] and [`csv`] row by row, [`columnar`] files of columns. Connectors are [`mod@file`],
+//! [`stdio`], [`generator`] and [`blackhole`].
 
 pub mod error;
 pub mod format;
@@ -11,8 +12,10 @@ pub mod source;
 #[cfg(any(test, feature = "test-suite"))]
 pub mod conformance;
 
+pub mod csv;
 pub mod json;
 pub mod rows;
+mod value;
 
 pub mod columnar;
 
@@ -22,6 +25,7 @@ pub mod generator;
 pub mod stdio;
 
 pub mod dead_letter;
+pub mod inference;
 pub mod limited;
 mod pacer;
 

@@ -8,9 +8,13 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use proptest::prelude::*;
 use wasmill_connector::columnar::{ColumnarIn, ColumnarOut, ColumnarSource, Compression, ParquetOut};
-use wasmill_connector::file::{Existing, FileFormat, FilePath, FileSinkConfig, FileSource, file_sink};
+use wasmill_connector::csv::{CsvIn, CsvOut};
+use wasmill_connector::file::{
+    Compressed, Existing, FileFormat, FilePath, FileSinkConfig, FileSource, FileSourceConfig, file_sink,
+};
 use wasmill_connector::json::{JsonIn, JsonOut};
-use wasmill_connector::{BatchLimit, Source, Visibility};
+use wasmill_connector::{BatchLimit, FormatIn, FormatOut, Source, Visibility};
+use wasmill_flow::TaskIndex;
 use wasmill_flow::column_type::TIMESTAMP;
 
 /// The days and the milliseconds of the years 0 to 9999, which texts can say.
@@ -74,8 +78,14 @@ fn a_batch() -> impl Strategy<Value = RecordBatch> {
 /// Writes the rows in pieces, and reads them back.
 fn there_and_back(rows: &RecordBatch, format: FileFormat, path: &Path, piece: usize) -> RecordBatch {
     let file = FilePath { written: "rows".to_owned(), path: path.to_owned() };
-    let config =
-        FileSinkConfig { file: file.clone(), existing: Existing::Replace, format, visibility: Visibility::AtOnce, parts: None };
+    let config = FileSinkConfig {
+        file: file.clone(),
+        existing: Existing::Replace,
+        format,
+        compressed: Compressed::ByExtension,
+        visibility: Visibility::AtOnce,
+        parts: None,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     runtime.block_on(async {
         let mut sink = file_sink(config, &rows.schema()).expect("a sink");
@@ -85,7 +95,14 @@ fn there_and_back(rows: &RecordBatch, format: FileFormat, path: &Path, piece: us
         }
         sink.close().await.expect("a close");
         let mut source: Box<dyn Source> = match format {
-            FileFormat::Rows(_) => Box::new(FileSource::open(file, rows.schema(), JsonIn::default().into()).expect("a file")),
+            FileFormat::Rows(rows_out) => {
+                let format = match rows_out {
+                    FormatOut::Json(_) => JsonIn::default().into(),
+                    FormatOut::Csv(_) => FormatIn::Csv(CsvIn::default()),
+                };
+                let config = FileSourceConfig { path: file, format, compressed: Compressed::ByExtension, task: TaskIndex::ONLY };
+                Box::new(FileSource::open(config, rows.schema()).expect("a file"))
+            }
             FileFormat::Columns(columns) => {
                 let format = match columns {
                     ColumnarOut::Parquet(_) => ColumnarIn::Parquet,
@@ -116,6 +133,7 @@ proptest! {
         for format in [
             JsonOut::default().into(),
             JsonOut { timestamps_as_millis: true }.into(),
+            FileFormat::Rows(FormatOut::Csv(CsvOut::default())),
             FileFormat::Columns(ColumnarOut::Arrow),
             parquet(Compression::Zstd),
             parquet(Compression::Snappy),

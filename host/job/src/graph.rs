@@ -66,7 +66,7 @@ impl Source {
 /// How a source is read.
 #[derive(Debug, Clone, PartialEq)]
 pub enum SourceConnector {
-    /// A file of rows. One reader.
+    /// A file of rows, or the files of a folder or a pattern. One reader, or one in each task where they are read in parallel.
     File {
         /// Its path as the job has it, for messages.
         written: String,
@@ -74,6 +74,12 @@ pub enum SourceConnector {
         path: PathBuf,
         /// How rows are read.
         format: FormatIn,
+        /// How the file is compressed; by its extension where the job doesn't say.
+        compression: Option<Compression>,
+        /// Whether files are shared out to tasks.
+        parallel_files: bool,
+        /// Whether what is appended, and files that are added, are read too, without an end.
+        follow: bool,
     },
     /// Standard input. One reader.
     Stdio {
@@ -89,6 +95,8 @@ pub enum SourceConnector {
 pub enum FormatIn {
     /// JSON, one object a line.
     Json(JsonIn),
+    /// CSV, as RFC 4180 has it.
+    Csv(CsvIn),
     /// A file of columns, which brings its own.
     Columnar(ColumnarIn),
 }
@@ -108,7 +116,7 @@ pub enum ColumnarOut {
     /// Parquet.
     Parquet {
         /// How pages are compressed.
-        compression: Compression,
+        compression: ParquetCompression,
         /// The most rows of a row group, where the job says so.
         row_group_rows: Option<usize>,
     },
@@ -118,7 +126,7 @@ pub enum ColumnarOut {
 
 /// How the pages of Parquet are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
+pub enum ParquetCompression {
     /// Zstandard.
     #[default]
     Zstd,
@@ -141,6 +149,32 @@ pub struct JsonIn {
     pub reject_unknown_fields: bool,
     /// A longer row is malformed.
     pub max_row_bytes: usize,
+}
+
+/// How rows are read from CSV.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CsvIn {
+    /// The first row names the fields.
+    pub header: bool,
+    /// What stands between two fields: an ASCII character.
+    pub delimiter: u8,
+    /// The unit of a timestamp that is an integer.
+    pub timestamps: TimestampUnit,
+    /// A field of the header that the schema doesn't name is an error.
+    pub reject_unknown_fields: bool,
+    /// A longer row is malformed.
+    pub max_row_bytes: usize,
+}
+
+/// How the bytes of a file are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// They aren't.
+    None,
+    /// gzip.
+    Gzip,
+    /// Zstandard.
+    Zstd,
 }
 
 /// The unit of integer timestamps.
@@ -375,6 +409,8 @@ pub enum SinkConnector {
         existing: Existing,
         /// How rows are written.
         format: FormatOut,
+        /// How the file is compressed; by its extension where the job doesn't say.
+        compression: Option<Compression>,
     },
     /// Standard output.
     Stdio {
@@ -390,6 +426,8 @@ pub enum SinkConnector {
 pub enum FormatOut {
     /// JSON, one object a line.
     Json(JsonOut),
+    /// CSV, as RFC 4180 has it.
+    Csv(CsvOut),
     /// A file of columns, which is whole at its end only.
     Columnar(ColumnarOut),
 }
@@ -397,6 +435,17 @@ pub enum FormatOut {
 /// How rows are written as JSON lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct JsonOut {
+    /// Timestamps as integers, in milliseconds; otherwise as RFC 3339 text.
+    pub timestamps_as_millis: bool,
+}
+
+/// How rows are written as CSV.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CsvOut {
+    /// A file starts with the names of the columns.
+    pub header: bool,
+    /// What stands between two fields: an ASCII character.
+    pub delimiter: u8,
     /// Timestamps as integers, in milliseconds; otherwise as RFC 3339 text.
     pub timestamps_as_millis: bool,
 }

@@ -2,6 +2,7 @@
 
 mod expression;
 mod files;
+mod followed;
 mod links;
 mod operator;
 mod order;
@@ -156,14 +157,25 @@ fn report_cycles(job: &written::Job, links: &Links, cycles: &[Vec<usize>], probl
 fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Source> {
     use written::SourceConnector as Written;
     let (connector, schema) = match source.connector.as_ref()? {
-        Written::File { path, format, schema } => {
-            let found = path.as_ref().and_then(|path| paths::input(path, given.dir, problems));
-            let (path, found, format) = (path.as_ref()?, found?, format.clone()?);
+        Written::File { path, format, compression, parallel_files, follow, schema } => {
+            let found = path.as_ref().and_then(|path| paths::local(path, given.dir, problems));
+            let path = path.as_ref()?;
+            followed::check(path, *compression, parallel_files.as_ref(), follow.as_ref(), problems);
+            let is_set = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
+            let (found, format) = (found?, format.clone()?);
             let schema = match format {
                 graph::FormatIn::Columnar(columnar) => file_columns(path, &found, columnar, schema.as_ref(), given, problems)?,
-                graph::FormatIn::Json(_) => schema.clone()?,
+                graph::FormatIn::Json(_) | graph::FormatIn::Csv(_) => schema.clone()?,
             };
-            (graph::SourceConnector::File { written: path.value.clone(), path: found, format }, schema)
+            let file = graph::SourceConnector::File {
+                written: path.value.clone(),
+                path: found,
+                format,
+                compression: *compression,
+                parallel_files: is_set(parallel_files),
+                follow: is_set(follow),
+            };
+            (file, schema)
         }
         Written::Stdio { format, schema, .. } => (graph::SourceConnector::Stdio { format: format.clone()? }, schema.clone()?),
         Written::Generator(generator) => {
@@ -206,7 +218,7 @@ fn resolve_sink(
 ) -> Option<graph::SinkConnector> {
     use written::SinkConnector as Written;
     Some(match sink {
-        Written::File { path, existing, format } => {
+        Written::File { path, existing, format, compression } => {
             let found = path.as_ref().and_then(|path| paths::local(path, given.dir, problems));
             let (path, found, format, existing) = (path.as_ref()?, found?, (*format)?, *existing);
             let is_folder = path.value.ends_with('/');
@@ -222,7 +234,14 @@ fn resolve_sink(
                 });
                 return None;
             }
-            graph::SinkConnector::File { written: path.value.clone(), path: found, is_folder, existing, format }
+            graph::SinkConnector::File {
+                written: path.value.clone(),
+                path: found,
+                is_folder,
+                existing,
+                format,
+                compression: *compression,
+            }
         }
         Written::Stdio { format, .. } => graph::SinkConnector::Stdio { format: (*format)? },
         Written::Blackhole => graph::SinkConnector::Blackhole,

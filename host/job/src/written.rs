@@ -6,7 +6,7 @@
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 
-use crate::graph::{BatchLimits, Existing, FormatIn, FormatOut, Generator, Limits, OnPoison};
+use crate::graph::{BatchLimits, Compression, Existing, FormatIn, FormatOut, Generator, Limits, OnPoison};
 use crate::place::{At, Spot};
 
 /// A job file.
@@ -48,12 +48,18 @@ pub struct Source {
 /// How a source is read.
 #[derive(Debug, Clone)]
 pub enum SourceConnector {
-    /// A file.
+    /// Files.
     File {
-        /// Its path.
+        /// Their path.
         path: Option<At<String>>,
         /// How rows are read.
         format: Option<FormatIn>,
+        /// How the files are compressed.
+        compression: Option<Compression>,
+        /// Whether files are shared out to tasks.
+        parallel_files: Option<At<bool>>,
+        /// Whether what is appended is read too.
+        follow: Option<At<bool>>,
         /// Their columns.
         schema: Option<SchemaRef>,
     },
@@ -159,6 +165,8 @@ pub enum SinkConnector {
         existing: Existing,
         /// How rows are written.
         format: Option<FormatOut>,
+        /// How the file is compressed.
+        compression: Option<Compression>,
     },
     /// Standard output.
     Stdio {

@@ -5,12 +5,15 @@ use std::time::Instant;
 
 use arrow_schema::{Schema, SchemaRef};
 use wasmill_connector::blackhole::BlackholeSink;
-use wasmill_connector::columnar::{ColumnarIn, ColumnarOut, ColumnarSource, Compression, ParquetOut};
-use wasmill_connector::file::{FileFormat, FilePath, FileSinkConfig, FileSource, file_sink};
+use wasmill_connector::columnar::{self, ColumnarIn, ColumnarOut, ColumnarSource, ParquetOut};
+use wasmill_connector::csv::{CsvIn, CsvOut};
+use wasmill_connector::file::{
+    Compressed, Compression, FileFormat, FilePath, FileSinkConfig, FileSource, FileSourceConfig, FollowSource, file_sink,
+};
 use wasmill_connector::generator::{GeneratorConfig, GeneratorSource};
 use wasmill_connector::json::{JsonIn, JsonOut};
 use wasmill_connector::stdio::{StdinSource, stdout_sink};
-use wasmill_connector::{ConnectorError, FormatIn, Limited, Sink, Source, Visibility, file, generator, json};
+use wasmill_connector::{ConnectorError, FormatIn, FormatOut, Limited, Sink, Source, Visibility, file, generator, json};
 use wasmill_flow::{TaskIndex, dead_letter};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph::{self, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload};
@@ -100,14 +103,18 @@ impl Factory for JobFactory<'_> {
         let schema = Arc::clone(&source.schema);
         let is_generator = matches!(source.connector, SourceConnector::Generator(_));
         let opened: Box<dyn Source> = match &source.connector {
-            SourceConnector::File { written, path, format } => {
-                let file = FilePath { written: written.clone(), path: path.clone() };
+            SourceConnector::File { written, path, format, compression, follow, .. } => {
+                let path = FilePath { written: written.clone(), path: path.clone() };
                 match format_in(format) {
-                    Format::Rows(rows) => Box::new(FileSource::open(file, schema, rows)?),
+                    Format::Rows(format) if *follow => Box::new(FollowSource::open(path, format, schema)?),
+                    Format::Rows(format) => {
+                        let compressed = compressed(*compression);
+                        Box::new(FileSource::open(FileSourceConfig { path, format, compressed, task }, schema)?)
+                    }
                     Format::Columns(columns) => {
                         let condition = source.predicate.as_ref().and_then(|text| Expression::parse(text, &schema).ok());
                         let comparisons = condition.map_or_else(Vec::new, |condition| condition.comparisons(&schema));
-                        Box::new(ColumnarSource::open(file, columns, schema, &comparisons)?)
+                        Box::new(ColumnarSource::open(path, columns, schema, &comparisons)?)
                     }
                 }
             }
@@ -200,7 +207,7 @@ fn open(
     visibility: Visibility,
 ) -> Result<Box<dyn Sink>, ConnectorError> {
     match connector {
-        SinkConnector::File { written, path, is_folder, existing, format } => {
+        SinkConnector::File { written, path, is_folder, existing, format, compression } => {
             let config = FileSinkConfig {
                 file: FilePath { written: written.clone(), path: path.clone() },
                 existing: match existing {
@@ -209,6 +216,7 @@ fn open(
                     Existing::Refuse => file::Existing::Refuse,
                 },
                 format: format_out(*format),
+                compressed: compressed(*compression),
                 visibility,
                 parts: is_folder.then_some(task),
             };
@@ -232,7 +240,18 @@ enum Format {
 
 fn format_in(format: &graph::FormatIn) -> Format {
     match format {
-        graph::FormatIn::Json(json) => Format::Rows(FormatIn::Json(json_in(json))),
+        graph::FormatIn::Json(json) => Format::Rows(FormatIn::Json(JsonIn {
+            timestamps: unit(json.timestamps),
+            reject_unknown_fields: json.reject_unknown_fields,
+            max_row_bytes: json.max_row_bytes,
+        })),
+        graph::FormatIn::Csv(csv) => Format::Rows(FormatIn::Csv(CsvIn {
+            header: csv.header,
+            delimiter: csv.delimiter,
+            timestamps: unit(csv.timestamps),
+            reject_unknown_fields: csv.reject_unknown_fields,
+            max_row_bytes: csv.max_row_bytes,
+        })),
         graph::FormatIn::Columnar(format) => Format::Columns(columnar_in(*format)),
     }
 }
@@ -249,11 +268,11 @@ fn columnar_out(format: graph::ColumnarOut) -> ColumnarOut {
     match format {
         graph::ColumnarOut::Parquet { compression, row_group_rows } => ColumnarOut::Parquet(ParquetOut {
             compression: match compression {
-                graph::Compression::Zstd => Compression::Zstd,
-                graph::Compression::Snappy => Compression::Snappy,
-                graph::Compression::Lz4 => Compression::Lz4,
-                graph::Compression::Gzip => Compression::Gzip,
-                graph::Compression::None => Compression::None,
+                graph::ParquetCompression::Zstd => columnar::Compression::Zstd,
+                graph::ParquetCompression::Snappy => columnar::Compression::Snappy,
+                graph::ParquetCompression::Lz4 => columnar::Compression::Lz4,
+                graph::ParquetCompression::Gzip => columnar::Compression::Gzip,
+                graph::ParquetCompression::None => columnar::Compression::None,
             },
             row_group_rows: row_group_rows.unwrap_or(ParquetOut::ROW_GROUP_ROWS),
         }),
@@ -266,22 +285,33 @@ fn not_of_columns(what: &str) -> ConnectorError {
     ConnectorError::new("not-in-this-version", format!("{what}: expected a format of rows, found one of columns"))
 }
 
-fn json_in(json: &graph::JsonIn) -> JsonIn {
-    JsonIn {
-        timestamps: match json.timestamps {
-            TimestampUnit::Seconds => json::TimestampUnit::Seconds,
-            TimestampUnit::Milliseconds => json::TimestampUnit::Milliseconds,
-            TimestampUnit::Microseconds => json::TimestampUnit::Microseconds,
-            TimestampUnit::Nanoseconds => json::TimestampUnit::Nanoseconds,
-        },
-        reject_unknown_fields: json.reject_unknown_fields,
-        max_row_bytes: json.max_row_bytes,
+fn unit(unit: TimestampUnit) -> json::TimestampUnit {
+    match unit {
+        TimestampUnit::Seconds => json::TimestampUnit::Seconds,
+        TimestampUnit::Milliseconds => json::TimestampUnit::Milliseconds,
+        TimestampUnit::Microseconds => json::TimestampUnit::Microseconds,
+        TimestampUnit::Nanoseconds => json::TimestampUnit::Nanoseconds,
+    }
+}
+
+fn compressed(compression: Option<graph::Compression>) -> Compressed {
+    match compression {
+        None => Compressed::ByExtension,
+        Some(graph::Compression::None) => Compressed::As(None),
+        Some(graph::Compression::Gzip) => Compressed::As(Some(Compression::Gzip)),
+        Some(graph::Compression::Zstd) => Compressed::As(Some(Compression::Zstd)),
     }
 }
 
 fn format_out(format: graph::FormatOut) -> FileFormat {
     match format {
         graph::FormatOut::Json(json) => JsonOut { timestamps_as_millis: json.timestamps_as_millis }.into(),
+        graph::FormatOut::Csv(csv) => FormatOut::Csv(CsvOut {
+            header: csv.header,
+            delimiter: csv.delimiter,
+            timestamps_as_millis: csv.timestamps_as_millis,
+        })
+        .into(),
         graph::FormatOut::Columnar(format) => FileFormat::Columns(columnar_out(format)),
     }
 }

@@ -16,6 +16,7 @@ use wasmill_flow::comparison::Comparison;
 
 use super::pruning;
 use super::source::{Blocks, Opened, Unreadable};
+use super::types::row_type;
 
 /// So many rows are decoded at once.
 const DECODED_ROWS: usize = 8_192;
@@ -48,10 +49,8 @@ impl ParquetBlocks {
 
     /// A file, all of its columns and rows to be read.
     pub(super) fn open(file: File) -> Result<Self, Unreadable> {
-        // Types by Parquet alone: what Arrow's schema beside them adds are layouts, and rows have one layout a type.
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let metadata = ArrowReaderMetadata::load(&file, options)?;
-        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(views(metadata.schema()));
+        let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+        let options = ArrowReaderOptions::new().with_schema(views(metadata.schema()));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?;
         let selected = groups(&metadata).map(|rows| vec![0..rows]).collect();
         Ok(Self { file, metadata, columns: ProjectionMask::all(), selected, reader: None })
@@ -70,9 +69,8 @@ impl ParquetBlocks {
             return Ok(Self { columns, ..self });
         }
         let options = ArrowReaderOptions::new()
-            .with_skip_arrow_metadata(true)
             .with_page_index_policy(PageIndexPolicy::Optional)
-            .with_schema(views(self.found()));
+            .with_schema(SchemaRef::clone(self.found()));
         let metadata = ArrowReaderMetadata::load(&self.file, options)?;
         let selected = pruning::selected(&metadata, schema, predicate);
         Ok(Self { columns, metadata, selected, ..self })
@@ -122,9 +120,12 @@ fn groups(metadata: &ArrowReaderMetadata) -> impl Iterator<Item = usize> + '_ {
 
 /// The same columns, texts and binary values as views: those are what rows have, and they share the pages' bytes.
 fn views(schema: &Schema) -> SchemaRef {
-    let field = |field: &Arc<Field>| match field.data_type() {
-        DataType::Utf8 => field.as_ref().clone().with_data_type(DataType::Utf8View),
-        DataType::Binary => field.as_ref().clone().with_data_type(DataType::BinaryView),
+    let field = |field: &Arc<Field>| match row_type(field.data_type()) {
+        Some(text @ (DataType::Utf8View | DataType::BinaryView))
+            if !matches!(field.data_type(), DataType::FixedSizeBinary(_)) =>
+        {
+            field.as_ref().clone().with_data_type(text)
+        }
         _ => field.as_ref().clone(),
     };
     Arc::new(Schema::new_with_metadata(schema.fields().iter().map(field).collect::<Vec<_>>(), schema.metadata().clone()))

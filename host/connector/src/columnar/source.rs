@@ -204,7 +204,7 @@ impl ColumnarSource {
         let rows = RecordBatch::try_new(Schema::new(lenient).into(), columns).map_err(unfit)?;
         let Some(bad) = bad else {
             let bytes = bytes(&rows);
-            let rows = rows.with_schema(SchemaRef::clone(&self.schema)).map_err(unfit);
+            let rows = RecordBatch::try_new(SchemaRef::clone(&self.schema), rows.columns().to_vec()).map_err(unfit);
             return Ok(Read { rows: rows?, malformed: Vec::new(), bytes });
         };
         let numbers: Vec<u64> = numbers.iter().cloned().flatten().collect();

@@ -82,8 +82,8 @@ impl ColumnsOut {
         let schema = SchemaRef::clone(&self.schema);
         Ok(match self.format {
             ColumnarOut::Parquet(options) => {
-                let writer = ArrowWriter::try_new(file, schema, Some(properties(options))).map_err(of_parquet)?;
-                Box::new(ParquetPart { columns: self.clone(), writer })
+                let writer = ArrowWriter::try_new(file.try_clone()?, schema, Some(properties(options))).map_err(of_parquet)?;
+                Box::new(ParquetPart { columns: self.clone(), file, writer })
             }
             ColumnarOut::Arrow => {
                 let writer = FileWriter::try_new_buffered(file, &schema).map_err(of_arrow)?;
@@ -117,6 +117,8 @@ fn properties(options: ParquetOut) -> WriterProperties {
 
 struct ParquetPart {
     columns: ColumnsOut,
+    /// What the writer writes to; it would hide the disk's error if it were asked for it.
+    file: File,
     writer: ArrowWriter<File>,
 }
 
@@ -126,8 +128,10 @@ impl PartWriter for ParquetPart {
         self.writer.write(&rows).map_err(of_parquet)
     }
 
-    fn finish(self: Box<Self>) -> io::Result<File> {
-        self.writer.into_inner().map_err(of_parquet)
+    fn finish(mut self: Box<Self>) -> io::Result<File> {
+        self.writer.finish().map_err(of_parquet)?;
+        self.writer.sync()?;
+        Ok(self.file)
     }
 
     fn bytes(&self) -> u64 {

@@ -1,29 +1,25 @@
 //! Writes a file as rows come.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{self, Seek, SeekFrom, Write};
 
 use arrow_array::RecordBatch;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use wasmill_flow::Epoch;
 
+use super::output::Output;
 use super::{Existing, FilePath, fault, sink};
-use crate::format::Encoder;
 use crate::sink::{blocking, not_by_epoch};
 use crate::{ConnectorError, Prepared, Sink};
 
-/// So many bytes are gathered before they are written, if nobody flushes before.
-const BUFFER: usize = 256 << 10;
-
-/// Writes lines as they come. A line is written whole or, where the disk is full, not at all.
+/// Writes rows as they come. A row is written whole or, where the disk is full, not at all; of a compressed file that holds for what
+/// is gathered between two writes.
 #[derive(Debug)]
 pub(super) struct AtOnceFile {
     path: FilePath,
     existing: Existing,
-    encoder: Box<dyn Encoder>,
-    buffer: Vec<u8>,
+    output: Output,
     file: Option<Opened>,
     /// Rows and bytes that are in the file.
     rows: u64,
@@ -40,23 +36,36 @@ struct Opened {
 }
 
 impl AtOnceFile {
-    pub(super) fn new(path: FilePath, existing: Existing, encoder: Box<dyn Encoder>) -> Self {
-        Self { path, existing, encoder, buffer: Vec::new(), file: None, rows: 0, bytes: 0 }
+    pub(super) fn new(path: FilePath, existing: Existing, output: Output) -> Self {
+        Self { path, existing, output, file: None, rows: 0, bytes: 0 }
     }
 
     fn write_out(&mut self) -> Result<(), ConnectorError> {
+        let failed = |error: &io::Error| fault::output(&self.path, "opened", error);
         let opened = match &mut self.file {
             Some(opened) => opened,
-            closed => closed.insert(open(&self.path, self.existing)?),
+            closed => {
+                let opened = open(&self.path, self.existing)?;
+                self.output.begin(&self.path.path, opened.length).map_err(|error| failed(&error))?;
+                closed.insert(opened)
+            }
         };
-        let (written, error) = opened.append(&self.buffer);
-        let lines = memchr::memchr_iter(b'\n', &self.buffer[..written]).count() as u64;
-        self.rows += lines;
+        // An archive has a member, even if nothing is in it.
+        if self.output.is_empty() && !(self.output.is_compressed() && opened.length == 0) {
+            return Ok(());
+        }
+        let bytes = self.output.bytes().map_err(|error| failed(&error))?;
+        let (written, error) = opened.append(&bytes, |written| self.output.whole(written).0);
         self.bytes += written as u64;
-        self.buffer.drain(..written);
-        let Some(error) = error else { return Ok(()) };
-        let (rows, bytes, left) = (self.rows, self.bytes, self.buffer.len());
-        let rows_left = memchr::memchr_iter(b'\n', &self.buffer).count();
+        let Some(error) = error else {
+            self.rows += self.output.rows();
+            self.output.clear();
+            return Ok(());
+        };
+        let (whole, rows) = self.output.whole(written);
+        self.rows += rows;
+        self.output.written(whole, rows);
+        let (rows, bytes, left, rows_left) = (self.rows, self.bytes, self.output.len(), self.output.rows());
         let doing = format!(
             "written: {rows} rows ({bytes} bytes) are in it, {rows_left} rows ({left} bytes) that were to follow are not"
         );
@@ -65,8 +74,8 @@ impl AtOnceFile {
 }
 
 impl Opened {
-    /// Adds bytes, as far as it goes: how many are in the file then, up to the end of a line, and why not all.
-    fn append(&mut self, bytes: &[u8]) -> (usize, Option<io::Error>) {
+    /// Adds bytes, as far as it goes: how many are in the file then, cut to what can stay, and why not all.
+    fn append(&mut self, bytes: &[u8], whole: impl Fn(usize) -> usize) -> (usize, Option<io::Error>) {
         let mut written = 0;
         let mut error = None;
         while written < bytes.len() && error.is_none() {
@@ -78,7 +87,7 @@ impl Opened {
             }
         }
         if error.is_some() && self.regular {
-            let whole = memchr::memrchr(b'\n', &bytes[..written]).map_or(0, |end| end + 1);
+            let whole = whole(written);
             let end = self.length + whole as u64;
             // What can't be cut stays; the error of the write is what is told.
             if self.file.set_len(end).and_then(|()| self.file.seek(SeekFrom::Start(end))).is_ok() {
@@ -90,7 +99,6 @@ impl Opened {
     }
 }
 
-/// Opens the file, and gives its last line an end where it has none.
 fn open(path: &FilePath, existing: Existing) -> Result<Opened, ConnectorError> {
     let failed = |error: &io::Error| fault::output(path, "opened", error);
     if let Some(folder) = path.path.parent() {
@@ -102,39 +110,21 @@ fn open(path: &FilePath, existing: Existing) -> Result<Opened, ConnectorError> {
         Existing::Append => options.append(true).create(true),
         Existing::Refuse => options.write(true).create_new(true),
     };
-    let mut file = options.open(&path.path).map_err(|error| match error.kind() {
+    let file = options.open(&path.path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists if existing == Existing::Refuse => sink::exists(path),
         _ => failed(&error),
     })?;
     let metadata = file.metadata().map_err(|error| failed(&error))?;
-    let (regular, mut length) = (metadata.is_file(), metadata.len());
-    if regular && length > 0 && !ends_a_line(&path.path).map_err(|error| failed(&error))? {
-        file.write_all(b"\n").map_err(|error| fault::output(path, "written", &error))?;
-        length += 1;
-    }
-    Ok(Opened { file, regular, length })
-}
-
-/// Whether a file that isn't empty ends in a line end.
-pub(super) fn ends_a_line(path: &Path) -> io::Result<bool> {
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::End(-1))?;
-    let mut last = [0];
-    file.read_exact(&mut last)?;
-    Ok(last == [b'\n'])
+    Ok(Opened { file, regular: metadata.is_file(), length: metadata.len() })
 }
 
 impl Sink for AtOnceFile {
     fn write<'a>(&'a mut self, rows: &'a RecordBatch) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async move {
-            self.encoder.encode(rows, &mut self.buffer);
-            if self.buffer.len() >= BUFFER { self.write_out() } else { Ok(()) }
-        }
-        .boxed()
+        async move { if self.output.push(rows) { self.write_out() } else { Ok(()) } }.boxed()
     }
 
     fn flush(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
-        async move { if self.buffer.is_empty() { Ok(()) } else { self.write_out() } }.boxed()
+        async move { if self.output.is_empty() { Ok(()) } else { self.write_out() } }.boxed()
     }
 
     fn prepare(&mut self, _: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
@@ -161,7 +151,7 @@ impl Sink for AtOnceFile {
     }
 
     fn bytes(&self) -> u64 {
-        self.bytes + self.buffer.len() as u64
+        self.bytes + self.output.len()
     }
 }
 

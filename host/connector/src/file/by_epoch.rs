@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -10,24 +9,19 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use wasmill_flow::Epoch;
 
-use super::at_once::ends_a_line;
+use super::output::Output;
 use super::staged::{StageError, StagedEpoch, StagedFiles};
 use super::{Existing, FilePath, fault, sink};
-use crate::format::Encoder;
 use crate::sink::blocking;
 use crate::{ConnectorError, Prepared, Sink};
-
-/// So many bytes are gathered before they are staged.
-const BUFFER: usize = 256 << 10;
 
 /// Stages rows beside the target and appends them when their epoch, or a later one, is committed.
 #[derive(Debug)]
 pub(super) struct ByEpochFile {
     path: FilePath,
     existing: Existing,
-    encoder: Box<dyn Encoder>,
+    output: Output,
     files: Arc<StagedFiles>,
-    buffer: Vec<u8>,
     staging: Option<Arc<File>>,
     /// The bytes of this epoch that are in `staging`.
     staged: u64,
@@ -39,9 +33,9 @@ pub(super) struct ByEpochFile {
 }
 
 impl ByEpochFile {
-    pub(super) fn new(path: FilePath, existing: Existing, encoder: Box<dyn Encoder>) -> Self {
+    pub(super) fn new(path: FilePath, existing: Existing, output: Output) -> Self {
         let files = Arc::new(StagedFiles::new(&path.path));
-        Self { path, existing, encoder, files, buffer: Vec::new(), staging: None, staged: 0, rows: 0, length: None, bytes: 0 }
+        Self { path, existing, output, files, staging: None, staged: 0, rows: 0, length: None, bytes: 0 }
     }
 
     /// The length before this epoch.
@@ -61,23 +55,25 @@ impl ByEpochFile {
         };
         let result = created.and_then(|staging| {
             self.staging = Some(Arc::clone(&staging));
-            (&*staging).write_all(&self.buffer)
+            let bytes = self.output.bytes()?;
+            (&*staging).write_all(&bytes).map(|()| bytes.len() as u64)
         });
-        result.map_err(|error| self.staging_failed(&error))?;
-        self.staged += self.buffer.len() as u64;
-        self.buffer.clear();
+        let bytes = result.map_err(|error| self.staging_failed(&error))?;
+        self.staged += bytes;
+        self.bytes += bytes;
+        self.output.clear();
         Ok(())
     }
 
     fn staging_failed(&self, error: &io::Error) -> ConnectorError {
-        let (rows, bytes) = (self.rows, self.staged + self.buffer.len() as u64);
+        let (rows, bytes) = (self.rows, self.staged + self.output.len());
         let doing = format!("written: {rows} rows ({bytes} bytes) of the running epoch are not in it, all committed epochs are");
         fault::output(&self.path, &doing, error)
     }
 
     async fn prepare_epoch(&mut self, epoch: Epoch) -> Result<Prepared, ConnectorError> {
         let before = self.before()?;
-        if !self.buffer.is_empty() {
+        if !self.output.is_empty() {
             self.stage()?;
         }
         if let Some(staging) = &self.staging {
@@ -99,9 +95,9 @@ impl ByEpochFile {
     }
 
     async fn recover_from(&mut self, last: Option<&Prepared>) -> Result<(), ConnectorError> {
-        self.buffer.clear();
+        self.output.clear();
         (self.staging, self.staged, self.rows, self.length) = (None, 0, 0, None);
-        self.length = Some(match last {
+        let length = match last {
             Some(last) => {
                 let epoch: StagedEpoch = last.read("a file")?;
                 let (files, of) = (Arc::clone(&self.files), epoch.clone());
@@ -110,7 +106,9 @@ impl ByEpochFile {
                 epoch.after()
             }
             None => self.start_afresh().await?,
-        });
+        };
+        self.output.begin(&self.path.path, length).map_err(|error| fault::output(&self.path, "opened", &error))?;
+        self.length = Some(length);
         Ok(())
     }
 
@@ -118,14 +116,8 @@ impl ByEpochFile {
         if self.existing == Existing::Refuse && self.path.path.exists() {
             return Err(sink::exists(&self.path));
         }
-        let (files, target) = (Arc::clone(&self.files), self.path.path.clone());
-        let anew = self.existing == Existing::Replace;
-        let started = blocking(move || start(&files, &target, anew)).await;
-        let (length, cut_off) = started.map_err(|error| fault::output(&self.path, "opened", &error))?;
-        if cut_off {
-            self.buffer.push(b'\n');
-        }
-        Ok(length)
+        let (files, anew) = (Arc::clone(&self.files), self.existing == Existing::Replace);
+        blocking(move || files.start(anew)).await.map_err(|error| fault::output(&self.path, "opened", &error))
     }
 
     fn not_brought_to(&self, epoch: &StagedEpoch, error: &StageError) -> ConnectorError {
@@ -145,11 +137,6 @@ impl ByEpochFile {
     }
 }
 
-fn start(files: &StagedFiles, target: &Path, anew: bool) -> io::Result<(u64, bool)> {
-    let length = files.start(anew)?;
-    Ok((length, length > 0 && !ends_a_line(target)?))
-}
-
 fn flatten(result: io::Result<Result<(), StageError>>) -> Result<(), StageError> {
     result?
 }
@@ -158,11 +145,8 @@ impl Sink for ByEpochFile {
     fn write<'a>(&'a mut self, rows: &'a RecordBatch) -> BoxFuture<'a, Result<(), ConnectorError>> {
         async move {
             self.before()?;
-            let buffered = self.buffer.len();
-            self.encoder.encode(rows, &mut self.buffer);
-            self.bytes += (self.buffer.len() - buffered) as u64;
             self.rows += rows.num_rows() as u64;
-            if self.buffer.len() >= BUFFER { self.stage() } else { Ok(()) }
+            if self.output.push(rows) { self.stage() } else { Ok(()) }
         }
         .boxed()
     }
@@ -190,7 +174,7 @@ impl Sink for ByEpochFile {
     }
 
     fn bytes(&self) -> u64 {
-        self.bytes
+        self.bytes + self.output.len()
     }
 }
 

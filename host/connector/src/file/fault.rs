@@ -2,8 +2,9 @@
 
 use std::io;
 
-use super::FilePath;
+use super::{Compression, FilePath};
 use crate::ConnectorError;
+use crate::rows::Place;
 
 /// An input file that can't be opened or read.
 pub(crate) fn input(file: &FilePath, doing: &str, error: &io::Error) -> ConnectorError {
@@ -16,6 +17,23 @@ pub(crate) fn input(file: &FilePath, doing: &str, error: &io::Error) -> Connecto
                 .with_hint("let the user who runs the job read it")
         }
         _ => ConnectorError::new("file-unreadable", format!("{path}: the file can't be {doing}: {}", reason(error))),
+    }
+}
+
+/// A compressed file that is cut off or broken, which was read up to `place` of what it holds.
+pub(crate) fn archive(file: &FilePath, compression: Compression, place: Place, error: &io::Error) -> ConnectorError {
+    let (path, name) = (&file.written, compression.name());
+    let read = format!("{} lines ({} bytes) were read before that", place.line, place.byte);
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => {
+            let message = format!("{path}: expected a whole {name} archive, found one that is cut off; {read}");
+            ConnectorError::new("archive-cut-off", message).with_hint("fetch or write the file again; what was read is not lost")
+        }
+        _ => {
+            let message = format!("{path}: expected a {name} archive, found what isn't one ({}); {read}", reason(error));
+            ConnectorError::new("archive-broken", message)
+                .with_hint("fetch or write the file again, or say `compression: none` where it isn't compressed")
+        }
     }
 }
 

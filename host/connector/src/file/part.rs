@@ -7,12 +7,13 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
+use super::Compression;
 use crate::ConnectorError;
 use crate::columnar::{ColumnarOut, ColumnsOut, PartWriter, columns_out};
 use crate::format::{Encoder, FormatOut};
 
-/// So many bytes of lines are gathered before they are written.
-const BUFFER: usize = 256 << 10;
+/// So many bytes of lines are gathered before they are written, in a compressed file as one member.
+const BUFFER: usize = 1 << 20;
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl<F: Into<FormatOut>> From<F> for FileFormat {
 /// What makes writers of whole files of a format.
 #[derive(Debug, Clone)]
 pub(super) enum PartFormat {
-    Rows(Arc<dyn Encoder>, &'static str),
+    Rows { encoder: Arc<dyn Encoder>, compression: Option<Compression>, extension: &'static str },
     Columns(ColumnsOut),
 }
 
@@ -41,26 +42,30 @@ impl PartFormat {
     ///
     /// # Errors
     /// Those of the format, for a column that it can't have.
-    pub(super) fn new(format: FileFormat, schema: &Schema) -> Result<Self, ConnectorError> {
+    pub(super) fn new(format: FileFormat, compression: Option<Compression>, schema: &Schema) -> Result<Self, ConnectorError> {
         Ok(match format {
-            FileFormat::Rows(rows) => Self::Rows(rows.encoder(schema)?.into(), rows.extension()),
+            FileFormat::Rows(rows) => {
+                Self::Rows { encoder: rows.encoder(schema)?.into(), compression, extension: rows.extension() }
+            }
             FileFormat::Columns(columns) => Self::Columns(columns_out(columns, schema)?),
         })
     }
 
     /// What a file's name ends in, behind the point.
-    pub(super) fn extension(&self) -> &'static str {
+    pub(super) fn extension(&self) -> String {
         match self {
-            Self::Rows(_, extension) => extension,
-            Self::Columns(columns) => columns.extension(),
+            Self::Rows { compression: None, extension, .. } => (*extension).to_owned(),
+            Self::Rows { compression: Some(compression), extension, .. } => format!("{extension}.{}", compression.extension()),
+            Self::Columns(columns) => columns.extension().to_owned(),
         }
     }
 
     /// A writer into an empty file.
     pub(super) fn begin(&self, file: File) -> io::Result<Box<dyn PartWriter>> {
         match self {
-            Self::Rows(encoder, _) => {
-                Ok(Box::new(LinesPart { encoder: Arc::clone(encoder), file, buffer: Vec::new(), written: 0 }))
+            Self::Rows { encoder, compression, .. } => {
+                let buffer = encoder.preamble().to_vec();
+                Ok(Box::new(LinesPart { encoder: Arc::clone(encoder), compression: *compression, file, buffer, written: 0 }))
             }
             Self::Columns(columns) => columns.begin(file),
         }
@@ -69,6 +74,7 @@ impl PartFormat {
 
 struct LinesPart {
     encoder: Arc<dyn Encoder>,
+    compression: Option<Compression>,
     file: File,
     buffer: Vec<u8>,
     written: u64,
@@ -76,8 +82,10 @@ struct LinesPart {
 
 impl LinesPart {
     fn write_out(&mut self) -> io::Result<()> {
-        self.file.write_all(&self.buffer)?;
-        self.written += self.buffer.len() as u64;
+        let member = self.compression.map(|compression| compression.member(&self.buffer)).transpose()?;
+        let bytes = member.as_ref().unwrap_or(&self.buffer);
+        self.file.write_all(bytes)?;
+        self.written += bytes.len() as u64;
         self.buffer.clear();
         Ok(())
     }

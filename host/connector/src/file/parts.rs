@@ -21,7 +21,7 @@ use wasmill_flow::TaskIndex;
 pub(super) struct Parts {
     folder: PathBuf,
     task: TaskIndex,
-    extension: &'static str,
+    extension: String,
 }
 
 /// What a file in the folder is.
@@ -36,7 +36,7 @@ enum Kind {
 }
 
 impl Parts {
-    pub(super) fn new(folder: PathBuf, task: TaskIndex, extension: &'static str) -> Self {
+    pub(super) fn new(folder: PathBuf, task: TaskIndex, extension: String) -> Self {
         Self { folder, task, extension }
     }
 
@@ -147,7 +147,7 @@ impl Parts {
         if let Some(task) = name.strip_prefix(".wasmill-staging-") {
             return Some((Kind::Staging, task.parse().ok()?));
         }
-        let stem = name.strip_suffix(self.extension)?.strip_suffix('.')?;
+        let stem = name.strip_suffix(self.extension.as_str())?.strip_suffix('.')?;
         let (hidden, numbers) = match stem.strip_prefix(".wasmill-part-") {
             Some(numbers) => (true, numbers),
             None => (false, stem.strip_prefix("part-")?),

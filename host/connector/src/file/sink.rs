@@ -5,11 +5,12 @@ use wasmill_flow::TaskIndex;
 
 use super::at_once::AtOnceFile;
 use super::by_epoch::ByEpochFile;
+use super::output::Output;
 use super::part::{FileFormat, PartFormat};
 use super::parts::Parts;
 use super::parts_sink::{OpenPart, PartAtOnce, PartsByEpoch};
 use super::whole::WholeFile;
-use super::{Existing, FilePath, fault};
+use super::{Compressed, Existing, FilePath, fault};
 use crate::format::FormatOut;
 use crate::{ConnectorError, Sink, Visibility};
 
@@ -22,6 +23,8 @@ pub struct FileSinkConfig {
     pub existing: Existing,
     /// How rows are written.
     pub format: FileFormat,
+    /// How a file of rows is compressed. It grows by whole members: one for each flush, or for each megabyte.
+    pub compressed: Compressed,
     /// As rows come, or epoch by epoch.
     pub visibility: Visibility,
     /// Where the path is a folder, which gets a file for each task, and with epochs for each task and epoch: the writer's task.
@@ -56,16 +59,16 @@ fn folder_sink(config: FileSinkConfig, task: TaskIndex, schema: &Schema) -> Resu
         let hint = "a path that ends in `/` is a folder of parts: move the file away, or take the `/` from the path";
         return Err(ConnectorError::new("file-is-no-directory", message).with_hint(hint));
     }
-    let format = PartFormat::new(config.format, schema)?;
+    let format = PartFormat::new(config.format, config.compressed.of(&config.file.path), schema)?;
     let parts = Parts::new(config.file.path.clone(), task, format.extension());
     if config.visibility == Visibility::ByEpoch {
         return Ok(Box::new(PartsByEpoch::new(config.file, config.existing, format, parts)));
     }
-    let schema = schema.clone();
+    let (schema, compression) = (schema.clone(), config.compressed.of(&config.file.path));
     let open: OpenPart = match config.format {
-        FileFormat::Rows(rows) => {
-            Box::new(move |file| Ok(Box::new(AtOnceFile::new(file, Existing::Replace, rows.encoder(&schema)?))))
-        }
+        FileFormat::Rows(rows) => Box::new(move |file| {
+            Ok(Box::new(AtOnceFile::new(file, Existing::Replace, Output::new(rows.encoder(&schema)?, compression))))
+        }),
         FileFormat::Columns(_) => Box::new(move |file| Ok(Box::new(WholeFile::new(file, format.clone())))),
     };
     Ok(Box::new(PartAtOnce::new(config.file, config.existing, parts, open)))
@@ -93,12 +96,12 @@ fn whole_sink(config: FileSinkConfig, schema: &Schema) -> Result<Box<dyn Sink>, 
     if config.existing == Existing::Refuse && metadata.is_some() {
         return Err(exists(&config.file));
     }
-    Ok(Box::new(WholeFile::new(config.file, PartFormat::new(config.format, schema)?)))
+    Ok(Box::new(WholeFile::new(config.file, PartFormat::new(config.format, None, schema)?)))
 }
 
 /// The writer of one file of lines.
 fn line_sink(config: FileSinkConfig, format: FormatOut, schema: &Schema) -> Result<Box<dyn Sink>, ConnectorError> {
-    let encoder = format.encoder(schema)?;
+    let output = Output::new(format.encoder(schema)?, config.compressed.of(&config.file.path));
     let metadata = std::fs::metadata(&config.file.path).ok();
     if metadata.as_ref().is_some_and(std::fs::Metadata::is_dir) {
         return Err(fault::is_directory(&config.file));
@@ -108,7 +111,7 @@ fn line_sink(config: FileSinkConfig, format: FormatOut, schema: &Schema) -> Resu
             if config.existing == Existing::Refuse && metadata.is_some() {
                 return Err(exists(&config.file));
             }
-            Ok(Box::new(AtOnceFile::new(config.file, config.existing, encoder)))
+            Ok(Box::new(AtOnceFile::new(config.file, config.existing, output)))
         }
         Visibility::ByEpoch => {
             if metadata.is_some_and(|metadata| !metadata.is_file()) {
@@ -117,7 +120,7 @@ fn line_sink(config: FileSinkConfig, format: FormatOut, schema: &Schema) -> Resu
                     "a job with a checkpoint must be able to cut what it writes: name a regular file, or use `connector: stdio`";
                 return Err(ConnectorError::new("file-not-regular", message).with_hint(hint));
             }
-            Ok(Box::new(ByEpochFile::new(config.file, config.existing, encoder)))
+            Ok(Box::new(ByEpochFile::new(config.file, config.existing, output)))
         }
     }
 }
@@ -130,3 +133,6 @@ pub(super) fn exists(file: &FilePath) -> ConnectorError {
     )
     .with_hint("move it away, choose another path, or say `existing: replace` or `existing: append`")
 }
+
+#[cfg(test)]
+mod tests;

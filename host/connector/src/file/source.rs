@@ -1,112 +1,145 @@
-//! The source of a local file of rows.
-
-use std::fs::File;
-use std::io::{Read as _, Seek, SeekFrom};
+//! The source of rows from local files.
 
 use arrow_schema::SchemaRef;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
+use wasmill_flow::{TaskIndex, key};
 
-use super::{FilePath, fault};
+use super::reader::FileReader;
+use super::{Compressed, FilePath};
 use crate::rows::{Place, RowReader};
 use crate::{BatchLimit, ConnectorError, Extent, FormatIn, Position, Read, Source};
 
-/// How much is read from the file at once.
-const CHUNK: u64 = 256 << 10;
+/// Files to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileSourceConfig {
+    /// The file, or the folder or pattern whose files are read in the order of their names ([`FilePath::files`]).
+    pub path: FilePath,
+    /// How rows are read.
+    pub format: FormatIn,
+    /// How the files are compressed.
+    pub compressed: Compressed,
+    /// Which of the files are this task's: of two tasks, the first has every other file from the first on.
+    pub task: TaskIndex,
+}
 
-/// Reads a file from start to end. One file, one reader.
+/// Reads files from start to end, one after another.
 ///
-/// The file may grow while it is read, up to the moment at which its end was seen. A last line without its end is a row. The position
-/// is the byte and the line behind the last row; a file must not change before it.
-#[derive(Debug)]
+/// Which files there are is found out when the source is opened. A file may grow while it is read, up to the moment at which its end was
+/// seen. A last row without its end is a row. The position is the file, and the byte and the line behind the last row; a file must not
+/// change before it. Going to a position in a compressed file takes as long as decompressing what lies before it.
+///
+/// A compressed file that is cut off, or broken, fails the job once all rows before the fault were handed over.
 pub struct FileSource {
-    file: FilePath,
-    handle: File,
-    length: u64,
-    reader: RowReader,
-    ended: bool,
+    files: Vec<FilePath>,
+    /// Which of the files is open; `None` where this task has no file.
+    open: Option<(usize, FileReader)>,
+    schema: SchemaRef,
+    compressed: Compressed,
+    /// What files these are, where they are one task's share: another share can't go on from a position.
+    share: Option<String>,
+    bytes: u64,
+}
+
+/// Where a source of files is.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FilePosition {
+    /// The file, as the job names it; none where the task has none.
+    #[serde(deserialize_with = "Option::deserialize")]
+    file: Option<String>,
+    byte: u64,
+    line: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    share: Option<String>,
+}
+
+impl std::fmt::Debug for FileSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FileSource").field("files", &self.files).field("position", &self.here()).finish_non_exhaustive()
+    }
 }
 
 impl FileSource {
-    /// Opens a file, at its start.
+    /// Opens files, at the start of the first.
     ///
     /// # Errors
-    /// Codes `file-not-found`, `file-is-directory`, `file-not-regular` (a pipe or a device), `file-unreadable`, `type-not-in-json`.
-    pub fn open(file: FilePath, schema: SchemaRef, format: FormatIn) -> Result<Self, ConnectorError> {
-        let failed = |error: &std::io::Error| fault::input(&file, "opened", error);
-        let metadata = std::fs::metadata(&file.path).map_err(|error| failed(&error))?;
-        if metadata.is_dir() {
-            return Err(fault::is_directory(&file));
+    /// Codes `file-not-found` (also where a folder or a pattern has no files), `file-is-directory`, `file-not-regular` (a pipe or a
+    /// device), `file-unreadable`, `pattern-invalid`, `type-not-in-json`, `type-not-in-csv`.
+    pub fn open(config: FileSourceConfig, schema: SchemaRef) -> Result<Self, ConnectorError> {
+        let FileSourceConfig { path, format, compressed, task } = config;
+        let all = path.files()?;
+        let share = (task.of > 1).then(|| fingerprint(&all));
+        let files: Vec<_> = all.into_iter().skip(task.index as usize).step_by(task.of.max(1) as usize).collect();
+        let bytes = files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum();
+        let rows = RowReader::new(SchemaRef::clone(&schema), &format, None)?;
+        let mut source = Self { files, open: None, schema, compressed, share, bytes };
+        source.open_file(0, rows)?;
+        Ok(source)
+    }
+
+    fn open_file(&mut self, index: usize, rows: RowReader) -> Result<(), ConnectorError> {
+        if let Some(file) = self.files.get(index) {
+            self.open = Some((index, FileReader::open(file.clone(), self.compressed.of(&file.path), rows)?));
         }
-        if !metadata.is_file() {
-            let message = format!("{}: expected a regular file, found a pipe or a device", file.written);
-            return Err(ConnectorError::new("file-not-regular", message).with_hint("read a pipe with `connector: stdio`"));
-        }
-        let handle = File::open(&file.path).map_err(|error| failed(&error))?;
-        let reader = RowReader::new(schema, &format, Some(file.written.clone()))?;
-        Ok(Self { handle, length: metadata.len(), reader, ended: false, file })
+        Ok(())
     }
 
     async fn next(&mut self, limit: BatchLimit) -> Result<Option<Read>, ConnectorError> {
-        loop {
-            while !self.reader.read(limit) && !self.ended {
-                self.fill()?;
-                if self.reader.is_skipping() {
-                    break;
-                }
-            }
-            if let Some(read) = self.reader.take() {
+        while let Some((index, reader)) = &mut self.open {
+            if let Some(read) = reader.next(limit).await? {
                 return Ok(Some(read));
             }
-            if !self.reader.is_skipping() {
+            let next = *index + 1;
+            if next == self.files.len() {
                 return Ok(None);
             }
-            // A row of gigabytes must not hold the thread; no row is waiting here.
-            tokio::task::yield_now().await;
+            let Some((_, reader)) = self.open.take() else { break };
+            self.open_file(next, reader.into_rows())?;
         }
+        Ok(None)
     }
 
-    fn fill(&mut self) -> Result<(), ConnectorError> {
-        let chunk = (&self.handle).take(CHUNK).read_to_end(self.reader.room());
-        let bytes = chunk.map_err(|error| fault::input(&self.file, "read", &error))?;
-        if bytes == 0 {
-            self.ended = true;
-            self.reader.end();
-        }
-        Ok(())
+    fn here(&self) -> FilePosition {
+        let place = self.open.as_ref().map_or_else(Place::default, |(_, reader)| reader.place());
+        let file = self.open.as_ref().map(|(_, reader)| reader.file().written.clone());
+        FilePosition { file, byte: place.byte, line: place.line, share: self.share.clone() }
     }
 
-    /// Checks that a position lies where a line starts.
-    fn check(&mut self, place: Place) -> Result<(), ConnectorError> {
-        let failed = |error: &std::io::Error| fault::input(&self.file, "read", error);
-        let length = self.handle.metadata().map_err(|error| failed(&error))?.len();
-        let path = &self.file.written;
-        if place.byte > length {
-            let message = format!("{path}: expected at least {} bytes, which were read before, found {length}", place.byte);
-            let hint = "put back the file that the job was reading, or start with --fresh";
-            return Err(ConnectorError::new("file-too-short", message).with_hint(hint));
+    fn go_to(&mut self, position: &FilePosition) -> Result<(), ConnectorError> {
+        if position.share != self.share {
+            let message = "expected the files that were there when the job started, found others, or another parallelism";
+            let hint =
+                "put back those files and the parallelism, or start with --fresh: the tasks of `parallel-files` share them out";
+            return Err(ConnectorError::new("files-changed", message).with_hint(hint));
         }
-        let mut around = [b'\n'; 2];
-        let start = place.byte.saturating_sub(1);
-        self.handle.seek(SeekFrom::Start(start)).map_err(|error| failed(&error))?;
-        let count = (length - start).min(2) as usize;
-        self.handle.read_exact(&mut around[..count]).map_err(|error| failed(&error))?;
-        // The last line that was read may have had no end, and may have been given one since.
-        if place.byte > 0 && around[0] != b'\n' && place.byte != length && around[1] != b'\n' {
-            let message = format!(
-                "{path}: expected a line to start at byte {}, where reading stopped, found the middle of one",
-                place.byte
-            );
-            let hint = "put back the file that the job was reading, or start with --fresh";
-            return Err(ConnectorError::new("file-changed", message).with_hint(hint));
+        let Some(name) = &position.file else { return Ok(()) };
+        let index = self.files.iter().position(|file| file.written == *name).ok_or_else(|| {
+            let message = format!("{name}: expected this file, in which reading stopped, found none of its name");
+            ConnectorError::new("file-gone", message).with_hint("put it back, or start with --fresh")
+        })?;
+        if let Some((open, reader)) = self.open.take() {
+            if open == index {
+                self.open = Some((open, reader));
+            } else {
+                self.open_file(index, reader.into_rows())?;
+            }
         }
-        Ok(())
+        let place = Place { byte: position.byte, line: position.line };
+        self.open.as_mut().map_or(Ok(()), |(_, reader)| reader.seek(place))
     }
+}
+
+/// What tells one set of files from another.
+fn fingerprint(files: &[FilePath]) -> String {
+    let names: String = files.iter().map(|file| format!("{}\n", file.written)).collect();
+    format!("{} files {:016x}", files.len(), key::hash(names.as_bytes()))
 }
 
 impl Source for FileSource {
     fn schema(&self) -> SchemaRef {
-        self.reader.schema().clone()
+        SchemaRef::clone(&self.schema)
     }
 
     fn read(&mut self, limit: BatchLimit) -> BoxFuture<'_, Result<Option<Read>, ConnectorError>> {
@@ -114,33 +147,33 @@ impl Source for FileSource {
     }
 
     fn position(&self) -> Position {
-        Position::of(&self.reader.place())
+        Position::of(&self.here())
     }
 
-    /// Goes to a place in the file.
+    /// Goes to a place in one of the files.
     ///
     /// # Errors
-    /// Codes `position-invalid`, `file-too-short`, `file-changed` (no line starts there), `file-unreadable`.
+    /// Codes `position-invalid`, `file-gone`, `files-changed`, `file-too-short`, `file-changed` (no line starts there),
+    /// `file-unreadable`, `header-invalid`.
     fn seek(&mut self, position: &Position) -> Result<(), ConnectorError> {
-        let place: Place = position.read("a file")?;
-        self.check(place)?;
-        self.handle.seek(SeekFrom::Start(place.byte)).map_err(|error| fault::input(&self.file, "read", &error))?;
-        self.reader.restart(place);
-        self.ended = false;
-        Ok(())
+        let position: FilePosition = position.read("a file")?;
+        self.go_to(&position)
     }
 
     fn replays(&self) -> bool {
         true
     }
 
-    /// The bytes that the file had when it was opened.
+    /// The bytes that the files had when the source was opened.
     fn extent(&self) -> Extent {
-        Extent::Bytes(self.length)
+        Extent::Bytes(self.bytes)
     }
 
+    /// The bytes of the files before the one that is open, and those of rows in that: more than its bytes where it is compressed.
     fn done(&self) -> u64 {
-        self.reader.place().byte
+        let Some((index, reader)) = &self.open else { return 0 };
+        let length = |file: &FilePath| std::fs::metadata(&file.path).map_or(0, |metadata| metadata.len());
+        self.files[..*index].iter().map(length).sum::<u64>() + reader.place().byte
     }
 }
 

@@ -4,33 +4,19 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::{DataType, SchemaRef};
+use arrow_schema::SchemaRef;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use wasmill_flow::column_type;
 
 use super::JsonIn;
-use super::cell::{self, Cell, Kind, Wrong};
-use super::columns::Column;
 use super::layout::Layout;
 use super::scan::{Place, scan};
 use crate::ConnectorError;
-use crate::format::Decoder;
-
-/// The most characters of what was found that an error repeats.
-const SHOWN: usize = 64;
-
-/// What is wrong with a row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// What was expected and what was found: `mag: expected float64, found "strong"`.
-    pub reason: String,
-    /// Where in the line, in bytes from 1, where that is known: the start of a value that is wrong, or the byte at which the line stops
-    /// being JSON.
-    pub column: Option<u64>,
-    /// The field that is wrong, where it is one.
-    pub field: Option<String>,
-}
+use crate::format::{Decoder, Fault, not_utf8, shown};
+use crate::rows::RowEnd;
+use crate::value::columns::Column;
+use crate::value::{self, Cell, Kind, Wrong};
 
 /// Reads lines into columns. One pass over a line and no tree: the text of each field that is a column is found, the syntax of all of
 /// the line is checked, and then each text is read as its column's type. Values reach the columns when the whole row was right. A line
@@ -58,16 +44,7 @@ impl RowDecoder {
     /// # Errors
     /// Code `type-not-in-json` for a column whose type rows can't have ([`column_type`]).
     pub fn new(schema: SchemaRef, options: JsonIn) -> Result<Self, ConnectorError> {
-        let kind =
-            |data_type: &DataType| Kind::of(data_type, options.timestamps).filter(|_| column_type::is_supported(data_type));
-        let kinds = schema.fields().iter().map(|field| {
-            kind(field.data_type()).ok_or_else(|| {
-                let found = column_type::describe(field);
-                ConnectorError::new("type-not-in-json", format!("{}: type `{found}` can't be read from JSON", field.name()))
-                    .with_hint(format!("the types are {}", column_type::NAMES.join(", ")))
-            })
-        });
-        let kinds = kinds.collect::<Result<Vec<_>, _>>()?;
+        let kinds = value::kinds(&schema, options.timestamps, "type-not-in-json", "JSON")?;
         Ok(Self {
             layout: Layout::new(schema.fields().iter().map(|field| field.name().as_str())),
             columns: kinds.iter().map(|kind| Column::new(*kind)).collect(),
@@ -132,7 +109,7 @@ impl RowDecoder {
             let read = match self.places[index].map(|place| (place.of(line), place.plain)) {
                 None | Some(("null", _)) if self.schema.field(index).is_nullable() => Ok(Cell::Null),
                 None | Some(("null", _)) => Err(Wrong::Type),
-                Some((json, plain)) => cell::parse(*kind, json, plain),
+                Some((json, plain)) => value::parse_json(*kind, json, plain),
             };
             match read {
                 Ok(cell) => self.cells.push(cell),
@@ -192,6 +169,20 @@ impl RowDecoder {
 impl Decoder for RowDecoder {
     fn schema(&self) -> &SchemaRef {
         &self.schema
+    }
+
+    fn row_end(&self) -> RowEnd {
+        RowEnd::Line
+    }
+
+    fn restart(&mut self) {}
+
+    fn wants_header(&self) -> bool {
+        false
+    }
+
+    fn header(&mut self, _: &[u8]) -> Result<(), Fault> {
+        Ok(())
     }
 
     fn is_blank(&self, row: &[u8]) -> bool {
@@ -316,13 +307,6 @@ impl Visitor<'_> for Key<'_> {
 }
 
 #[cold]
-fn not_utf8(line: &[u8], error: &std::str::Utf8Error) -> Fault {
-    let at = error.valid_up_to();
-    let reason = format!("expected UTF-8, found the byte 0x{:02x}", line[at]);
-    Fault { reason, column: Some(at as u64 + 1), field: None }
-}
-
-#[cold]
 fn not_json(line: &str, error: &serde_json::Error) -> Fault {
     // serde_json's columns count from 1, and 0 is before the first byte of a line.
     let column = error.column().clamp(1, line.len().max(1));
@@ -340,14 +324,6 @@ fn not_json(line: &str, error: &serde_json::Error) -> Fault {
     let at = (0..column).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
     let reason = format!("expected a JSON object, found {} where it isn't JSON: {what}", shown(line[at..].trim_end()));
     Fault { reason, column: Some(at as u64 + 1), field: None }
-}
-
-/// What was found, as far as a message repeats it.
-fn shown(found: &str) -> String {
-    match found.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &found[..end]),
-        None => found.to_owned(),
-    }
 }
 
 #[cfg(test)]

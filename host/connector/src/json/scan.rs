@@ -3,6 +3,7 @@
 use serde::de::IgnoredAny;
 
 use super::layout::Layout;
+use crate::value::number::skip_number;
 
 /// Where a value stands in its line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,37 +85,6 @@ fn skip_value(line: &str, at: usize) -> Option<(usize, bool)> {
         }
         _ => None,
     }
-}
-
-fn skip_number(bytes: &[u8], at: usize) -> Option<usize> {
-    let mut end = match *bytes.get(at)? {
-        b'0' => at + 1,
-        b'1'..=b'9' => skip_digits(bytes, at + 1),
-        _ => return None,
-    };
-    if bytes.get(end) == Some(&b'.') {
-        end = skip_some_digits(bytes, end + 1)?;
-    }
-    if let Some(b'e' | b'E') = bytes.get(end) {
-        end += 1;
-        if let Some(b'+' | b'-') = bytes.get(end) {
-            end += 1;
-        }
-        end = skip_some_digits(bytes, end)?;
-    }
-    Some(end)
-}
-
-fn skip_digits(bytes: &[u8], mut at: usize) -> usize {
-    while bytes.get(at).is_some_and(u8::is_ascii_digit) {
-        at += 1;
-    }
-    at
-}
-
-fn skip_some_digits(bytes: &[u8], at: usize) -> Option<usize> {
-    let end = skip_digits(bytes, at);
-    (end > at).then_some(end)
 }
 
 /// The end of a text, behind its closing quote, from behind its opening one; and whether it has no escapes.

@@ -27,6 +27,8 @@ pub struct StdoutSink {
     output: Arc<Mutex<Box<dyn Write + Send>>>,
     encoder: Box<dyn Encoder>,
     visibility: Visibility,
+    /// Whether the header was written, where there is one.
+    begun: bool,
     buffer: Vec<u8>,
     /// Epochs that were prepared and not yet committed, in order.
     waiting: VecDeque<(u64, String)>,
@@ -50,7 +52,7 @@ struct PreparedText {
 /// The sink that writes to this process's standard output.
 ///
 /// # Errors
-/// Code `type-not-in-json`.
+/// Codes `type-not-in-json`, `type-not-in-csv`.
 pub fn stdout_sink(schema: &Schema, format: FormatOut, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
     Ok(Box::new(StdoutSink::of(Box::new(io::stdout()), schema, format, visibility)?))
 }
@@ -59,7 +61,7 @@ impl StdoutSink {
     /// A sink that writes to something else as if it were standard output.
     ///
     /// # Errors
-    /// Code `type-not-in-json`.
+    /// Codes `type-not-in-json`, `type-not-in-csv`.
     pub fn of(
         output: Box<dyn Write + Send>,
         schema: &Schema,
@@ -71,6 +73,7 @@ impl StdoutSink {
             output: Arc::new(Mutex::new(output)),
             encoder,
             visibility,
+            begun: false,
             buffer: Vec::new(),
             waiting: VecDeque::new(),
             bytes: 0,
@@ -102,6 +105,9 @@ impl StdoutSink {
 
     async fn write_rows(&mut self, rows: &RecordBatch) -> Result<(), ConnectorError> {
         let buffered = self.buffer.len();
+        if !std::mem::replace(&mut self.begun, true) {
+            self.buffer.extend_from_slice(self.encoder.preamble());
+        }
         self.encoder.encode(rows, &mut self.buffer);
         self.bytes += (self.buffer.len() - buffered) as u64;
         if self.buffer.len() >= BUFFER && self.visibility == Visibility::AtOnce { self.flush_rows().await } else { Ok(()) }
@@ -143,6 +149,7 @@ impl StdoutSink {
         }
         self.buffer.clear();
         self.waiting.clear();
+        self.begun = last.is_some();
         let Some(last) = last else { return Ok(()) };
         let PreparedText { text, .. } = last.read("standard output")?;
         self.write_out(text.into_bytes()).await

@@ -61,7 +61,7 @@ impl StdinSource {
 
     /// Reads rows up to the limit from what has come, without waiting for more.
     fn take_what_is_there(&mut self, limit: BatchLimit) -> Result<(), ConnectorError> {
-        while !self.reader.read(limit) && !self.ended {
+        while !self.reader.read(limit)? && !self.ended {
             match self.chunks.try_recv() {
                 Ok(chunk) => self.add(Some(chunk))?,
                 Err(mpsc::error::TryRecvError::Empty) => return Ok(()),

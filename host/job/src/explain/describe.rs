@@ -6,8 +6,8 @@ use arrow_schema::Schema;
 use wasmill_flow::column_type;
 
 use crate::graph::{
-    ColumnarIn, ColumnarOut, Compression, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut, NexmarkKind,
-    SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
+    ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut,
+    NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -20,7 +20,11 @@ pub fn columns(schema: &Schema) -> String {
 /// How a source is read.
 pub fn source(connector: &SourceConnector) -> String {
     match connector {
-        SourceConnector::File { written, format, .. } => format!("file {written}, {}", format_in(format)),
+        SourceConnector::File { written, format, compression, parallel_files, follow, .. } => {
+            let parallel = if *parallel_files { ", shared out to tasks" } else { "" };
+            let follow = if *follow { ", followed" } else { "" };
+            format!("file {written}{parallel}{follow}, {}{}", compressed(*compression), format_in(format))
+        }
         SourceConnector::Stdio { format } => format!("standard input, {}", format_in(format)),
         SourceConnector::Generator(generator) => generated(generator),
     }
@@ -28,22 +32,42 @@ pub fn source(connector: &SourceConnector) -> String {
 
 fn format_in(format: &FormatIn) -> String {
     match format {
-        FormatIn::Json(json) => json_in(json),
+        FormatIn::Json(JsonIn { timestamps, reject_unknown_fields, max_row_bytes }) => {
+            format!("json ({})", strictness(*timestamps, *reject_unknown_fields, *max_row_bytes))
+        }
+        FormatIn::Csv(CsvIn { header, delimiter, timestamps, reject_unknown_fields, max_row_bytes }) => {
+            let strictness = strictness(*timestamps, *reject_unknown_fields, *max_row_bytes);
+            format!("csv ({}, {strictness})", csv(*header, *delimiter))
+        }
         FormatIn::Columnar(ColumnarIn::Parquet) => "parquet".to_owned(),
         FormatIn::Columnar(ColumnarIn::Arrow) => "arrow".to_owned(),
     }
 }
 
-fn json_in(json: &JsonIn) -> String {
-    let unit = match json.timestamps {
+fn strictness(timestamps: TimestampUnit, reject_unknown_fields: bool, max_row_bytes: usize) -> String {
+    let unit = match timestamps {
         TimestampUnit::Seconds => "s",
         TimestampUnit::Milliseconds => "ms",
         TimestampUnit::Microseconds => "us",
         TimestampUnit::Nanoseconds => "ns",
     };
-    let unknown = if json.reject_unknown_fields { "rejected" } else { "ignored" };
-    let longest = show_size(json.max_row_bytes as u64);
-    format!("json (integer timestamps in {unit}, unknown fields {unknown}, rows of at most {longest})")
+    let unknown = if reject_unknown_fields { "rejected" } else { "ignored" };
+    let longest = show_size(max_row_bytes as u64);
+    format!("integer timestamps in {unit}, unknown fields {unknown}, rows of at most {longest}")
+}
+
+fn csv(header: bool, delimiter: u8) -> String {
+    let header = if header { "with a header" } else { "without a header" };
+    format!("{header}, delimiter {:?}", char::from(delimiter))
+}
+
+fn compressed(compression: Option<Compression>) -> &'static str {
+    match compression {
+        None => "",
+        Some(Compression::None) => "not compressed, ",
+        Some(Compression::Gzip) => "gzip, ",
+        Some(Compression::Zstd) => "zstd, ",
+    }
 }
 
 fn generated(generator: &Generator) -> String {
@@ -82,31 +106,38 @@ fn field_rule(rule: &FieldRule) -> String {
 /// How a sink is written.
 pub fn sink(connector: &SinkConnector) -> String {
     match connector {
-        SinkConnector::File { written, existing, format, .. } => {
+        SinkConnector::File { written, existing, format, compression, .. } => {
             let existing = match existing {
                 Existing::Replace => "replacing one that is there",
                 Existing::Append => "appending to one that is there",
                 Existing::Refuse => "refusing to start if it is there",
             };
-            format!("file {written}, {existing}, {}", format_out(*format))
+            format!("file {written}, {existing}, {}{}", compressed(*compression), format_out(*format))
         }
         SinkConnector::Stdio { format } => format!("standard output, {}", format_out(*format)),
         SinkConnector::Blackhole => "nowhere, counted".to_owned(),
     }
 }
 
-fn format_out(format: FormatOut) -> &'static str {
+fn format_out(format: FormatOut) -> String {
+    let millis = |millis| if millis { "timestamps in ms" } else { "timestamps as text" };
     match format {
-        FormatOut::Json(JsonOut { timestamps_as_millis: true }) => "json (timestamps in ms)",
-        FormatOut::Json(JsonOut { timestamps_as_millis: false }) => "json",
-        FormatOut::Columnar(ColumnarOut::Parquet { compression, .. }) => match compression {
-            Compression::Zstd => "parquet (zstd)",
-            Compression::Snappy => "parquet (snappy)",
-            Compression::Lz4 => "parquet (lz4)",
-            Compression::Gzip => "parquet (gzip)",
-            Compression::None => "parquet (not compressed)",
-        },
-        FormatOut::Columnar(ColumnarOut::Arrow) => "arrow",
+        FormatOut::Json(JsonOut { timestamps_as_millis: true }) => "json (timestamps in ms)".to_owned(),
+        FormatOut::Json(JsonOut { timestamps_as_millis: false }) => "json".to_owned(),
+        FormatOut::Csv(CsvOut { header, delimiter, timestamps_as_millis }) => {
+            format!("csv ({}, {})", csv(header, delimiter), millis(timestamps_as_millis))
+        }
+        FormatOut::Columnar(ColumnarOut::Parquet { compression, .. }) => {
+            let compression = match compression {
+                ParquetCompression::Zstd => "zstd",
+                ParquetCompression::Snappy => "snappy",
+                ParquetCompression::Lz4 => "lz4",
+                ParquetCompression::Gzip => "gzip",
+                ParquetCompression::None => "not compressed",
+            };
+            format!("parquet ({compression})")
+        }
+        FormatOut::Columnar(ColumnarOut::Arrow) => "arrow".to_owned(),
     }
 }
 

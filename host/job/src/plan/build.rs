@@ -7,7 +7,7 @@ use crate::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target};
 
 /// Plans a job.
 ///
-/// File and standard-input sources have one task, generators as many as the job's parallelism. A keyed operator starts a stage with
+/// Sources of files and of standard input have one task; generators and files in parallel as many as the job's parallelism. A keyed operator starts a stage with
 /// the job's parallelism, behind edges that route by key. An operator with several inputs starts a stage with as many tasks as each
 /// of them has, or with one where they differ. Every other operator is chained to its input. A sink is chained where its input has one
 /// task, it is a folder or it swallows rows, else it is a stage of one. The dead letters' sink is the last stage, without edges: the runtime wires every task to it.
@@ -16,7 +16,7 @@ pub fn plan(job: &Job) -> Plan {
     let mut build = Build { plan: Plan { stages: Vec::new(), edges: Vec::new() }, places: HashMap::new() };
     for (index, source) in job.sources.iter().enumerate() {
         let parallelism = match source.connector {
-            SourceConnector::Generator(_) => job.parallelism,
+            SourceConnector::Generator(_) | SourceConnector::File { parallel_files: true, .. } => job.parallelism,
             SourceConnector::File { .. } | SourceConnector::Stdio { .. } => 1,
         };
         build.start(parallelism, PlanNode::Node(NodeId::Source(index)), 1);

@@ -96,6 +96,18 @@ impl<'a> Field<'a> {
         None
     }
 
+    /// `true` or `false`.
+    pub fn flag(&self, problems: &mut Problems) -> Option<bool> {
+        match &self.node.value {
+            Value::Scalar(scalar) => match scalar.resolve() {
+                Plain::Boolean(flag) => return Some(flag),
+                _ => self.wrong_type("`true` or `false`", problems),
+            },
+            _ => self.wrong_type("`true` or `false`", problems),
+        }
+        None
+    }
+
     /// A whole number in a range that the type can hold.
     pub fn integer<T: TryFrom<i128>>(&self, range: RangeInclusive<i128>, problems: &mut Problems) -> Option<T> {
         let expected = match (*range.start(), *range.end()) {

@@ -45,10 +45,14 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
     let field = keys.require("connector", "how it is written: file, stdio or blackhole", problems)?;
     Some(match field.word(CONNECTORS, LATER_CONNECTORS, problems)? {
         Connector::File => {
-            keys.check_keys(&[own, "connector", "path", "existing", "format"], &[], problems);
+            keys.check_keys(&[own, "connector", "path", "existing", "format", "compression"], &[], problems);
             let path = keys.require("path", "the file", problems).and_then(|field| field.text("the path of a file", problems));
             let existing = keys.get("existing").and_then(|field| field.word(EXISTING, &[], problems)).unwrap_or_default();
-            SinkConnector::File { path, existing, format: read_format(keys, problems) }
+            let (format, compression) = (read_format(keys, problems), format::read_compression(keys, problems));
+            if matches!(format, Some(FormatOut::Columnar(_))) {
+                format::compressed_inside(keys, problems);
+            }
+            SinkConnector::File { path, existing, format, compression }
         }
         Connector::Stdio => {
             keys.check_keys(&[own, "connector", "format"], &[], problems);
@@ -67,6 +71,6 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
 }
 
 fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatOut> {
-    let field = keys.require("format", "how rows are written: json, parquet or arrow", problems)?;
+    let field = keys.require("format", "how rows are written: json, csv, parquet or arrow", problems)?;
     format::read_out(&field, problems)
 }

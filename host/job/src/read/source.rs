@@ -30,16 +30,28 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
     source.connector = connector.and_then(|field| {
         Some(match field.word(CONNECTORS, LATER_CONNECTORS, problems)? {
             Connector::File => {
-                keys.check_keys(&["connector", "path", "format", "schema", "limit"], &["event-time", "parallel-files"], problems);
-                let path =
-                    keys.require("path", "the file", problems).and_then(|field| field.text("the path of a file", problems));
+                let known = ["connector", "path", "format", "compression", "parallel-files", "follow", "schema", "limit"];
+                keys.check_keys(&known, LATER, problems);
+                let path = keys.require("path", "the file, its folder with a / at the end, or a pattern", problems);
+                let path = path.and_then(|field| field.text("the path of a file", problems));
                 let format = read_format(&keys, problems);
-                let schema = match format {
-                    // The file brings its own.
-                    Some(FormatIn::Columnar(_)) => keys.get("schema").and_then(|field| schema::read(&field, problems)),
-                    _ => read_schema(&keys, problems),
-                };
-                SourceConnector::File { path, format, schema }
+                let is_columnar = matches!(format, Some(FormatIn::Columnar(_)));
+                if is_columnar {
+                    one_whole_file(&keys, path.as_ref(), problems);
+                }
+                SourceConnector::File {
+                    path,
+                    format,
+                    compression: format::read_compression(&keys, problems),
+                    parallel_files: read_flag(&keys, "parallel-files", problems),
+                    follow: read_flag(&keys, "follow", problems),
+                    // A file of columns brings its own.
+                    schema: if is_columnar {
+                        keys.get("schema").and_then(|field| schema::read(&field, problems))
+                    } else {
+                        read_schema(&keys, problems)
+                    },
+                }
             }
             Connector::Stdio => {
                 keys.check_keys(&["connector", "format", "schema", "limit"], LATER, problems);
@@ -55,6 +67,19 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
     source
 }
 
+/// Complains about what a file of columns can't be: followed, compressed as a whole, one of several.
+fn one_whole_file(keys: &Mapping<'_>, path: Option<&At<String>>, problems: &mut Problems) {
+    format::compressed_inside(keys, problems);
+    if let Some(field) = keys.get("follow") {
+        let problem = problems.error(code::MISPLACED_KEY, &field.key_spot()).found("follow");
+        problem.expected("`follow` with json or csv: a file of columns doesn't grow");
+    }
+    if let Some(path) = path.filter(|path| path.value.ends_with('/') || path.value.contains(['*', '?', '['])) {
+        let problem = problems.error(code::NOT_IN_THIS_VERSION, &path.spot).found(path.value.clone());
+        problem.expected("the path of one file of columns, not a folder or a pattern");
+    }
+}
+
 /// Complains about a format of columns, which needs a file.
 fn by_rows(keys: &Mapping<'_>, format: Option<FormatIn>, problems: &mut Problems) -> Option<FormatIn> {
     if let (Some(FormatIn::Columnar(_)), Some(field)) = (&format, keys.get("format")) {
@@ -66,8 +91,13 @@ fn by_rows(keys: &Mapping<'_>, format: Option<FormatIn>, problems: &mut Problems
 }
 
 fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatIn> {
-    let field = keys.require("format", "how rows are read: json, parquet or arrow", problems)?;
+    let field = keys.require("format", "how rows are read: json, csv, parquet or arrow", problems)?;
     format::read_in(&field, problems)
+}
+
+fn read_flag(keys: &Mapping<'_>, key: &str, problems: &mut Problems) -> Option<At<bool>> {
+    let field = keys.get(key)?;
+    field.flag(problems).map(|flag| field.at(flag))
 }
 
 fn read_schema(keys: &Mapping<'_>, problems: &mut Problems) -> Option<arrow_schema::SchemaRef> {

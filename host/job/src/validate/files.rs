@@ -41,6 +41,40 @@ pub fn check(job: &Job, given: &Given<'_>, problems: &mut Problems) {
             problems.error(code::SAME_FILE, spot).found(claim.written).expected(format!("a file of its own: {by}"));
         }
     }
+    check_many(job, given, problems);
+}
+
+/// Complains about every file that is written and that a source would find in its folder or by its pattern.
+fn check_many(job: &Job, given: &Given<'_>, problems: &mut Problems) {
+    let sinks = job.sinks.iter().map(|sink| sink.connector.as_ref());
+    let written = sinks.chain(job.dead_letters.iter().map(|letters| letters.connector.as_ref()));
+    let written: Vec<&At<String>> = written
+        .filter_map(|connector| match connector {
+            Some(SinkConnector::File { path: Some(path), .. }) => Some(path),
+            _ => None,
+        })
+        .collect();
+    for source in &job.sources {
+        let Some(SourceConnector::File { path: Some(many), .. }) = &source.connector else { continue };
+        for path in &written {
+            if finds(given.dir, &many.value, &path.value) {
+                let by = format!("source `{}` reads all of {}", source.name.value, many.value);
+                problems.error(code::SAME_FILE, &path.spot).found(path.value.clone()).expected(format!("another file: {by}"));
+            }
+        }
+    }
+}
+
+/// Whether a file is in a folder, which ends in `/`, or matches a pattern.
+fn finds(dir: &Path, many: &str, file: &str) -> bool {
+    let file = normalized(&join(dir, file));
+    let all = normalized(&join(dir, many));
+    if many.ends_with('/') {
+        return file.parent() == Some(all.as_path());
+    }
+    let options = glob::MatchOptions { require_literal_separator: true, require_literal_leading_dot: true, case_sensitive: true };
+    let pattern = all.to_str().filter(|_| many.contains(['*', '?', '['])).and_then(|all| glob::Pattern::new(all).ok());
+    pattern.is_some_and(|pattern| pattern.matches_path_with(&file, options))
 }
 
 /// All claims; those that read come first, so that complaints are about what would destroy them.

@@ -1,20 +1,9 @@
-//! Paths of a job file: relative to it, of the local file system, one file each.
+//! Paths of a job file: relative to it, of the local file system.
 
 use std::path::{Component, Path, PathBuf};
 
 use crate::place::At;
 use crate::problem::{Problems, code};
-
-/// The path of a file that is read.
-pub fn input(written: &At<String>, dir: &Path, problems: &mut Problems) -> Option<PathBuf> {
-    let path = local(written, dir, problems)?;
-    if written.value.contains(['*', '?', '[']) {
-        let problem = problems.error(code::NOT_IN_THIS_VERSION, &written.spot).found(written.value.clone());
-        problem.expected("the path of one file, not a pattern");
-        return None;
-    }
-    Some(path)
-}
 
 /// A path of the local file system.
 pub fn local(written: &At<String>, dir: &Path, problems: &mut Problems) -> Option<PathBuf> {

@@ -44,7 +44,7 @@ fn the_whole_job_is_read() {
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!((job.name.as_str(), job.parallelism, job.key_groups.count()), ("earthquakes", 4, 128));
     assert_eq!(job.batch, BatchLimits { max_rows: 1024, max_bytes: 1 << 20 });
-    let SourceConnector::File { written, path, format } = &job.sources[0].connector else { panic!("a file") };
+    let SourceConnector::File { written, path, format, .. } = &job.sources[0].connector else { panic!("a file") };
     assert_eq!((written.as_str(), path), ("quakes.ndjson", &PathBuf::from("jobs/quakes.ndjson")));
     let defaults = JsonIn { timestamps: TimestampUnit::Milliseconds, reject_unknown_fields: false, max_row_bytes: 16 << 20 };
     assert_eq!(*format, FormatIn::Json(defaults));
@@ -106,6 +106,8 @@ sources:
   read:
     connector: file
     path: /abs.ndjson
+    compression: gzip
+    parallel-files: true
     format: { type: json, timestamps: us, unknown-fields: reject, max-row-bytes: 1KiB }
     schema:
       amount: decimal(10,2)
@@ -121,6 +123,7 @@ sinks:
   a: { input: p, connector: file, path: a, format: json, existing: append }
   b: { input: micro, connector: file, path: b, format: json, existing: refuse }
   c: { input: read, connector: blackhole }
+  d: { input: p, connector: file, path: d, format: { type: csv, header: false, delimiter: "\t", timestamps: ms }, compression: zstd }
 checkpoint: { store: here, retain: 7 }
 limits: { memory: 9MiB, cpu-per-call: 5ms }
 "#);
@@ -165,7 +168,10 @@ limits: { memory: 9MiB, cpu-per-call: 5ms }
         SourceConnector::File {
             written: "/abs.ndjson".to_owned(),
             path: PathBuf::from("/abs.ndjson"),
-            format: FormatIn::Json(json)
+            format: FormatIn::Json(json),
+            compression: Some(Compression::Gzip),
+            parallel_files: true,
+            follow: false,
         }
     );
     assert_eq!(columns(&job.sources[3].schema), ["amount decimal(10,2)", "day date"]);

@@ -7,5 +7,6 @@ mod explained;
 mod hostile;
 mod options;
 mod planned;
+mod pruned;
 mod refused;
 mod refused_graphs;

@@ -113,19 +113,24 @@ fn what_later_versions_bring_is_not_ignored() {
     }
     for (text, found) in [
         ("{ connector: kafka, topic: x }", "`kafka`"),
-        ("{ connector: stdio, format: csv, schema: { a: int64 } }", "`csv`"),
-        ("{ connector: stdio, format: { type: parquet }, schema: { a: int64 } }", "`parquet`"),
+        ("{ connector: stdio, format: { type: parquet }, schema: { a: int64 } }", "columns from standard input"),
         ("{ connector: stdio, format: json, schema: { a: list<utf8> } }", "`list<utf8>`"),
         ("{ connector: stdio, format: json, schema: { a: int64 }, event-time: { field: a } }", "`event-time`"),
-        ("{ connector: file, path: x, parallel-files: true, format: json, schema: { a: int64 } }", "`parallel-files`"),
-        ("{ connector: file, path: \"*.ndjson\", format: json, schema: { a: int64 } }", "`*.ndjson`"),
+        (
+            "{ connector: file, path: x.gz, follow: true, format: json, schema: { a: int64 } }",
+            "a compressed file that is followed",
+        ),
+        (
+            "{ connector: file, path: x/, follow: true, parallel-files: true, format: json, schema: { a: int64 } }",
+            "`follow` with `parallel-files`",
+        ),
         ("{ connector: file, path: \"s3://b/x\", format: json, schema: { a: int64 } }", "`s3://b/x`"),
     ] {
         assert!(first(source(text)).starts_with(&format!("error[not-in-this-version]: found {found}, expected ")), "{text}");
     }
     assert_eq!(
-        sink("{ input: s, connector: file, path: out/, format: json }"),
-        "error[not-in-this-version]: found `out/`, expected the path of one file, not of a directory\n  --> jobs/job.yaml:4:41 (sinks.k.path)"
+        sink("{ input: s, connector: stdio, format: arrow }"),
+        "error[not-in-this-version]: found columns to standard output, expected `connector: file`, or rows as json\n  --> jobs/job.yaml:4:43 (sinks.k.format)"
     );
 }
 

@@ -248,7 +248,6 @@ fn what_is_no_file_of_columns_is_said_to_be_none() {
 /// Whatever is done to a file, it is read, or an error names it: nothing panics, and nothing is read for ever.
 #[tokio::test]
 async fn a_file_that_is_damaged_anywhere_is_read_or_told() {
-    std::panic::set_hook(Box::new(|_| {}));
     for written in ALL {
         let whole = written.bytes(&numbered(&[0..10, 10..20]));
         let cut = (0..whole.len()).step_by(7).map(|length| whole[..length].to_vec());
@@ -278,7 +277,6 @@ async fn a_file_that_is_damaged_anywhere_is_read_or_told() {
             }
         }
     }
-    drop(std::panic::take_hook());
 }
 
 #[tokio::test]
@@ -306,12 +304,12 @@ async fn row_groups_and_pages_that_a_filter_rules_out_are_left_out_and_counted()
     let at_least_12 = comparison("n", Comparator::GreaterOrEqual, Int64Array::from(vec![12]));
     let below_20 = comparison("n", Comparator::Less, Int64Array::from(vec![20]));
     let mut source = open(&[at_least_12.clone(), below_20.clone()]);
-    assert_eq!((source.pruned(), source.extent()), (21, Extent::Rows(9)));
+    assert_eq!((source.pruned(), source.extent()), (20, Extent::Rows(10)));
     let found = rows(&mut source).await;
-    assert!(found[0].starts_with("{\"n\":10,") || found[0].starts_with("{\"n\":12,"), "{}", found[0]);
-    assert_eq!(found.len(), 9);
+    assert!(found[0].starts_with("{\"n\":10,") && found[9].starts_with("{\"n\":19,"), "{found:?}");
+    assert_eq!(found.len(), 10);
     let under_test = || -> Box<dyn Source> { Box::new(open(&[at_least_12.clone(), below_20.clone()])) };
-    check_source(&SourceUnderTest { open: &under_test, rows: 9, ends: true }).await;
+    check_source(&SourceUnderTest { open: &under_test, rows: 10, ends: true }).await;
     let none = open(&[comparison("n", Comparator::Greater, Int64Array::from(vec![29]))]);
     assert_eq!(none.pruned(), 30);
     let by_float = open(&[comparison("n", Comparator::Greater, Float64Array::from(vec![0.0]))]);

@@ -1,5 +1,6 @@
 //! Files written epoch by epoch: the contract, what is there before, and full disks.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::super::at_once::tests::SmallDisk;
@@ -7,13 +8,20 @@ use super::super::{FileSinkConfig, file_sink};
 use super::*;
 use crate::Visibility;
 use crate::conformance::{Promise, SinkUnderTest, check_sink, schema};
+use crate::file::Compressed;
 use crate::json::JsonOut;
 use arrow_array::Int64Array;
 
 fn open_at(path: &Path, existing: Existing) -> Box<dyn Sink> {
     let file = FilePath { written: "out/report.ndjson".to_owned(), path: path.to_owned() };
-    let config =
-        FileSinkConfig { file, existing, format: JsonOut::default().into(), visibility: Visibility::ByEpoch, parts: None };
+    let config = FileSinkConfig {
+        file,
+        existing,
+        format: JsonOut::default().into(),
+        compressed: Compressed::ByExtension,
+        visibility: Visibility::ByEpoch,
+        parts: None,
+    };
     file_sink(config, &schema()).expect("a sink")
 }
 
@@ -154,6 +162,7 @@ fn a_device_can_not_be_written_by_epoch() {
         file,
         existing: Existing::Replace,
         format: JsonOut::default().into(),
+        compressed: Compressed::ByExtension,
         visibility: Visibility::ByEpoch,
         parts: None,
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::Int64Array;
 use wasmill_flow::TaskIndex;
 
-use super::super::{FileFormat, FileSinkConfig, file_sink};
+use super::super::{Compressed, FileFormat, FileSinkConfig, file_sink};
 use super::*;
 use crate::Visibility;
 use crate::columnar::{ColumnarIn, ColumnarOut, ColumnarSource, ParquetOut};
@@ -25,7 +25,8 @@ const FORMATS: [FileFormat; 3] = [
 
 fn open(folder: &Path, format: FileFormat, existing: Existing, visibility: Visibility, task: TaskIndex) -> Box<dyn Sink> {
     let file = FilePath { written: "out/".to_owned(), path: folder.to_owned() };
-    file_sink(FileSinkConfig { file, existing, format, visibility, parts: Some(task) }, &schema()).expect("a sink")
+    let compressed = Compressed::ByExtension;
+    file_sink(FileSinkConfig { file, existing, format, compressed, visibility, parts: Some(task) }, &schema()).expect("a sink")
 }
 
 fn rows(numbers: std::ops::Range<i64>) -> RecordBatch {
@@ -176,6 +177,7 @@ fn a_file_in_place_of_the_folder_is_refused() {
         file: FilePath { written: "out/".to_owned(), path },
         existing: Existing::Replace,
         format: FORMATS[0],
+        compressed: Compressed::ByExtension,
         visibility: Visibility::AtOnce,
         parts: Some(TaskIndex::ONLY),
     };

@@ -1,5 +1,9 @@
 //! Files good and bad.
 
+mod archives;
+mod csv;
+mod many;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,12 +28,17 @@ fn path(path: &Path) -> FilePath {
     FilePath { written: "in/quakes.ndjson".to_owned(), path: path.to_owned() }
 }
 
+fn open_as(path: FilePath, format: impl Into<FormatIn>) -> Result<FileSource, ConnectorError> {
+    let compressed = Compressed::ByExtension;
+    FileSource::open(FileSourceConfig { path, format: format.into(), compressed, task: TaskIndex::ONLY }, schema())
+}
+
 fn open(file: &Path) -> FileSource {
-    FileSource::open(path(file), schema(), JsonIn::default().into()).expect("a file")
+    open_as(path(file), JsonIn::default()).expect("a file")
 }
 
 fn open_error(file: &Path) -> ConnectorError {
-    FileSource::open(path(file), schema(), JsonIn::default().into()).expect_err("no file to read")
+    open_as(path(file), JsonIn::default()).expect_err("no file to read")
 }
 
 fn file(text: impl AsRef<[u8]>) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -128,15 +137,15 @@ async fn a_row_of_100_mib_is_malformed_and_not_held_in_memory() {
     assert_eq!(long.reason, "expected at most 16777216 bytes (max-row-bytes), found a row of 104857609");
     assert_eq!((long.line, long.column, long.byte, long.raw.len()), (2, None, 15, KEPT_BYTES - 1));
     assert!(dead_letter("job", "quakes", long).raw.is_some_and(|raw| raw.starts_with("{\"id\":\"éé")));
-    assert!(source.reader.room().capacity() < 4 << 20);
+    let reader = &mut source.open.as_mut().expect("a file").1;
+    assert!(reader.room().capacity() < 4 << 20);
 }
 
 #[tokio::test]
 async fn a_long_row_that_is_skipped_does_not_hold_the_thread_and_survives_a_dropped_read() {
     let (_folder, path) = file(format!("{{\"id\":\"{}\"}}\n{{\"id\":\"b\"}}\n", "x".repeat(8 << 20)));
     let options = JsonIn { max_row_bytes: 100, ..JsonIn::default() };
-    let open =
-        || FileSource::open(FilePath { written: "x".to_owned(), path: path.clone() }, schema(), options.into()).expect("a file");
+    let open = || open_as(FilePath { written: "x".to_owned(), path: path.clone() }, options).expect("a file");
     let mut source = open();
     let start = source.position();
     assert!(source.read(LIMIT).now_or_never().is_none(), "a read that skips gives way");

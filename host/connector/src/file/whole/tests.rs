@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::super::{Existing, FileFormat, FileSinkConfig, file_sink};
+use super::super::{Compressed, Existing, FileFormat, FileSinkConfig, file_sink};
 use super::*;
 use crate::columnar::{ColumnarIn, ColumnarOut, ColumnarSource, ParquetOut};
 use crate::conformance::{Promise, SinkUnderTest, check_sink, schema};
@@ -14,6 +14,7 @@ fn config(path: &Path, columns: ColumnarOut) -> FileSinkConfig {
         file: FilePath { written: "out/rows".to_owned(), path: path.to_owned() },
         existing: Existing::Replace,
         format: FileFormat::Columns(columns),
+        compressed: Compressed::ByExtension,
         visibility: Visibility::AtOnce,
         parts: None,
     }

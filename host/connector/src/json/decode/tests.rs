@@ -8,6 +8,7 @@ use wasmill_flow::column_type::parse_field;
 
 use super::*;
 use crate::json::{JsonOut, RowEncoder, TimestampUnit, row_object};
+use arrow_schema::DataType;
 
 fn schema(fields: &[(&str, &str)]) -> SchemaRef {
     let field = |(name, written): &(&str, &str)| parse_field(name, written).expect("a type");
@@ -234,7 +235,10 @@ fn a_wrong_row_leaves_no_trace() {
 fn a_type_that_rows_can_not_have_is_refused() {
     let schema = Arc::new(Schema::new(vec![arrow_schema::Field::new("c", DataType::Int8, true)]));
     let error = RowDecoder::new(schema, JsonIn::default()).expect_err("int8");
-    assert_eq!((error.code, error.message.as_str()), ("type-not-in-json", "c: type `Int8` can't be read from JSON"));
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        ("type-not-in-json", "c: type `Int8` can't be read from or written as JSON")
+    );
 }
 
 proptest! {

@@ -8,6 +8,8 @@ use arrow_array::{
 };
 
 use super::*;
+use arrow_schema::DataType;
+use wasmill_flow::dead_letter::RAW_JSON;
 
 fn column(name: &str, values: ArrayRef) -> (Field, ArrayRef) {
     (Field::new(name, values.data_type().clone(), true), values)
@@ -96,5 +98,8 @@ fn rows_of_a_slice_are_those_of_the_slice() {
 fn a_type_that_rows_can_not_have_is_refused() {
     let schema = Schema::new(vec![Field::new("c", DataType::Int8, true)]);
     let error = RowEncoder::new(&schema, JsonOut::default()).expect_err("int8");
-    assert_eq!((error.code, error.message.as_str()), ("type-not-in-json", "c: type `Int8` can't be written as JSON"));
+    assert_eq!(
+        (error.code, error.message.as_str()),
+        ("type-not-in-json", "c: type `Int8` can't be read from or written as JSON")
+    );
 }

@@ -1,10 +1,11 @@
-//! Cuts bytes into lines, with flat memory however long a line is.
+//! Cuts bytes into rows, with flat memory however long a row is.
 
 use serde::{Deserialize, Serialize};
 
+use super::ends::{RowEnd, RowEnds};
 use super::{KEPT_BYTES, MOST_ROW_BYTES};
 
-/// How much memory is kept for what comes next once a long line is done.
+/// How much memory is kept for what comes next once a long row is done.
 const KEPT_CAPACITY: usize = 1 << 20;
 
 /// A place in a source: how many bytes and how many lines lie before it.
@@ -17,29 +18,30 @@ pub(crate) struct Place {
     pub line: u64,
 }
 
-/// A line, without its end (`\n` or `\r\n`).
+/// A row's bytes, without its end (`\n` or `\r\n`).
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Line<'a> {
+pub(crate) enum Frame<'a> {
     Whole(&'a [u8]),
-    /// A line that is longer than allowed: its first bytes, and how long it is.
+    /// A row that is longer than allowed: its first bytes, and how long it is.
     TooLong {
         kept: Vec<u8>,
         length: u64,
     },
 }
 
-/// Bytes that came and were not yet taken as lines.
+/// Bytes that came and were not yet taken as rows.
 #[derive(Debug)]
-pub(super) struct Lines {
+pub(crate) struct Frames {
     max: usize,
+    ends: RowEnds,
     /// Where the first byte that wasn't taken lies.
     place: Place,
     buffer: Vec<u8>,
     /// Up to here the buffer was taken.
     taken: usize,
-    /// Up to here there is no line end behind `taken`.
+    /// Up to here there is no row end behind `taken`.
     searched: usize,
-    /// The line at `taken` turned out too long; its bytes are thrown away as they come.
+    /// The row at `taken` turned out too long; its bytes are thrown away as they come.
     long: Option<Long>,
     ended: bool,
 }
@@ -54,24 +56,28 @@ struct Long {
     with_end: Option<u64>,
 }
 
-impl Lines {
-    pub(super) fn new(max: usize) -> Self {
-        let max = max.min(MOST_ROW_BYTES);
-        Self { max, place: Place::default(), buffer: Vec::new(), taken: 0, searched: 0, long: None, ended: false }
+impl Frames {
+    pub(crate) fn new(max: usize, end: RowEnd) -> Self {
+        Self::at(Place::default(), max, end)
+    }
+
+    fn at(place: Place, max: usize, end: RowEnd) -> Self {
+        let (max, ends) = (max.min(MOST_ROW_BYTES), RowEnds::new(end, place.byte == 0));
+        Self { max, ends, place, buffer: Vec::new(), taken: 0, searched: 0, long: None, ended: false }
     }
 
     /// Forgets all bytes; those that come next lie at `place`.
-    pub(super) fn restart(&mut self, place: Place) {
-        *self = Self { place, ..Self::new(self.max) };
+    pub(crate) fn restart(&mut self, place: Place) {
+        *self = Self::at(place, self.max, self.ends.end());
     }
 
-    /// Where the next line starts.
-    pub(super) fn place(&self) -> Place {
+    /// Where the next row starts.
+    pub(crate) fn place(&self) -> Place {
         self.place
     }
 
     /// The room that bytes which come next are appended to.
-    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
         self.buffer.drain(..self.taken);
         self.searched -= self.taken;
         self.taken = 0;
@@ -81,28 +87,29 @@ impl Lines {
         &mut self.buffer
     }
 
-    /// No more bytes come: what is left is a line.
-    pub(super) fn end(&mut self) {
+    /// No more bytes come: what is left is a row.
+    pub(crate) fn end(&mut self) {
         self.ended = true;
     }
 
-    /// Whether a line is being thrown away whose end hasn't come.
-    pub(super) fn is_skipping(&self) -> bool {
+    /// Whether a row is being thrown away whose end hasn't come.
+    pub(crate) fn is_skipping(&self) -> bool {
         self.long.as_ref().is_some_and(|long| long.with_end.is_none())
     }
 
-    /// How many bytes the next line has with its end, once it is all there.
-    pub(super) fn ready(&mut self) -> Option<u64> {
+    /// How many bytes the next row has with its end, once it is all there.
+    pub(crate) fn ready(&mut self) -> Option<u64> {
         if self.long.is_some() {
             return self.skip();
         }
-        let found = memchr::memchr(b'\n', &self.buffer[self.searched..]).map(|at| self.searched + at);
+        let found = self.ends.find(&self.buffer[self.searched..]).map(|at| self.searched + at);
         self.searched = found.unwrap_or(self.buffer.len());
         let bytes = &self.buffer[self.taken..self.searched];
         if without_return(bytes).len() > self.max && (found.is_some() || self.ended || bytes.len() > self.max + 1) {
             let kept = bytes[..bytes.len().min(KEPT_BYTES)].to_vec();
             self.long = Some(Long { kept, length: 0, last: 0, with_end: None });
             self.searched = self.taken;
+            self.ends.again();
             return self.skip();
         }
         match found {
@@ -112,12 +119,12 @@ impl Lines {
         }
     }
 
-    /// Throws away what has come of a long line.
+    /// Throws away what has come of a long row.
     fn skip(&mut self) -> Option<u64> {
         let long = self.long.as_mut()?;
         if long.with_end.is_none() {
             let rest = &self.buffer[self.taken..];
-            let end = memchr::memchr(b'\n', rest);
+            let end = self.ends.find(rest);
             let part = &rest[..end.unwrap_or(rest.len())];
             long.length += part.len() as u64;
             long.last = part.last().copied().unwrap_or(long.last);
@@ -131,20 +138,20 @@ impl Lines {
         long.with_end
     }
 
-    /// Takes the next line, once it is [`Self::ready`]. `None` where it isn't.
-    pub(super) fn take(&mut self) -> Option<Line<'_>> {
+    /// Takes the next row, once it is [`Self::ready`]. `None` where it isn't.
+    pub(crate) fn take(&mut self) -> Option<Frame<'_>> {
         let with_end = self.ready()?;
         self.place.byte += with_end;
-        self.place.line += 1;
+        self.place.line += 1 + self.ends.start();
         if let Some(long) = self.long.take() {
-            return Some(Line::TooLong { kept: long.kept, length: long.length });
+            return Some(Frame::TooLong { kept: long.kept, length: long.length });
         }
         let start = self.taken;
         let line = start..self.searched;
         #[expect(clippy::cast_possible_truncation, reason = "the line lies in memory")]
         let end = start + with_end as usize;
         (self.taken, self.searched) = (end, end);
-        Some(Line::Whole(without_return(&self.buffer[line])))
+        Some(Frame::Whole(without_return(&self.buffer[line])))
     }
 }
 
@@ -158,15 +165,15 @@ mod tests {
 
     /// All lines of these bytes, fed in pieces of this size.
     fn lines(bytes: &[u8], piece: usize, max: usize) -> Vec<(Vec<u8>, Option<u64>, Place)> {
-        let mut lines = Lines::new(max);
+        let mut lines = Frames::new(max, RowEnd::Line);
         let mut found = Vec::new();
         let mut pieces = bytes.chunks(piece);
         loop {
             loop {
                 let start = lines.place();
                 match lines.take() {
-                    Some(Line::Whole(line)) => found.push((line.to_vec(), None, start)),
-                    Some(Line::TooLong { kept, length }) => found.push((kept, Some(length), start)),
+                    Some(Frame::Whole(line)) => found.push((line.to_vec(), None, start)),
+                    Some(Frame::TooLong { kept, length }) => found.push((kept, Some(length), start)),
                     None => break,
                 }
             }
@@ -213,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_line_of_100_mib_takes_little_memory() {
-        let mut source = Lines::new(1 << 20);
+        let mut source = Frames::new(1 << 20, RowEnd::Line);
         let piece = vec![b'x'; 256 << 10];
         for _ in 0..400 {
             source.room().extend_from_slice(&piece);
@@ -222,8 +229,8 @@ mod tests {
         }
         assert!(source.is_skipping());
         source.room().extend_from_slice(b"\nnext\n");
-        let Some(Line::TooLong { kept, length }) = source.take() else { panic!("a line that is too long") };
+        let Some(Frame::TooLong { kept, length }) = source.take() else { panic!("a line that is too long") };
         assert_eq!((kept.len(), length), (KEPT_BYTES, 100 << 20));
-        assert_eq!(source.take(), Some(Line::Whole(b"next")));
+        assert_eq!(source.take(), Some(Frame::Whole(b"next")));
     }
 }

@@ -1,18 +1,25 @@
-//! One value of a row: from its JSON text to what its column holds, or what is wrong with it.
+//! One value of a row: from its text to what its column holds and back, or what is wrong with it.
+
+pub(crate) mod columns;
+mod decimal;
+pub(crate) mod number;
+mod time;
+pub(crate) mod written;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Schema};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use wasmill_flow::column_type::TIMESTAMP;
+use wasmill_flow::column_type::{self, TIMESTAMP};
 
-use super::{TimestampUnit, decimal, time};
+use crate::ConnectorError;
+use crate::json::TimestampUnit;
 
 /// What a column's values are read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Boolean,
     Int32,
     Int64,
@@ -28,7 +35,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// How a column of this type is read; `None` where rows can't have it.
-    pub(super) fn of(data_type: &DataType, timestamps: TimestampUnit) -> Option<Self> {
+    pub(crate) fn of(data_type: &DataType, timestamps: TimestampUnit) -> Option<Self> {
         Some(match data_type {
             DataType::Boolean => Self::Boolean,
             DataType::Int32 => Self::Int32,
@@ -46,9 +53,30 @@ impl Kind {
     }
 }
 
+/// How the columns of a schema are read.
+///
+/// # Errors
+/// With this code, for a column whose type rows can't have in this format.
+pub(crate) fn kinds(
+    schema: &Schema,
+    timestamps: TimestampUnit,
+    code: &'static str,
+    format: &str,
+) -> Result<Vec<Kind>, ConnectorError> {
+    let kind = |data_type: &DataType| Kind::of(data_type, timestamps).filter(|_| column_type::is_supported(data_type));
+    let kinds = schema.fields().iter().map(|field| {
+        kind(field.data_type()).ok_or_else(|| {
+            let found = column_type::describe(field);
+            ConnectorError::new(code, format!("{}: type `{found}` can't be read from or written as {format}", field.name()))
+                .with_hint(format!("the types are {}", column_type::NAMES.join(", ")))
+        })
+    });
+    kinds.collect()
+}
+
 /// A value that was read. It isn't in its column before the whole row has been read.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Cell {
+pub(crate) enum Cell {
     Null,
     Boolean(bool),
     /// Of `int32` and `date`.
@@ -59,7 +87,7 @@ pub(super) enum Cell {
     Float32(f32),
     Float64(f64),
     Decimal(i128),
-    /// Text that stands in the line as it is, by its place in the value's JSON text.
+    /// Text that stands in the row as it is, by its place in the value's text.
     Verbatim(Range<usize>),
     /// Text that had escapes.
     Text(String),
@@ -68,7 +96,7 @@ pub(super) enum Cell {
 
 /// What is wrong with a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wrong {
+pub(crate) enum Wrong {
     /// It is of another type, or not written as its type is.
     Type,
     /// It is a number of the right sort, but too large or too small.
@@ -79,7 +107,7 @@ pub(super) enum Wrong {
 
 /// Reads a value from JSON text that is one value without space around it, and not `null`; `plain` where it is known to be a text
 /// without escapes.
-pub(super) fn parse(kind: Kind, json: &str, plain: bool) -> Result<Cell, Wrong> {
+pub(crate) fn parse_json(kind: Kind, json: &str, plain: bool) -> Result<Cell, Wrong> {
     match kind {
         Kind::Utf8 if plain => Ok(Cell::Verbatim(1..json.len() - 1)),
         Kind::Boolean => match json {
@@ -91,19 +119,19 @@ pub(super) fn parse(kind: Kind, json: &str, plain: bool) -> Result<Cell, Wrong> 
         Kind::Int64 => json.parse().map(Cell::Int64).map_err(|_| wrong_integer(json)),
         Kind::UInt64 if json == "-0" => Ok(Cell::UInt64(0)),
         Kind::UInt64 => json.parse().map(Cell::UInt64).map_err(|_| wrong_integer(json)),
-        Kind::Float32 if is_number(json) => {
+        Kind::Float32 if begins_a_number(json) => {
             json.parse().ok().filter(|v: &f32| v.is_finite()).map(Cell::Float32).ok_or(Wrong::Range)
         }
-        Kind::Float64 if is_number(json) => {
+        Kind::Float64 if begins_a_number(json) => {
             json.parse().ok().filter(|v: &f64| v.is_finite()).map(Cell::Float64).ok_or(Wrong::Range)
         }
         Kind::Float32 | Kind::Float64 => Err(Wrong::Type),
         Kind::Decimal(precision, scale) => {
-            let text = if is_number(json) { Cow::Borrowed(json) } else { text(json)? };
+            let text = if begins_a_number(json) { Cow::Borrowed(json) } else { text(json)? };
             decimal::parse(&text, precision, scale).map(Cell::Decimal).ok_or(Wrong::Type)
         }
         Kind::Date => time::parse_date(&text(json)?).map(Cell::Int32).ok_or(Wrong::Type),
-        Kind::Timestamp(unit) if is_number(json) => {
+        Kind::Timestamp(unit) if begins_a_number(json) => {
             let number = json.parse().map_err(|_| wrong_integer(json))?;
             millis(number, unit).map(Cell::Int64).ok_or(Wrong::Range)
         }
@@ -116,7 +144,35 @@ pub(super) fn parse(kind: Kind, json: &str, plain: bool) -> Result<Cell, Wrong> 
     }
 }
 
-fn is_number(json: &str) -> bool {
+/// Reads a value from text that is that value, as CSV has it: numbers as JSON writes them, everything else as JSON has it in quotes.
+pub(crate) fn parse_text(kind: Kind, text: &str) -> Result<Cell, Wrong> {
+    match kind {
+        Kind::Utf8 => Ok(Cell::Verbatim(0..text.len())),
+        Kind::Binary => STANDARD.decode(text).map(Cell::Binary).map_err(|_| Wrong::Type),
+        Kind::Date => time::parse_date(text).map(Cell::Int32).ok_or(Wrong::Type),
+        Kind::Timestamp(_) if !is_number(text) => time::parse_timestamp(text).map(Cell::Int64).ok_or(Wrong::Type),
+        Kind::Boolean => parse_json(kind, text, false),
+        _ if is_number(text) => parse_json(kind, text, false),
+        _ => Err(Wrong::Type),
+    }
+}
+
+/// Whether text is a number, as JSON writes it.
+pub(crate) fn is_number(text: &str) -> bool {
+    number::is_number(text)
+}
+
+/// Whether text is a timestamp in RFC 3339.
+pub(crate) fn is_timestamp(text: &str) -> bool {
+    time::parse_timestamp(text).is_some()
+}
+
+/// Whether text is a date.
+pub(crate) fn is_date(text: &str) -> bool {
+    time::parse_date(text).is_some()
+}
+
+fn begins_a_number(json: &str) -> bool {
     json.starts_with(|first: char| first == '-' || first.is_ascii_digit())
 }
 

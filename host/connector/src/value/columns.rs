@@ -8,14 +8,14 @@ use arrow_array::builder::{
     Int64Builder, StringViewBuilder, TimestampMillisecondBuilder, UInt64Builder,
 };
 
-use super::cell::{Cell, Kind};
+use super::{Cell, Kind};
 
 /// Text is kept in blocks of this size; a longer text has a block of its own.
 const TEXT_BLOCK: u32 = 16 << 10;
 
 /// A column that is being read.
 #[derive(Debug)]
-pub(super) enum Column {
+pub(crate) enum Column {
     Boolean(BooleanBuilder),
     Int32(Int32Builder),
     Int64(Int64Builder),
@@ -30,7 +30,7 @@ pub(super) enum Column {
 }
 
 impl Column {
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         match kind {
             Kind::Boolean => Self::Boolean(BooleanBuilder::new()),
             Kind::Int32 => Self::Int32(Int32Builder::new()),
@@ -46,9 +46,9 @@ impl Column {
         }
     }
 
-    /// Adds a value that was read for this column from this JSON text. A cell of another kind, which no reading makes, is a null.
+    /// Adds a value that was read for this column from this text. A cell of another kind, which no reading makes, is a null.
     #[inline]
-    pub(super) fn push(&mut self, cell: &Cell, json: &str) {
+    pub(crate) fn push(&mut self, cell: &Cell, text: &str) {
         match (self, cell) {
             (Self::Boolean(column), Cell::Boolean(value)) => column.append_value(*value),
             (Self::Int32(column), Cell::Int32(value)) => column.append_value(*value),
@@ -59,7 +59,7 @@ impl Column {
             (Self::Decimal(column, ..), Cell::Decimal(value)) => column.append_value(*value),
             (Self::Date(column), Cell::Int32(value)) => column.append_value(*value),
             (Self::Timestamp(column), Cell::Int64(value)) => column.append_value(*value),
-            (Self::Utf8(column), Cell::Verbatim(place)) => column.append_value(&json[place.clone()]),
+            (Self::Utf8(column), Cell::Verbatim(place)) => column.append_value(&text[place.clone()]),
             (Self::Utf8(column), Cell::Text(value)) => column.append_value(value),
             (Self::Binary(column), Cell::Binary(value)) => column.append_value(value),
             (column, _) => column.push_null(),
@@ -83,7 +83,7 @@ impl Column {
     }
 
     /// The values so far; the column is empty then.
-    pub(super) fn finish(&mut self) -> ArrayRef {
+    pub(crate) fn finish(&mut self) -> ArrayRef {
         match self {
             Self::Boolean(column) => Arc::new(column.finish()),
             Self::Int32(column) => Arc::new(column.finish()),

@@ -1,0 +1,90 @@
+//! Folders and patterns of files.
+
+use super::*;
+use crate::csv::CsvIn;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    }
+    folder
+}
+
+fn open_many(folder: &Path, written: &str, task: TaskIndex) -> Result<FileSource, ConnectorError> {
+    let path = FilePath { written: written.to_owned(), path: folder.join(written) };
+    let config = FileSourceConfig { path, format: CsvIn::default().into(), compressed: Compressed::ByExtension, task };
+    FileSource::open(config, schema())
+}
+
+const FILES: [(&str, &str); 4] =
+    [("b.csv", "id,mag\nb1,1\nb2,x"), ("a.csv", "mag,id\n1,a1\n"), ("c.csv", ""), ("d.csv", "id,mag\nd1,1\nd2,2\n")];
+
+#[tokio::test]
+async fn many_files_keep_the_contract() {
+    let folder = folder(&FILES);
+    let open = || -> Box<dyn Source> { Box::new(open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files")) };
+    check_source(&SourceUnderTest { open: &open, rows: 5, ends: true }).await;
+    for (index, rows) in [(0, 1), (1, 4), (2, 0)] {
+        let task = TaskIndex { index, of: if index == 2 { 5 } else { 2 } };
+        let open = || -> Box<dyn Source> { Box::new(open_many(folder.path(), "*.csv", task).expect("files")) };
+        check_source(&SourceUnderTest { open: &open, rows, ends: true }).await;
+    }
+    let open = || -> Box<dyn Source> {
+        Box::new(open_many(folder.path(), "*.csv", TaskIndex { index: 4, of: 5 }).expect("no file for this task"))
+    };
+    check_source(&SourceUnderTest { open: &open, rows: 0, ends: true }).await;
+}
+
+#[tokio::test]
+async fn files_come_in_the_order_of_names_and_rows_are_told_by_their_file() {
+    let folder = folder(&FILES);
+    let mut source = open_many(folder.path(), "./", TaskIndex::ONLY).expect("files");
+    let bytes: usize = FILES.iter().map(|(_, text)| text.len()).sum();
+    assert_eq!(source.extent(), Extent::Bytes(bytes as u64));
+    let (rows, malformed) = read_all(&mut source).await;
+    let ids: Vec<_> = rows.iter().map(|row| &row[7..9]).collect();
+    assert_eq!(ids, ["a1", "b1", "d1", "d2"]);
+    assert_eq!((malformed[0].file.as_deref(), malformed[0].line), (Some("b.csv"), 3));
+}
+
+#[tokio::test]
+async fn a_header_of_a_later_file_that_does_not_fit_names_that_file() {
+    let folder = folder(&[("a.csv", "id,mag\na,1\n"), ("b.csv", "id,size\na,1\n")]);
+    let mut source = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files");
+    assert!(source.read(LIMIT).await.expect("a read").is_some());
+    let error = source.read(LIMIT).await.expect_err("a header that doesn't fit");
+    assert!(error.message.starts_with("b.csv:1: the header doesn't fit the schema"), "{error}");
+}
+
+#[tokio::test]
+async fn a_position_is_found_among_more_files_but_not_where_its_file_is_gone() {
+    let folder = folder(&FILES);
+    let mut source = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files");
+    source.read(LIMIT).await.expect("a read");
+    source.read(BatchLimit { rows: 1, bytes: 1 << 20 }).await.expect("a read");
+    let position = source.position();
+    std::fs::write(folder.path().join("aa.csv"), "id,mag\nearlier,1\n").expect("a file");
+    std::fs::write(folder.path().join("bb.csv"), "id,mag\nlater,1\n").expect("a file");
+    let mut source = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files");
+    source.seek(&position).expect("a seek");
+    let (rows, malformed) = read_all(&mut source).await;
+    assert_eq!((rows.len(), malformed.len()), (3, 1), "{rows:?}");
+    assert!(rows[0].contains("later"));
+    std::fs::remove_file(folder.path().join("b.csv")).expect("a file");
+    let error = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files").seek(&position).expect_err("no such file");
+    let message = "b.csv: expected this file, in which reading stopped, found none of its name";
+    assert_eq!((error.code, error.message.as_str()), ("file-gone", message));
+}
+
+#[tokio::test]
+async fn a_share_of_files_goes_on_only_where_it_is_the_same() {
+    let folder = folder(&FILES);
+    let open = |index, of| open_many(folder.path(), "*.csv", TaskIndex { index, of }).expect("files");
+    let position = open(0, 2).position();
+    open(0, 2).seek(&position).expect("the same share");
+    std::fs::write(folder.path().join("e.csv"), "id,mag\n").expect("a file");
+    let error = open(0, 2).seek(&position).expect_err("another share");
+    let message = "expected the files that were there when the job started, found others, or another parallelism";
+    assert_eq!((error.code, error.message.as_str()), ("files-changed", message));
+}
