@@ -4,6 +4,7 @@ pub mod bench;
 mod explain;
 mod inspect;
 mod plugin;
+mod plugin_test;
 mod run;
 mod validate;
 
@@ -24,9 +25,9 @@ pub fn run(command: Command) -> Exit {
         Command::Explain(args) => explain::explain(&args),
         Command::Bench(args) => measure(&args),
         Command::Plugin(PluginCommand::Build { directory }) => plugin::build(&directory),
-        Command::Plugin(PluginCommand::Inspect { file, format }) => inspect::inspect(&file, format),
-        Command::Plugin(PluginCommand::New(_)) => not_in_this_version("`plugin new`", None),
-        Command::Plugin(PluginCommand::Test(_)) => not_in_this_version("`plugin test`", Some("use `cargo test`")),
+        Command::Plugin(PluginCommand::Inspect(args)) => inspect::inspect(&args),
+        Command::Plugin(PluginCommand::New { name, language, sdk }) => plugin::new(&name, &language, sdk.as_deref()),
+        Command::Plugin(PluginCommand::Test(args)) => plugin_test::test(&args),
         Command::Schema(_) => not_in_this_version("`schema`", None),
         Command::Status(_) => not_in_this_version("`status`", None),
         Command::Stop(_) => not_in_this_version("`stop`", Some("send the job's process SIGTERM")),

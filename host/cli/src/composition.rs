@@ -53,6 +53,7 @@ pub(crate) fn describe(
     runtime.block_on(component.describe(settings, inputs, limits)).map_err(problem)
 }
 
-fn problem(error: PluginError) -> PluginProblem {
+/// A plugin's error as a job has it.
+pub(crate) fn problem(error: PluginError) -> PluginProblem {
     PluginProblem { code: error.code.name(), message: error.message, hint: error.hint }
 }

@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+pub mod cases;
 mod emitted;
 mod snapshot;
 
@@ -187,8 +188,12 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     }
 
     fn open(settings: impl Serialize, key: Vec<String>) -> Result<Self> {
-        let settings = serde_json::to_string(&settings)?;
         let input = Input { name: "input".to_owned(), schema: columns_wanted::<P>(), key };
+        Self::over(serde_json::to_string(&settings)?, input)
+    }
+
+    /// Opens the operator over this input; settings are JSON.
+    fn over(settings: String, input: Input) -> Result<Self> {
         let plan = Instance::<P>::describe(&settings, std::slice::from_ref(&input))?;
         let states = plan.states.iter().map(|_| BTreeMap::new()).collect();
         let mut harness = Self {

@@ -21,9 +21,9 @@ pub struct Emitted<R, K> {
 
 /// Rows that went to one output in one piece.
 pub(super) struct Sent<K> {
-    port: u32,
-    columns: Vec<Column>,
-    from: Vec<Option<(usize, K)>>,
+    pub(super) port: u32,
+    pub(super) columns: Vec<Column>,
+    pub(super) from: Vec<Option<(usize, K)>>,
 }
 
 impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
