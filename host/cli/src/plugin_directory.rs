@@ -42,7 +42,8 @@ impl PluginDirectory {
     pub fn of(path: &Path) -> Result<Self, PluginProblem> {
         let whole = path.canonicalize().map_err(|error| problem("plugin-unreadable", path, format!("can't be read: {error}")))?;
         let name = whole.file_name().map_or_else(|| "plugin".to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { path: path.to_owned(), name })
+        // Without a `.` in between, as in `jobs/./dist`.
+        Ok(Self { path: path.components().collect(), name })
     }
 
     /// The same for a command that works on a plugin's directory.
@@ -116,7 +117,7 @@ pub fn prepare(build: bool) -> Box<Prepare> {
             let hint = format!("run `wasmill plugin build {}`, or leave --no-build out", path.display());
             return Err(PluginProblem { hint: Some(hint), ..problem("plugin-not-built", path, lacking) });
         }
-        report::note(&format!("building plugin {}: {lacking}", path.display()));
+        report::note(&format!("building plugin {}: {lacking}", directory.path.display()));
         plugin_build::build(&directory)
     })
 }
