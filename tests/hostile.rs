@@ -3,6 +3,7 @@
 //! Each behaviour of `guests/hostile` runs beside a well-behaved job: same process, same threads, same sandbox.
 
 mod program;
+mod wasm_bytes;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,9 +14,13 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 use wasmill_cli::composition::Composition;
 use wasmill_cli::plugin_directory::prepare;
+use wasmill_cli::sandbox::compiler;
+use wasmill_connector::BatchLimit;
+use wasmill_flow::{Batch, TaskIndex};
 use wasmill_job::graph::Job;
-use wasmill_plugin::Sandbox;
-use wasmill_runtime::{JobCounts, JobError, JobRun, NodeCounts, Outcome, assembly};
+use wasmill_operator::Context;
+use wasmill_plugin::{Compiler, CompilerProcess, Sandbox};
+use wasmill_runtime::{Factory as _, JobCounts, JobError, JobRun, NodeCounts, OperatorParts, Outcome, assembly};
 
 /// One thing that the guest does, with what its job's error says.
 struct Case {
@@ -110,8 +115,15 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
-        let composition = Composition::new(Sandbox::start(None).expect("an engine"), prepare(false));
+        Self::of_threads(2)
+    }
+
+    fn of_threads(threads: usize) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("a runtime");
+        let compiler = CompilerProcess { program: env!("CARGO_BIN_EXE_wasmill").into(), ..compiler() };
+        let sandbox = Sandbox::start(None, Compiler::Process(compiler)).expect("an engine");
+        let composition = Composition::new(sandbox, prepare(false));
         let guest = plugin("tests/guests/hostile").display().to_string();
         Self { folder: Folder::new(), composition, runtime, guest }
     }
@@ -136,8 +148,8 @@ dead-letters: {{ connector: file, path: {name}-dead.ndjson, format: json }}
             .map_err(|problems| problems.iter().map(|problem| wasmill_job::render(problem, &text)).collect::<Vec<_>>().join("\n"))
     }
 
-    /// Runs jobs side by side.
-    fn run(&self, jobs: &[&Job]) -> Vec<(Result<Outcome, JobError>, Arc<JobCounts>)> {
+    /// Runs jobs side by side: how each ended, what it counted, how long it took.
+    fn run(&self, jobs: &[&Job]) -> Vec<(Result<Outcome, JobError>, Arc<JobCounts>, Duration)> {
         let plans: Vec<_> = jobs.iter().map(|job| wasmill_job::plan::plan(job)).collect();
         let factories: Vec<_> = jobs.iter().map(|job| self.composition.factory(job, Instant::now()).expect("parts")).collect();
         let (_stop, stop) = watch::channel(false);
@@ -145,7 +157,8 @@ dead-letters: {{ connector: file, path: {name}-dead.ndjson, format: json }}
             let counts = Arc::new(assembly::counts(jobs[index]));
             let (job, plan, factory) = (jobs[index], &plans[index], &factories[index]);
             let run = JobRun { job, plan, factory, counts: Arc::clone(&counts), durability: None, stop: stop.clone() };
-            async move { (run.run().await, counts) }
+            let began = Instant::now();
+            async move { (run.run().await, counts, began.elapsed()) }
         };
         self.runtime.block_on(async {
             match jobs.len() {
@@ -179,7 +192,7 @@ fn every_misdeed_ends_its_own_job_by_name_and_a_neighbour_loses_nothing() {
         };
         let began = Instant::now();
         let mut ended = world.run(&[&job, &neighbour]).into_iter();
-        let (hostile, counts) = ended.next().expect("the first");
+        let (hostile, counts, _) = ended.next().expect("the first");
         match hostile {
             Ok(outcome) => wrong.push(format!("{settings}: {outcome:?}")),
             Err(error) => {
@@ -195,12 +208,35 @@ fn every_misdeed_ends_its_own_job_by_name_and_a_neighbour_loses_nothing() {
         if began.elapsed() > Duration::from_secs(5) {
             wrong.push(format!("{settings}: took {:?}", began.elapsed()));
         }
-        let (neighbour, _) = ended.next().expect("the second");
+        let (neighbour, ..) = ended.next().expect("the second");
         if neighbour != Ok(Outcome::Finished) || world.folder.read("neighbour.ndjson") != calm {
             wrong.push(format!("{settings}: the neighbour suffered: {neighbour:?}"));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// C06: many calls, each just within its budget.
+#[test]
+fn a_guest_that_works_long_in_every_call_yields_to_its_neighbour() {
+    let world = World::of_threads(1);
+    let neighbour = world.job("neighbour", 20_000, "settings: { do: pass }").expect("valid");
+    world.run(&[&neighbour]).remove(0).0.expect("finishes");
+    let calm = world.folder.read("neighbour.ndjson");
+
+    // Tens of milliseconds a call; on a slow machine more, which the limit allows.
+    let spin = "settings: { do: spin, count: 20000000 }, limits: { cpu-per-call: 10s }";
+    let mut hog = world.job("hog", 60, spin).expect("valid");
+    hog.batch.max_rows = 1;
+    let mut ended = world.run(&[&hog, &neighbour]).into_iter();
+    let (hog, counts, hogs_time) = ended.next().expect("the first");
+    assert_eq!(hog, Ok(Outcome::Finished));
+    let (neighbour, _, neighbours_time) = ended.next().expect("the second");
+    assert_eq!(neighbour, Ok(Outcome::Finished));
+    assert_eq!(world.folder.read("neighbour.ndjson"), calm, "the neighbour loses nothing");
+    assert!(neighbours_time < hogs_time, "the neighbour waited for the guest: {neighbours_time:?} of {hogs_time:?}");
+    let busy = Duration::from_nanos(NodeCounts::get(&counts.operators[0].busy_nanos));
+    assert!(busy > Duration::from_millis(300), "the guest took no time to speak of: {busy:?}");
 }
 
 #[test]
@@ -225,7 +261,7 @@ fn poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
             "settings: {{ do: {what}, column: id, equals: 7 }}, on-poison: dead-letter, limits: {{ cpu-per-call: 30ms }}"
         );
         let job = world.job("poisoned", 500, &operator).expect("valid");
-        let (outcome, counts) = world.run(&[&job]).remove(0);
+        let (outcome, counts, _) = world.run(&[&job]).remove(0);
         // A time-out of more rows than one isn't poison: the batch is halved all the same until the row stands alone.
         assert_eq!(outcome, Ok(Outcome::Finished), "{what}");
         assert_eq!(NodeCounts::get(&counts.sinks[0].rows_in), 499, "{what}");
@@ -233,6 +269,53 @@ fn poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
         assert_eq!((&letter["kind"], &letter["operator"]), (&kind.into(), &"guest".into()), "{letter}");
         assert_eq!(letter["row"]["id"], 7, "{letter}");
     }
+}
+
+#[test]
+fn a_loop_in_the_start_function_of_the_core_module_is_ended_within_the_operators_own_limit() {
+    let mut world = World::new();
+    let sound = std::fs::read(&world.guest).expect("the guest");
+    world.folder.write("endless.wasm", wasm_bytes::with_endless_start(&sound));
+    world.guest = world.folder.path("endless.wasm").display().to_string();
+    let began = Instant::now();
+    let refused = world.job("endless", 1, "settings: { do: pass }, limits: { cpu-per-start: 200ms }").expect_err("never starts");
+    assert!(refused.contains(START), "{refused}");
+    // By default a start may take two seconds.
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_instance_whose_memory_has_grown_is_replaced_and_nothing_is_lost() {
+    let world = World::new();
+    // Each call keeps 8 MiB; at three quarters of its 64 MiB an instance is dropped. A call has at most ten rows.
+    let mut job = world.job("leaking", 400, "settings: { do: leak, count: 8388608 }").expect("valid");
+    job.batch.max_rows = 10;
+    let (outcome, counts, _) = world.run(&[&job]).remove(0);
+    assert_eq!(outcome, Ok(Outcome::Finished));
+    let plugin = counts.operators[0].plugin_totals();
+    assert!((4..=40).contains(&plugin.instances), "{plugin:?}");
+    assert_eq!((plugin.traps, plugin.retries), (0, 0), "{plugin:?}");
+    assert_eq!(NodeCounts::get(&counts.sinks[0].rows_in), 400);
+}
+
+#[test]
+fn an_instance_that_idles_is_given_back_and_opened_again_with_its_state() {
+    let world = World::new();
+    let job = world.job("idling", 10, "settings: { do: pass }").expect("valid");
+    let factory = world.composition.factory(&job, Instant::now()).expect("parts");
+    let mut source = factory.source(0, TaskIndex::ONLY).expect("a source");
+    let OperatorParts { mut operator, state } = factory.operator(0, TaskIndex::ONLY).expect("an operator");
+    let mut cx = Context { state, ..Context::stateless() };
+    let (counts, emitted) = world.runtime.block_on(async {
+        for instances in 1..=2 {
+            let read = source.read(BatchLimit { rows: 5, bytes: 1 << 20 }).await.expect("reads").expect("five rows");
+            operator.process(0, Batch::unkeyed(read.rows), &mut cx).await.expect("passes");
+            assert_eq!(operator.plugin_counts().instances, instances);
+            operator.idle();
+        }
+        (operator.plugin_counts(), cx.emitted.iter().map(|emitted| emitted.batch.len()).sum::<usize>())
+    });
+    assert_eq!((counts.instances, emitted), (2, 10));
 }
 
 #[test]

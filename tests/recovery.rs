@@ -3,6 +3,7 @@
 mod program;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -100,6 +101,42 @@ fn killed_and_gone_on_with(parallelism: &str) {
         "1" => assert!(expected == found, "the outputs differ: {} and {} bytes", expected.len(), found.len()),
         _ => assert_eq!(by_key(&expected), by_key(&found)),
     }
+}
+
+/// Runs until it says that it goes on from a checkpoint, and kills it there: states, positions and outputs are being brought back.
+fn killed_while_it_recovers(folder: &Folder, arguments: &[&str], after: Duration) {
+    let mut child = folder.command(arguments).stderr(Stdio::piped()).spawn().expect("the program starts");
+    let said = BufReader::new(child.stderr.take().expect("piped"));
+    let line = said.lines().map(|line| line.expect("text")).find(|line| line.contains("going on from checkpoint "));
+    sleep(after);
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    assert!(line.is_some(), "it recovered nothing");
+}
+
+#[test]
+fn kills_during_recovery_change_nothing() {
+    let calm = Folder::of_job(&job(false));
+    calm.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
+
+    let folder = Folder::of_job(&job(true));
+    let arguments = ["run", "job.yaml", "--parallelism", "1"];
+    let mut instants = Instants::new();
+    for _ in 0..5 {
+        let mut child = folder.command(&arguments).stderr(Stdio::null()).spawn().expect("the program starts");
+        sleep(Duration::from_millis(300));
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        for _ in 0..4 {
+            let before = std::fs::read_to_string(folder.path("out.ndjson")).unwrap_or_default();
+            killed_while_it_recovers(&folder, &arguments, instants.next(0, 6));
+            let after = std::fs::read_to_string(folder.path("out.ndjson")).unwrap_or_default();
+            assert!(after.starts_with(&before), "rows that were visible are gone or changed");
+        }
+    }
+    folder.run(&arguments).says(0, &["note: going on from checkpoint "]);
+    let (expected, found) = (calm.read("out.ndjson"), folder.read("out.ndjson"));
+    assert!(expected == found, "the outputs differ: {} and {} bytes", expected.len(), found.len());
 }
 
 #[test]

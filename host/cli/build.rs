@@ -1,4 +1,5 @@
-//! Puts what `wasmill plugin new` writes into the program: the template of a project, the SDK's sources, and versions that fit both.
+//! Puts what `wasmill plugin new` writes into the program: the template of a project, the SDK's sources, and versions that fit both. And
+//! links it without symbols.
 
 use std::collections::BTreeSet;
 use std::env;
@@ -9,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
+    without_symbols();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let sdk = root.join("sdk/rust");
     let read = |path: &str| {
@@ -32,6 +34,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     writeln!(code, "pub static LOCK: &str = {lock:?};")?;
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("project_files.rs"), code)?;
     Ok(())
+}
+
+/// Links without symbols, a fifth of the program's size; `WASMILL_SYMBOLS=1` keeps them, for a profiler. As an argument of the last link
+/// only: `strip` in the profile would be one of every dependency, and changing it would compile them all again.
+fn without_symbols() {
+    println!("cargo::rerun-if-env-changed=WASMILL_SYMBOLS");
+    let linux = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux");
+    if linux && env::var_os("WASMILL_SYMBOLS").is_none() {
+        println!("cargo::rustc-link-arg-bins=-Wl,--strip-all");
+    }
 }
 
 /// Adds the files of a folder, or a file, with their paths from `base`.

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use wasmill_job::catalog::PluginProblem;
+use wasmill_job::graph;
 use wasmill_plugin::{Component, InputShape, Limits, Plan, PluginError, Sandbox};
 
 /// Makes a plugin's file of what a job names: the file itself, or what is built from a directory.
@@ -51,6 +52,21 @@ pub(crate) fn describe(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.map_err(|error| PluginProblem { code: "internal-runtime", message: error.to_string(), hint: None })?;
     runtime.block_on(component.describe(settings, inputs, limits)).map_err(problem)
+}
+
+/// An operator's limits: as they are written, and by default where they aren't.
+fn limits(written: &graph::Limits) -> Limits {
+    let defaults = Limits::default();
+    let bytes =
+        |written: Option<u64>, default: usize| written.map_or(default, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+    Limits {
+        memory: bytes(written.memory, defaults.memory),
+        cpu_per_call: written.cpu_per_call.unwrap_or(defaults.cpu_per_call),
+        cpu_per_start: written.cpu_per_start.unwrap_or(defaults.cpu_per_start),
+        output_rows: written.output_rows.unwrap_or(defaults.output_rows),
+        output_bytes: written.output_bytes.unwrap_or(defaults.output_bytes),
+        log_rate: written.log_rate.unwrap_or(defaults.log_rate),
+    }
 }
 
 /// A plugin's error as a job has it.

@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
+use crate::progress::Above;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
@@ -14,7 +15,7 @@ pub fn start() {
         .with_default(LevelFilter::WARN)
         .with_target("plugin", LevelFilter::INFO)
         .with_target("wasmill_runtime::restore", LevelFilter::INFO);
-    let lines = fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_filter(levels);
+    let lines = fmt::layer().with_writer(|| Above).with_ansi(io::stderr().is_terminal()).with_filter(levels);
     // The one error is that there is a subscriber already.
     let _ = tracing_subscriber::registry().with(lines).try_init();
 }

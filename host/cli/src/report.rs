@@ -7,6 +7,7 @@ use wasmill_plugin::PluginError;
 use wasmill_runtime::JobError;
 
 use crate::exit::Exit;
+use crate::progress::Above;
 
 /// Prints a result. Where standard output is closed or full that is the failure of the command.
 pub fn result(text: &str) -> Exit {
@@ -47,7 +48,7 @@ pub fn error(error: &JobError) {
 
 /// Prints lines to standard error. Where that is closed there is nobody to tell.
 pub fn say(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = Above.write_all(format!("{text}\n").as_bytes());
 }
 
 /// What is wrong with a plugin, as an error of the job.

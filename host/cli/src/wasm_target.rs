@@ -38,7 +38,8 @@ impl NoWasmTarget {
     #[must_use]
     pub fn hint(&self) -> String {
         format!(
-            "with rustup (https://rustup.rs): `rustup target add {TARGET}`; on Debian, as root: `apt-get install {}`; then build again",
+            "with rustup (https://rustup.rs): `rustup target add {TARGET}`; on Debian, as root: `apt-get install {}`, and the linker that \
+             /usr/bin/rust-lld is a link to, as lld-22; then build again",
             debian::PACKAGES.join(" ")
         )
     }
@@ -81,7 +82,7 @@ mod tests {
         assert_eq!(
             missing.hint(),
             "with rustup (https://rustup.rs): `rustup target add wasm32-unknown-unknown`; on Debian, as root: `apt-get install rustc-web cargo-web \
-             rust-web-src`; then build again"
+             rust-web-src rust-web-llvm`, and the linker that /usr/bin/rust-lld is a link to, as lld-22; then build again"
         );
     }
 

@@ -73,6 +73,10 @@ impl<S: Source> Source for Limited<S> {
             Extent::Bytes(_) | Extent::Unknown => Extent::Rows(self.limit),
         }
     }
+
+    fn done(&self) -> u64 {
+        self.read
+    }
 }
 
 impl Source for Box<dyn Source> {
@@ -98,6 +102,10 @@ impl Source for Box<dyn Source> {
 
     fn extent(&self) -> Extent {
         (**self).extent()
+    }
+
+    fn done(&self) -> u64 {
+        (**self).done()
     }
 }
 

@@ -103,6 +103,9 @@ pub trait Source: Send {
 
     /// How many bytes or rows there are in all, where it is known: for a progress bar.
     fn extent(&self) -> Extent;
+
+    /// How much of that lies before where the source is, in the same unit; 0 where the extent isn't known.
+    fn done(&self) -> u64;
 }
 
 /// How much there is to read.

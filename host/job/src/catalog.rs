@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow_schema::{Field, Schema, SchemaRef};
 use serde_json::Value;
 
-use crate::graph::Port;
+use crate::graph::{Limits, Port};
 
 /// Answers what only an SQL engine or a plugin can know. Called while a job is validated, never while it runs.
 pub trait Catalog {
@@ -22,11 +22,17 @@ pub trait Catalog {
     /// Why it is none, or doesn't fit these columns.
     fn aggregate(&self, text: &str, input: &Schema) -> Result<Checked, ExpressionProblem>;
 
-    /// Asks a plugin what it does with these settings and inputs. May take as long as compiling it.
+    /// Asks a plugin what it does with these settings and inputs, within these limits. May take as long as compiling it.
     ///
     /// # Errors
     /// Why the file is no plugin, or what the plugin says against the settings or the inputs.
-    fn plugin(&self, path: &Path, settings: &Value, inputs: &[InputSchema<'_>]) -> Result<PluginDeclared, PluginProblem>;
+    fn plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        inputs: &[InputSchema<'_>],
+        limits: &Limits,
+    ) -> Result<PluginDeclared, PluginProblem>;
 }
 
 /// An expression that fits its input.

@@ -11,7 +11,7 @@ use wasmill_flow::{Batch, TaskIndex};
 use wasmill_operator::{Context, Operator as _};
 use wasmill_plugin::cache::Cache;
 use wasmill_plugin::operator::Definition;
-use wasmill_plugin::{InputShape, Limits, OnPoison, PluginOperator, Sandbox};
+use wasmill_plugin::{Compiler, InputShape, Limits, OnPoison, PluginOperator, Sandbox};
 use wasmill_state::memory::MemoryState;
 
 fn median(mut times: Vec<Duration>) -> Duration {
@@ -44,11 +44,12 @@ fn main() {
         return;
     };
     let path = Path::new(&path);
-    let sandbox = Sandbox::start(None).expect("the engine starts");
+    let sandbox = Sandbox::start(None, Compiler::InProcess).expect("the engine starts");
     println!("compile            {:>10.1?}", timed(5, || drop(sandbox.load(path).expect("loads"))));
 
     let directory = tempfile::tempdir().expect("a directory");
-    let cached = Sandbox::start(Some(Cache::open(directory.path()).expect("a cache"))).expect("the engine starts");
+    let cached =
+        Sandbox::start(Some(Cache::open(directory.path()).expect("a cache")), Compiler::InProcess).expect("the engine starts");
     drop(cached.load(path).expect("loads"));
     println!("load from cache    {:>10.1?}", timed(21, || assert!(cached.load(path).expect("loads").cached)));
 
@@ -57,6 +58,8 @@ fn main() {
     let batch = keyed(&(0..1_024).collect::<Vec<_>>());
     let inputs = vec![InputShape { name: "main".to_owned(), schema: batch.rows.schema(), key: vec![0] }];
     let plan = runtime.block_on(component.describe("null", &inputs, &Limits::default())).expect("describes itself");
+    let described = timed(501, || drop(runtime.block_on(component.describe("null", &inputs, &Limits::default()))));
+    println!("instantiate, ask   {described:>10.1?}");
     let states = plan.declaration.states.clone();
     let definition = Definition {
         operator: "count".to_owned(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::bindings::StreamOperatorPre;
 use crate::cache::Cache;
+use crate::compiler::Compiler;
 use crate::engine::TickingEngine;
 use crate::error::{Code, PluginError};
 use crate::file::{self, ComponentFile};
@@ -18,6 +19,7 @@ use crate::{preflight, world};
 pub struct Sandbox {
     ticking: Arc<TickingEngine>,
     cache: Option<Cache>,
+    compiler: Compiler,
     /// Tells this engine's compiled code from that of others.
     engine_id: String,
 }
@@ -44,16 +46,16 @@ impl std::fmt::Debug for Component {
 }
 
 impl Sandbox {
-    /// Starts the engine; compiled code is kept in `cache`, where one is given.
+    /// Starts the engine, for which `compiler` compiles; compiled code is kept in `cache`, where one is given.
     ///
     /// # Errors
     /// Where this machine can't run the engine.
-    pub fn start(cache: Option<Cache>) -> Result<Self, PluginError> {
+    pub fn start(cache: Option<Cache>, compiler: Compiler) -> Result<Self, PluginError> {
         let ticking = TickingEngine::start()
             .map_err(|error| PluginError::new(Code::Invalid, format!("the WebAssembly engine can't start here: {error:#}")))?;
         let mut hasher = DefaultHasher::new();
         ticking.engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { ticking: Arc::new(ticking), cache, engine_id: format!("{:016x}", hasher.finish()) })
+        Ok(Self { ticking: Arc::new(ticking), cache, compiler, engine_id: format!("{:016x}", hasher.finish()) })
     }
 
     pub(crate) fn engine(&self) -> &wasmtime::Engine {
@@ -95,29 +97,30 @@ impl Sandbox {
 
     fn cached(&self, digest: &str) -> Option<wasmtime::component::Component> {
         let code = self.cache.as_ref()?.get(digest, &self.engine_id)?;
-        #[expect(
-            unsafe_code,
-            reason = "wasmtime trusts what it deserializes: these bytes are whole (checksum), were made by this engine \
-                                        (its hash is in the name) and lie in a directory that only we can write (checked when it was opened)"
-        )]
-        let component = unsafe { wasmtime::component::Component::deserialize(self.engine(), &code) };
-        component.ok()
+        self.deserialize(&code).ok()
     }
 
     fn compile_now(&self, name: &str, file: &ComponentFile) -> Result<wasmtime::component::Component, PluginError> {
         preflight::check(name, &file.component)?;
-        let component = wasmtime::component::Component::from_binary(self.engine(), &file.component).map_err(|error| {
-            PluginError::new(Code::Invalid, format!("plugin {name}: can't be compiled: {error:#}"))
-                .with_hint("threads, garbage collection, exceptions, 64-bit memories and component-model async are switched off")
+        let code = self.compiler.compile(self.engine(), name, &file.component)?;
+        let component = self.deserialize(&code).map_err(|error| {
+            PluginError::new(Code::Invalid, format!("plugin {name}: its compiled code can't be loaded: {error:#}"))
         })?;
         if let Some(cache) = &self.cache
-            && let Err(error) = component
-                .serialize()
-                .map_err(|error| format!("{error:#}"))
-                .and_then(|code| cache.put(&file.digest, &self.engine_id, &code).map_err(|error| error.to_string()))
+            && let Err(error) = cache.put(&file.digest, &self.engine_id, &code)
         {
             tracing::warn!(plugin = name, %error, "compiled code could not be kept; it will be compiled again next time");
         }
         Ok(component)
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "wasmtime trusts what it deserializes: these bytes come from our own compiler, straight or by way of the cache, whose \
+                  entries are whole (checksum), were made for this engine (its hash is in the name) and lie in a directory that only we \
+                  can write (checked when it was opened)"
+    )]
+    fn deserialize(&self, code: &[u8]) -> wasmtime::Result<wasmtime::component::Component> {
+        unsafe { wasmtime::component::Component::deserialize(self.engine(), code) }
     }
 }

@@ -21,7 +21,7 @@ pub(crate) struct TickingEngine {
 
 impl TickingEngine {
     pub fn start() -> wasmtime::Result<Self> {
-        let engine = Engine::new(&config())?;
+        let engine = engine()?;
         let (stop, stopped) = mpsc::channel::<()>();
         let ticking = engine.clone();
         // A thread of the operating system, not a task: ticks must come when every task thread is held by a guest.
@@ -35,6 +35,11 @@ impl TickingEngine {
             .map_err(|error| wasmtime::format_err!("cannot start the ticking thread: {error}"))?;
         Ok(Self { engine, _stop: stop })
     }
+}
+
+/// An engine as plugins are compiled for and run by.
+pub(crate) fn engine() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
 }
 
 /// What is on and what is off. Features that plugins don't need are attack surface: off, though compiled in where builds without them

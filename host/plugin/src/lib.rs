@@ -1,7 +1,7 @@
 //! The WebAssembly boundary: the only crate that names wasmtime.
 //!
-//! A plugin's way: `file` reads it and tells what it is; `preflight` refuses what is too big to compile; `compiled` compiles it,
-//! or takes the result from the `cache`; `world` checks what it imports and exports; `declaration` asks it what it does with some
+//! A plugin's way: `file` reads it and tells what it is; `preflight` refuses what is too big to compile; `compiled` has the `compiler`
+//! compile it, in a process of its own, or takes the result from the `cache`; `world` checks what it imports and exports; `declaration` asks it what it does with some
 //! settings and inputs. Then [`operator::PluginOperator`] runs it: an `instance` at a time, each call within its `limits`, rows
 //! crossing by `columns_in` and `columns_out`, host functions in `imports`; a call that fails is a `fault`, and `poison`
 //! decides what is tried next.
@@ -10,6 +10,7 @@ pub mod limits;
 
 pub mod cache;
 pub mod compiled;
+pub mod compiler;
 pub mod declaration;
 pub mod file;
 pub mod preflight;
@@ -29,6 +30,7 @@ pub mod poison;
 pub mod error;
 
 pub use compiled::{Component, Sandbox};
+pub use compiler::{Compiler, CompilerProcess};
 pub use declaration::{InputShape, Plan};
 pub use error::PluginError;
 pub use limits::Limits;

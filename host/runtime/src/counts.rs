@@ -14,6 +14,8 @@ pub type PluginTask = (PluginCounts, BTreeMap<String, f64>);
 pub struct NodeCounts {
     /// Rows in: for a source those that it read, malformed ones too.
     pub rows_in: AtomicU64,
+    /// For a source, how much of its extent lay before where it went on from a checkpoint: bytes or rows.
+    pub restored: AtomicU64,
     /// Rows out, by output; for a sink none.
     pub rows_out: Vec<AtomicU64>,
     /// Rows that died: for a source malformed ones.

@@ -9,6 +9,7 @@ use wasmill_job::graph::Job;
 use wasmill_state::KeyedState;
 
 use crate::chain::{Chain, OperatorWork, Work};
+use crate::counts::NodeCounts;
 use crate::durability::{Durability, blocking};
 use crate::error::JobError;
 use crate::stage_task::{Head, StageTask};
@@ -41,6 +42,7 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
             } else if let Some(position) = position {
                 let sought = head.source.seek(&Position(position.position.clone()));
                 sought.map_err(|error| JobError::connector(&head.name, error))?;
+                NodeCounts::add(&task.chain.counts.sources[head.index].restored, head.source.done());
             }
         }
         restore_chain(job, &mut task.chain, durability).await?;

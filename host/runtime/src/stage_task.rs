@@ -1,6 +1,7 @@
 //! A task: one loop with one match over what comes in.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::future::poll_immediate;
@@ -126,8 +127,11 @@ impl StageTask {
         if let Ok(epoch) = self.commits.try_recv() {
             return Ok(Next::Commit(epoch));
         }
+        let Self { head, chain, commits, .. } = self;
+        // One future for the look and the wait: a source that is paced registers its moment once.
+        let mut inbound = pin!(head.next());
         if progress.last.is_none()
-            && let Some(inbound) = poll_immediate(self.head.next()).await
+            && let Some(inbound) = poll_immediate(&mut inbound).await
         {
             return inbound.map(Next::Inbound);
         }
@@ -135,13 +139,12 @@ impl StageTask {
             return Ok(Next::SnapshotStep);
         }
         if progress.last.is_none() {
-            self.chain.flush().await?;
+            chain.flush().await?;
         }
-        let Self { head, commits, .. } = self;
         tokio::select! {
             biased;
             epoch = commits.recv() => epoch.map(Next::Commit).ok_or_else(|| JobError::new("driver-gone", "the job's driver is gone")),
-            inbound = head.next(), if progress.last.is_none() => inbound.map(Next::Inbound),
+            inbound = inbound, if progress.last.is_none() => inbound.map(Next::Inbound),
             _ = idle.tick() => Ok(Next::Idle),
         }
     }

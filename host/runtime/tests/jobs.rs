@@ -99,3 +99,12 @@ async fn a_slow_sink_stops_the_source() {
     });
     assert_eq!(outcome, Ok(Outcome::Stopped));
 }
+
+#[tokio::test]
+async fn an_operator_without_rows_for_a_while_is_told_so_and_goes_on_when_they_come() {
+    let parts = Parts::new(Behaviour::Rest, 1, Some(128));
+    assert_eq!(run(&parts, never()).await, Ok(Outcome::Finished));
+    assert_eq!(parts.written().len(), 128);
+    // In real time: operators are told after 10 s.
+    assert_eq!(parts.idled.load(Relaxed), 1);
+}

@@ -7,10 +7,10 @@ use arrow_schema::Schema;
 use serde_json::Value;
 use wasmill_job::Catalog;
 use wasmill_job::catalog::{Checked, ExpressionProblem, InputSchema, PluginDeclared, PluginProblem};
-use wasmill_job::graph::Port;
+use wasmill_job::graph::{self, Port};
 use wasmill_operator::aggregate::Aggregate;
 use wasmill_operator::{Expression, ExpressionProblem as OperatorProblem};
-use wasmill_plugin::{InputShape, Limits};
+use wasmill_plugin::InputShape;
 
 use super::{Composition, describe};
 
@@ -25,9 +25,15 @@ impl Catalog for Composition {
         Ok(Checked { field: parsed.field("value"), reads: parsed.reads().to_vec() })
     }
 
-    fn plugin(&self, path: &Path, settings: &Value, inputs: &[InputSchema<'_>]) -> Result<PluginDeclared, PluginProblem> {
+    fn plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        inputs: &[InputSchema<'_>],
+        limits: &graph::Limits,
+    ) -> Result<PluginDeclared, PluginProblem> {
         let component = self.component(path)?;
-        let plan = describe(&component, &settings.to_string(), &shapes(inputs), &Limits::default())?;
+        let plan = describe(&component, &settings.to_string(), &shapes(inputs), &super::limits(limits))?;
         let port = |port: wasmill_operator::Port| Port { name: port.name, schema: port.schema };
         Ok(PluginDeclared { ports: plan.declaration.ports.into_iter().map(port).collect(), reads: plan.declaration.reads })
     }

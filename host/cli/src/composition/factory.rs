@@ -20,12 +20,12 @@ use wasmill_operator::union::Union;
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
-use wasmill_plugin::{InputShape, Limits, OnPoison, PluginOperator};
+use wasmill_plugin::{InputShape, OnPoison, PluginOperator};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
 use wasmill_state::memory::MemoryState;
 use wasmill_state::{KeyedState, StateNeed};
 
-use super::{Composition, describe};
+use super::{Composition, describe, limits};
 
 /// A job's parts.
 pub struct JobFactory<'a> {
@@ -233,19 +233,5 @@ fn workload(workload: &Workload) -> generator::Workload {
                 })
                 .collect(),
         ),
-    }
-}
-
-fn limits(written: &graph::Limits) -> Limits {
-    let defaults = Limits::default();
-    let bytes =
-        |written: Option<u64>, default: usize| written.map_or(default, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
-    Limits {
-        memory: bytes(written.memory, defaults.memory),
-        cpu_per_call: written.cpu_per_call.unwrap_or(defaults.cpu_per_call),
-        cpu_per_start: written.cpu_per_start.unwrap_or(defaults.cpu_per_start),
-        output_rows: written.output_rows.unwrap_or(defaults.output_rows),
-        output_bytes: written.output_bytes.unwrap_or(defaults.output_bytes),
-        log_rate: written.log_rate.unwrap_or(defaults.log_rate),
     }
 }

@@ -1,6 +1,7 @@
 //! Debian's Rust: it has no core library for the target, but its source, of which Cargo builds one.
 
 use std::env;
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,13 @@ use std::time::Duration;
 use super::{TARGET, Toolchain, has_core, installed, limited_time};
 use crate::report;
 
-/// The packages that hold a recent enough compiler, Cargo, and the source of the core library.
-pub const PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
+/// The packages that hold a recent enough compiler, Cargo, the source of the core library, and the name of the linker that goes with
+/// them: [`LLD`] is a link to it, and it is a package of that name.
+pub const PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "rust-web-llvm"];
 
 const RUSTC: &str = "/usr/bin/rustc";
 const CARGO: &str = "/usr/bin/cargo";
+const LLD: &str = "/usr/bin/rust-lld";
 const SOURCE: &str = "/usr/lib/rustlib/src/rust/library/core";
 const LINKER: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER";
 /// Asking a compiler.
@@ -64,11 +67,21 @@ pub fn install(directory: &Path) -> Result<Toolchain, String> {
     if !fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
         return Err(format!("Debian's packages {packages} can only be installed by root"));
     }
-    report::note(&format!("apt-get install {packages}"));
-    let mut apt = Command::new("/usr/bin/apt-get");
-    apt.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-y", "--no-install-recommends"]).args(PACKAGES);
-    limited_time::run(&mut apt, INSTALLING)?;
+    apt_get_install(&PACKAGES)?;
+    if linker(directory).is_none()
+        && let Ok(lld) = fs::read_link(LLD)
+        && let Some(package) = lld.file_name().and_then(OsStr::to_str)
+    {
+        apt_get_install(&[package])?;
+    }
     find(directory)
+}
+
+fn apt_get_install(packages: &[&str]) -> Result<(), String> {
+    report::note(&format!("apt-get install {}", packages.join(" ")));
+    let mut apt = Command::new("/usr/bin/apt-get");
+    apt.env("DEBIAN_FRONTEND", "noninteractive").args(["install", "-y", "--no-install-recommends"]).args(packages);
+    limited_time::run(&mut apt, INSTALLING).map(drop)
 }
 
 /// The major and minor number in what a compiler says of itself; nothing where there are none.
@@ -86,7 +99,7 @@ fn linker(directory: &Path) -> Option<PathBuf> {
         let linkers = fs::read_dir(targets).ok()?.filter_map(|entry| Some(entry.ok()?.path().join("bin/rust-lld")));
         linkers.into_iter().find(|file| file.is_file())
     };
-    let debian = Some(PathBuf::from("/usr/bin/rust-lld")).filter(|file| file.is_file());
+    let debian = Some(PathBuf::from(LLD)).filter(|file| file.is_file());
     debian.or_else(within_rust).or_else(|| on_path("rust-lld")).or_else(|| on_path("wasm-ld"))
 }
 

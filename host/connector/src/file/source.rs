@@ -138,6 +138,10 @@ impl Source for FileSource {
     fn extent(&self) -> Extent {
         Extent::Bytes(self.length)
     }
+
+    fn done(&self) -> u64 {
+        self.reader.place().byte
+    }
 }
 
 #[cfg(test)]

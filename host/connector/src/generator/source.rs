@@ -148,6 +148,10 @@ impl Source for GeneratorSource {
     fn extent(&self) -> Extent {
         self.share.count.map_or(Extent::Unknown, Extent::Rows)
     }
+
+    fn done(&self) -> u64 {
+        self.made
+    }
 }
 
 #[cfg(test)]

@@ -132,6 +132,10 @@ impl Source for StdinSource {
     fn extent(&self) -> Extent {
         Extent::Unknown
     }
+
+    fn done(&self) -> u64 {
+        0
+    }
 }
 
 #[cfg(test)]

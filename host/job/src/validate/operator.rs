@@ -181,7 +181,8 @@ fn plugin(
     let Some(written::Verb::Plugin { path: written, settings, on_poison, limits }) = &operator.verb else { return None };
     let path = paths::local(written, given.dir, problems)?;
     let (settings, key) = (settings.as_ref()?, key_by?);
-    let declared = match given.catalog.plugin(&path, settings, &[InputSchema { name: graph::MAIN_PORT, schema, key }]) {
+    let inputs = [InputSchema { name: graph::MAIN_PORT, schema, key }];
+    let declared = match given.catalog.plugin(&path, settings, &inputs, limits) {
         Ok(declared) => declared,
         Err(fault) => {
             let problem = problems.error(fault.code, &written.spot).message(fault.message);

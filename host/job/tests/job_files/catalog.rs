@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema};
 use serde_json::Value;
 use wasmill_job::catalog::{Catalog, Checked, ExpressionProblem, InputSchema, PluginDeclared, PluginProblem};
-use wasmill_job::graph::{Job, Port};
+use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_job::{load, render};
 
 /// Knows `column`, `column OPERATOR anything`, `[a list]`, numbers; `count(*)`, `max(column)`; and plugins by their path's end.
@@ -52,7 +52,13 @@ impl Catalog for Fake {
         }
     }
 
-    fn plugin(&self, path: &Path, settings: &Value, inputs: &[InputSchema<'_>]) -> Result<PluginDeclared, PluginProblem> {
+    fn plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        inputs: &[InputSchema<'_>],
+        _: &Limits,
+    ) -> Result<PluginDeclared, PluginProblem> {
         let [input] = inputs else { panic!("one input") };
         assert_eq!(input.name, "main");
         let port = |name: &str, fields: &[(&str, DataType)]| Port {

@@ -11,11 +11,12 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
 use futures_util::future::{BoxFuture, ready};
 use serde_json::Value;
+use tokio::time::{Instant, sleep_until};
 use wasmill_connector::{BatchLimit, ConnectorError, Extent, Position, Prepared, Read, Sink, Source, Visibility};
 use wasmill_flow::{Batch, Epoch, TaskIndex};
 use wasmill_job::Catalog;
 use wasmill_job::catalog::{Checked, ExpressionProblem, InputSchema, PluginDeclared, PluginProblem};
-use wasmill_job::graph::{Job, Port};
+use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_operator::{Context, Operator, OperatorError, Step};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
 
@@ -23,6 +24,8 @@ use wasmill_runtime::{Factory, OperatorParts, SinkId};
 pub const KEYS: i64 = 10;
 /// Rows of a batch.
 const BATCH: i64 = 64;
+/// How long a source rests.
+const REST: Duration = Duration::from_secs(12);
 
 /// A job with a source of two columns, an operator keyed by one of them, and a sink.
 fn job(parallelism: u32) -> Job {
@@ -46,7 +49,7 @@ impl Catalog for Anything {
     fn aggregate(&self, _: &str, _: &Schema) -> Result<Checked, ExpressionProblem> {
         unreachable!("the job has no aggregate")
     }
-    fn plugin(&self, _: &Path, _: &Value, inputs: &[InputSchema<'_>]) -> Result<PluginDeclared, PluginProblem> {
+    fn plugin(&self, _: &Path, _: &Value, inputs: &[InputSchema<'_>], _: &Limits) -> Result<PluginDeclared, PluginProblem> {
         let main = Port { name: "main".to_owned(), schema: Arc::clone(inputs[0].schema) };
         Ok(PluginDeclared { ports: vec![main], reads: vec![None] })
     }
@@ -59,6 +62,8 @@ pub struct Parts {
     rows: Option<i64>,
     /// Rows that sources have handed over.
     pub read: Arc<AtomicU64>,
+    /// How often operators were told that they idle.
+    pub idled: Arc<AtomicU64>,
     /// The sink was closed.
     pub closed: Arc<AtomicBool>,
     written: Arc<Mutex<Vec<i64>>>,
@@ -74,13 +79,15 @@ pub enum Behaviour {
     Fail,
     /// Takes 5 ms a batch.
     Dawdle,
+    /// Passes rows on, of which the source has none for 12 s after the first batch.
+    Rest,
 }
 
 impl Parts {
     /// With so many rows, or without end.
     pub fn new(behaviour: Behaviour, parallelism: u32, rows: Option<i64>) -> Self {
-        let (read, closed, written) = Default::default();
-        Self { job: job(parallelism), behaviour, rows, read, closed, written }
+        let (read, idled, closed, written) = Default::default();
+        Self { job: job(parallelism), behaviour, rows, read, idled, closed, written }
     }
 
     pub fn written(&self) -> Vec<i64> {
@@ -100,12 +107,14 @@ impl Factory for Parts {
             next: 0,
             end: self.rows,
             task,
+            rests: matches!(self.behaviour, Behaviour::Rest),
+            rests_until: None,
             read: Arc::clone(&self.read),
         }))
     }
 
     fn operator(&self, _: usize, _: TaskIndex) -> Result<OperatorParts, OperatorError> {
-        Ok(OperatorParts { operator: Box::new(Behaving(self.behaviour)), state: None })
+        Ok(OperatorParts { operator: Box::new(Behaving(self.behaviour, Arc::clone(&self.idled))), state: None })
     }
 
     fn sink(&self, _: SinkId, _: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
@@ -118,7 +127,23 @@ struct Counting {
     next: i64,
     end: Option<i64>,
     task: TaskIndex,
+    rests: bool,
+    rests_until: Option<Instant>,
     read: Arc<AtomicU64>,
+}
+
+impl Counting {
+    fn next_rows(&mut self, limit: BatchLimit) -> Option<Read> {
+        let end = self.end.unwrap_or(i64::MAX);
+        let mine = (self.next..end).filter(|row| task_of(*row, self.task.of) == i64::from(self.task.index));
+        let rows: Vec<i64> = mine.take(limit.rows).collect();
+        self.next = rows.last()? + 1;
+        self.read.fetch_add(rows.len() as u64, Relaxed);
+        let keys: ArrayRef = Arc::new(rows.iter().map(|row| row % KEYS).collect::<Int64Array>());
+        let columns = vec![keys, Arc::new(Int64Array::from(rows)) as ArrayRef];
+        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns).expect("columns of the schema");
+        Some(Read { rows, malformed: Vec::new(), bytes: 0 })
+    }
 }
 
 impl Source for Counting {
@@ -127,17 +152,14 @@ impl Source for Counting {
     }
 
     fn read(&mut self, limit: BatchLimit) -> BoxFuture<'_, Result<Option<Read>, ConnectorError>> {
-        let end = self.end.unwrap_or(i64::MAX);
-        let most = i64::try_from(limit.rows).expect("a small limit");
-        let mine = (self.next..end).filter(|row| task_of(*row, self.task.of) == i64::from(self.task.index));
-        let rows: Vec<i64> = mine.take(usize::try_from(most).expect("a small limit")).collect();
-        let Some(last) = rows.last() else { return Box::pin(ready(Ok(None))) };
-        self.next = last + 1;
-        self.read.fetch_add(rows.len() as u64, Relaxed);
-        let keys: ArrayRef = Arc::new(rows.iter().map(|row| row % KEYS).collect::<Int64Array>());
-        let columns = vec![keys, Arc::new(Int64Array::from(rows)) as ArrayRef];
-        let rows = RecordBatch::try_new(Arc::clone(&self.schema), columns).expect("columns of the schema");
-        Box::pin(ready(Ok(Some(Read { rows, malformed: Vec::new(), bytes: 0 }))))
+        Box::pin(async move {
+            if let Some(until) = self.rests_until {
+                sleep_until(until).await;
+            }
+            let read = self.next_rows(limit);
+            self.rests_until = std::mem::take(&mut self.rests).then(|| Instant::now() + REST);
+            Ok(read)
+        })
     }
 
     fn position(&self) -> Position {
@@ -156,9 +178,13 @@ impl Source for Counting {
     fn extent(&self) -> Extent {
         Extent::Unknown
     }
+
+    fn done(&self) -> u64 {
+        0
+    }
 }
 
-struct Behaving(Behaviour);
+struct Behaving(Behaviour, Arc<AtomicU64>);
 
 impl Operator for Behaving {
     fn process<'a>(&'a mut self, _: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
@@ -177,6 +203,10 @@ impl Operator for Behaving {
             cx.emit(0, Batch::unkeyed(batch.rows));
             Ok(())
         })
+    }
+
+    fn idle(&mut self) {
+        self.1.fetch_add(1, Relaxed);
     }
 }
 
