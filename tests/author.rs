@@ -87,12 +87,16 @@ fn a_project_that_can_not_be_made_leaves_nothing() {
     home.run(&["plugin", "new", "Spikes"]).says(2, &["error[invalid-name]: plugin name `Spikes`: expected a lower-case letter"]);
     home.run(&["plugin", "new", "spikes", "--language", "go"]).says(
         2,
-        &["error[not-in-this-version]: `plugin new --language go` is not in this version", "hint: this version has `--language rust`"],
+        &[
+            "error[not-in-this-version]: `plugin new --language go` is not in this version",
+            "hint: this version has `--language rust`",
+        ],
     );
     home.run(&["plugin", "new", "spikes", "--sdk", "."]).says(2, &["error[sdk-unreadable]: SDK .: its Cargo.toml can't be read"]);
     assert_eq!(fs::read_dir(&home.0).expect("there").count(), 0);
     home.write("spikes", "mine");
-    home.run(&["plugin", "new", "spikes"]).says(2, &["error[plugin-exists]: ./spikes: is there already", "hint: choose another name"]);
+    home.run(&["plugin", "new", "spikes"])
+        .says(2, &["error[plugin-exists]: ./spikes: is there already", "hint: choose another name"]);
 }
 
 #[test]
@@ -111,7 +115,11 @@ fn a_case_that_differs_is_shown_and_can_be_updated() {
           |                                                           ^^^^
           | value: expected 30.0, found 31.0
 "#;
-    assert!(tested.out.starts_with("case no-value: ok\ncase spike: differs\n  expected.jsonl: 1 changed\n  -     1 | {"), "{}", tested.out);
+    assert!(
+        tested.out.starts_with("case no-value: ok\ncase spike: differs\n  expected.jsonl: 1 changed\n  -     1 | {"),
+        "{}",
+        tested.out
+    );
     assert!(tested.out.ends_with(found), "{}", tested.out);
 
     let json = home.run(&["plugin", "test", "--only", "sandbox", "--filter", "spike", "--format", "json"]);
@@ -169,7 +177,10 @@ fn what_is_wrong_with_a_case_is_said() {
     );
     fs::remove_file(home.0.join("cases/other/expected.late.jsonl")).expect("there");
     home.write("cases/other/input.more.jsonl", "");
-    test().says(2, &["error[not-in-this-version]: ./cases/other/input.more.jsonl: a case with several inputs is not in this version"]);
+    test().says(
+        2,
+        &["error[not-in-this-version]: ./cases/other/input.more.jsonl: a case with several inputs is not in this version"],
+    );
     fs::remove_file(home.0.join("cases/other/input.more.jsonl")).expect("there");
 
     let about = |json: &str| {
@@ -179,20 +190,24 @@ fn what_is_wrong_with_a_case_is_said() {
     about("{").says(2, &["./cases/other/case.json: EOF while parsing", "hint: it may have `schema`, `key-by` and `settings`"]);
     about("{\"setings\":1}").says(2, &["unknown field `setings`, expected one of"]);
     about("{\"timers\":[]}").says(2, &["error[not-in-this-version]: ./cases/other/case.json: `timers` is not in this version"]);
-    about("{\"schema\":{\"value\":\"float\"}}").says(2, &["schema: value: unknown type `float`", "hint: the types are boolean, int32"]);
+    about("{\"schema\":{\"value\":\"float\"}}")
+        .says(2, &["schema: value: unknown type `float`", "hint: the types are boolean, int32"]);
     about("{\"key-by\":[\"senor\"]}").says(2, &["key-by: the schema has no column `senor`; it has sensor, at, value"]);
     let refused = about("{\"settings\":{\"factor\":-1}}");
     refused.says(1, &[]);
-    assert!(refused.out.contains("refuses its settings or input: settings: factor: expected a number above 0\n"), "{}", refused.out);
+    assert!(
+        refused.out.contains("refuses its settings or input: settings: factor: expected a number above 0\n"),
+        "{}",
+        refused.out
+    );
     let unkeyed = about("{\"key-by\":[]}");
     assert!(unkeyed.out.contains("state `seen` is kept for each key, but input `input` has none"), "{}", unkeyed.out);
 
-    home.run(&["plugin", "test", "--filter", "nothing"]).says(
-        2,
-        &["error[invalid-case]: ./cases: no case has `nothing` in its name", "hint: there are no-value, other, spike"],
-    );
+    home.run(&["plugin", "test", "--filter", "nothing"])
+        .says(2, &["error[invalid-case]: ./cases: no case has `nothing` in its name", "hint: there are no-value, other, spike"]);
     fs::remove_dir_all(home.0.join("cases")).expect("there");
-    home.run(&["plugin", "test"]).says(2, &["error[invalid-case]: ./cases: can't be read: No such file", "hint: a case is a folder cases/NAME"]);
+    home.run(&["plugin", "test"])
+        .says(2, &["error[invalid-case]: ./cases: can't be read: No such file", "hint: a case is a folder cases/NAME"]);
     home.run(&["plugin", "test", "nowhere"]).says(2, &["plugin nowhere: isn't there, expected a plugin's directory"]);
 }
 
@@ -213,7 +228,7 @@ fn code_that_does_not_compile_or_panics_is_named_by_its_line() {
     home.write("src/lib.rs", &whole.replace("seen.count += 1;", "seen.count += 1;\n        assert!(value < 30.0, \"too hot\");"));
     let tested = home.run(&["plugin", "test", "--only", "sandbox", "--filter", "spike"]);
     tested.says(1, &["of 1 cases in the sandbox, 0 differ from what they expect and 1 fail"]);
-    assert!(tested.out.contains("panicked at src/lib.rs:80:9: too hot\n  row: {\"sensor\":\"north\""), "{}", tested.out);
+    assert!(tested.out.contains("panicked at src/lib.rs:85:9: too hot\n  row: {\"sensor\":\"north\""), "{}", tested.out);
 }
 
 #[test]
@@ -297,6 +312,19 @@ fn a_plugin_says_what_it_is_and_what_it_declares() {
     assert!(json["compile_ms"].is_number() && json["cached"].is_boolean() && json["bytes"].is_number(), "{json}");
     ask(&["--schema", schema, "--key-by", "net"]).says(2, &["refuses its settings or input: settings: missing setting `factor`"]);
     ask(&["--schema", "{"]).says(2, &["error[invalid-argument]: --schema: EOF while parsing", "hint: as in --schema '{"]);
+}
+
+#[test]
+fn where_there_is_no_cargo_that_is_said() {
+    let home = Home::with_project("no-rust");
+    let mut command = home.command(&["plugin", "test", "--only", "native"]);
+    Ended::of(command.env("PATH", "/nonexistent").output().expect("the program starts")).says(
+        1,
+        &[
+            "error[native-tests-failed]: plugin .: cargo can't be run: No such file or directory (os error 2)",
+            "hint: install Rust (https://rustup.rs), or leave it out with `--only sandbox`",
+        ],
+    );
 }
 
 #[test]

@@ -59,6 +59,8 @@
 //! The same struct runs natively under a [`harness`]. Operators over whole batches, with columns as they are, implement
 //! [`ProcessBatch`].
 
+#![deny(missing_docs)]
+
 extern crate self as wasmill_sdk;
 
 pub mod bindings;

@@ -48,6 +48,10 @@ use case::Case;
 use run::Outcome;
 
 /// The environment variable with a part of the names of those cases that are run: what `wasmill plugin test --filter` sets.
+///
+/// ```
+/// assert_eq!(wasmill_sdk::harness::cases::FILTER, "WASMILL_CASES");
+/// ```
 pub const FILTER: &str = "WASMILL_CASES";
 
 /// The most rows of a batch, each time that a case is run.
@@ -61,6 +65,28 @@ const SHOWN: usize = 10;
 ///
 /// # Panics
 /// Where a case gives something else than it says, or can't be read.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct Same {}
+/// # impl Process for Same {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self {}) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(row); Ok(()) }
+/// # }
+/// # fn main() -> std::io::Result<()> {
+/// let cases = std::env::temp_dir().join(format!("wasmill-sdk-cases-{}", std::process::id()));
+/// # std::fs::create_dir_all(cases.join("one"))?;
+/// std::fs::write(cases.join("case.json"), r#"{ "schema": { "n": "int64 not null" } }"#)?;
+/// std::fs::write(cases.join("one/input.jsonl"), "{\"n\":1}\n")?;
+/// std::fs::write(cases.join("one/expected.jsonl"), "{\"n\":1}\n")?;
+/// wasmill_sdk::harness::cases::check::<Same>(&cases);
+/// # std::fs::remove_dir_all(cases)
+/// # }
+/// ```
 #[track_caller]
 pub fn check<P: ProcessBatch>(folder: impl AsRef<Path>) {
     let folder = folder.as_ref();
