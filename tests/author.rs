@@ -150,7 +150,7 @@ fn what_is_wrong_with_a_case_is_said() {
     let test = || home.run(&["plugin", "test", "--only", "sandbox", "--filter", "other"]);
     test().says(2, &["error[invalid-case]: ./cases/other: has no input.jsonl", "hint: a case has its rows in there"]);
     home.write("cases/other/input.jsonl", "{\"sensor\":\"a\",\"value\":1}\n{\"sensor\":\"a\",\"value\":\"1\"}\n");
-    test().says(2, &["error[invalid-case]: ./cases/other/input.jsonl:2:24: value: expected float64, found \"1\""]);
+    test().says(2, &["error[invalid-case]: ./cases/other/input.jsonl:2:23: value: expected float64, found \"1\""]);
     home.write("cases/other/input.jsonl", "sensor a\n");
     test().says(2, &["./cases/other/input.jsonl:1:1: expected a JSON object, found sensor a"]);
     home.write("cases/other/input.jsonl", "{\"sensor\":\"a\",\"value\":1}\n");

@@ -77,7 +77,7 @@ fn workspace_tables(root: &str, manifests: &[&str]) -> Result<String, Box<dyn Er
     };
     let dependencies = table("workspace.dependencies")?;
     let dependencies = dependencies.lines().filter(|line| line.split_once(" = ").is_some_and(|(name, _)| inherits(name)));
-    let dependencies: Vec<String> = dependencies.map(|line| line.replace("sdk/rust/derive", "derive").replace("sdk/rust", ".")).collect();
+    let dependencies: Vec<String> = dependencies.map(|line| line.replace("sdk/rust/derive", "derive")).collect();
     Ok(format!(
         "[workspace]\nmembers = [\"derive\"]\n\n{}\n\n[workspace.dependencies]\n{}\n\n{}\n\n{}\n",
         table("workspace.package")?,

@@ -219,7 +219,8 @@ fn object(line: &str) -> Result<BTreeMap<String, Box<RawValue>>, String> {
     serde_json::from_str(line).map_err(|error| {
         let text = error.to_string();
         let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
-        format!("expected a JSON object: {what} at column {}", error.column())
+        let column = if error.column() == 0 { String::new() } else { format!(" at column {}", error.column()) };
+        format!("expected a JSON object: {what}{column}")
     })
 }
 

@@ -13,17 +13,6 @@ use syn::{DeriveInput, parse_macro_input};
 ///
 /// The struct may borrow (with one lifetime). Beside the traits, two structs are made: `NAMEColumns<'a>`, a reader for each column,
 /// and `NAMEBuilder`, a builder for each; operators over whole batches use them.
-///
-/// ```
-/// use wasmill_sdk::Record;
-///
-/// #[derive(Record)]
-/// struct Quake<'a> {
-///     net: &'a str,
-///     #[record(rename = "Mag")]
-///     mag: Option<f64>,
-/// }
-/// ```
 #[proc_macro_derive(Record, attributes(record))]
 pub fn record(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input as DeriveInput), record::derive)
@@ -34,36 +23,12 @@ pub fn record(input: TokenStream) -> TokenStream {
 /// `#[operator(keep = "key")]`, `"input"` or `"nothing"`, or `#[operator(keep("column", …))]` says which columns the rows of the main
 /// output keep from where they come from, and `#[port(keep …, name = "…")]` says it of another output; it is `"nothing"` if it isn't
 /// said. `#[state(name = "…", version = 2)]` names a state and its encoding's version.
-///
-/// ```
-/// use wasmill_sdk::{Operator, Port, Record, ValueState};
-///
-/// #[derive(Record)]
-/// struct Late { by_ms: i64 }
-///
-/// #[derive(Operator)]
-/// #[operator(keep = "input")]
-/// struct Watch {
-///     #[state(name = "last-seen", version = 2)]
-///     last: ValueState<i64>,
-///     #[port(keep = "key")]
-///     late: Port<Late>,
-///     calls: u64, // the author's own: a cache
-/// }
-/// ```
 #[proc_macro_derive(Operator, attributes(operator, state, port))]
 pub fn operator(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input as DeriveInput), operator::derive)
 }
 
 /// Makes a struct a state's value: its fields' bytes in order, with nothing between.
-///
-/// ```
-/// use wasmill_sdk::StateValue;
-///
-/// #[derive(Clone, Default, StateValue)]
-/// struct Seen { count: u64, sum: f64 }
-/// ```
 #[proc_macro_derive(StateValue)]
 pub fn state_value(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input as DeriveInput), state_value::derive)

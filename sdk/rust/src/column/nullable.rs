@@ -44,7 +44,7 @@ impl<'a, T: ReadColumn<'a>> ReadColumn<'a> for Option<T> {
 /// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
 ///
 /// let mut builder = <Option<i64> as ColumnValue>::Builder::default();
-/// Some(7).append_to(&mut builder);
+/// Some(7_i64).append_to(&mut builder);
 /// builder.push_null();
 /// let column = builder.take();
 /// let reader = <Option<i64> as ReadColumn>::bind(&column, 2).expect("a column of this type");
@@ -80,7 +80,7 @@ impl<'a, T: ReadColumn<'a>> Nullable<'a, T> {
 /// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
 ///
 /// let mut builder = <Option<i64> as ColumnValue>::Builder::default();
-/// Some(7).append_to(&mut builder);
+/// Some(7_i64).append_to(&mut builder);
 /// builder.push_null();
 /// let column = builder.take();
 /// let reader = <Option<i64> as ReadColumn>::bind(&column, 2).expect("a column of this type");

@@ -74,6 +74,7 @@ impl Sink for &mut [u8] {
 }
 
 /// The width of parts together, if each has one.
+#[doc(hidden)]
 pub const fn sum_of_widths(parts: &[Option<u32>]) -> Option<u32> {
     let mut sum = 0;
     let mut part = 0;
