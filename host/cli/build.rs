@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for part in ["src", "derive", "README.md"] {
         include(&mut code, &sdk, &sdk.join(part))?;
     }
-    write!(code, "(\"Cargo.toml\", {:?})];\n", format!("{sdk_manifest}\n{tables}"))?;
+    writeln!(code, "(\"Cargo.toml\", {:?})];", format!("{sdk_manifest}\n{tables}"))?;
     let lock = locked(&read("plugins/Cargo.lock")?, &["wasmill-sdk", "serde", "serde_json"])?;
     writeln!(code, "/// The versions that the SDK was tested with: a project's Cargo.lock, without the project.")?;
     writeln!(code, "pub static LOCK: &str = {lock:?};")?;

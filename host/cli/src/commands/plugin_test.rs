@@ -76,16 +76,17 @@ pub fn test(args: &TestArgs) -> Exit {
     }
 }
 
-fn tested(args: &TestArgs) -> Result<Tested, (Exit, JobError)> {
-    let wrong = |problem| (Exit::Wrong, report::of_plugin(problem));
-    let failed = |problem| (Exit::Failed, report::of_plugin(problem));
+fn tested(args: &TestArgs) -> Result<Tested, (Exit, Box<JobError>)> {
+    let wrong = |problem| (Exit::Wrong, Box::new(report::of_plugin(problem)));
+    let failed = |error| (Exit::Failed, Box::new(error));
+    let unbuilt = |problem| failed(report::of_plugin(problem));
     let directory = PluginDirectory::checked(&args.directory).map_err(wrong)?;
     let mut cases = Vec::new();
     if args.only != Some(Side::Native) {
         let read = case::all(&args.directory, args.filter.as_deref()).map_err(wrong)?;
-        let file = plugin_directory::prepare(true)(&args.directory).map_err(failed)?;
+        let file = plugin_directory::prepare(true)(&args.directory).map_err(unbuilt)?;
         let component = sandbox::start().and_then(|sandbox| sandbox.load(&file));
-        let component = component.map_err(|error| (Exit::Failed, report::of_plugin_error(error)))?;
+        let component = component.map_err(|error| failed(report::of_plugin_error(error)))?;
         for case in &read {
             cases.push(test_case(&component, &directory.name, case, args.update).map_err(wrong)?);
         }
@@ -96,7 +97,7 @@ fn tested(args: &TestArgs) -> Result<Tested, (Exit, JobError)> {
             report::note("natively: not run, there is no Cargo.toml");
             None
         }
-        _ => Some(natively(&args.directory, args.filter.as_deref()).map_err(|error| (Exit::Failed, error))?),
+        _ => Some(natively(&args.directory, args.filter.as_deref()).map_err(failed)?),
     };
     let ok = cases.iter().all(|case| case.result == CaseResult::Ok) && native.as_ref().is_none_or(|native| native.ok);
     Ok(Tested { ok, cases, native })

@@ -23,11 +23,10 @@
 //! #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self {}) }
 //! #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(Row { n: 2 * row.n }); Ok(()) }
 //! # }
-//! #[test]
+//! // under #[test]
 //! fn every_case_gives_what_it_says() {
 //!     wasmill_sdk::harness::cases::check::<Doubled>("cases");
 //! }
-//! # fn main() {}
 //! ```
 //!
 //! The clock stands at the epoch here and goes on in the sandbox, so no case can test what depends on it.
