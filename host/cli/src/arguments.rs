@@ -34,7 +34,7 @@ pub enum Command {
     Validate(ValidateArgs),
     /// Show what a job does, what runs where, and what survives a kill.
     Explain(ExplainArgs),
-    /// Build and inspect plugins.
+    /// Start, build, test and inspect plugins.
     #[command(subcommand)]
     Plugin(PluginCommand),
     /// Measure a workload.
@@ -93,21 +93,72 @@ pub enum PluginCommand {
         #[arg(value_name = "DIR", default_value = ".")]
         directory: PathBuf,
     },
-    /// Show what a plugin is and whether it fits the contract.
-    Inspect {
-        /// A .wasm file, or a plugin's directory that has been built.
-        #[arg(value_name = "FILE")]
-        file: PathBuf,
-        /// How to print it.
-        #[arg(long, value_enum, default_value_t = Format::Text)]
-        format: Format,
+    /// Show what a plugin is, what it declares, and whether it fits the contract.
+    Inspect(InspectArgs),
+    /// Start a plugin: makes the directory NAME, which builds, tests and runs at once.
+    New {
+        /// The plugin's name: a lower-case letter, then a-z, 0-9, _ and -.
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// The language that it is written in; `rust` is in this version.
+        #[arg(long, default_value = "rust")]
+        language: String,
+        /// Use this checkout of the SDK (its directory sdk/rust), instead of the SDK that came with this program.
+        #[arg(long, value_name = "PATH")]
+        sdk: Option<PathBuf>,
     },
-    /// Not in this version: start a plugin from a template.
-    #[command(hide = true)]
-    New(Later),
-    /// Not in this version: run a plugin's tests.
-    #[command(hide = true)]
-    Test(Later),
+    /// Run a plugin's cases in the sandbox, and its own tests natively.
+    Test(TestArgs),
+}
+
+/// What to inspect.
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// A .wasm file, or a plugin's directory that has been built.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The columns of the input that the plugin is asked about, as JSON: `{"id": "utf8 not null", "mag": "float64"}`. Without this,
+    /// a directory's cases/case.json says.
+    #[arg(long, value_name = "JSON")]
+    pub schema: Option<String>,
+    /// The columns that the input is keyed by, with commas between them.
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',', requires = "schema")]
+    pub key_by: Vec<String>,
+    /// The plugin's settings, as JSON.
+    #[arg(long, value_name = "JSON", requires = "schema")]
+    pub settings: Option<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// What to test.
+#[derive(Debug, Args)]
+pub struct TestArgs {
+    /// The plugin's directory.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub directory: PathBuf,
+    /// Write what comes out as what is expected.
+    #[arg(long)]
+    pub update: bool,
+    /// Only cases with this in their names.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Only in the sandbox, or only natively.
+    #[arg(long, value_enum)]
+    pub only: Option<Side>,
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+}
+
+/// Where a plugin's cases run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    /// As a component, with a job's limits.
+    Sandbox,
+    /// By `cargo test`.
+    Native,
 }
 
 /// What to do with schemas.

@@ -6,6 +6,7 @@ mod explain_error;
 mod infer;
 mod inspect;
 mod plugin;
+mod plugin_test;
 mod run;
 mod schema;
 mod validate;
@@ -27,9 +28,9 @@ pub fn run(command: Command) -> Exit {
         Command::Explain(args) => explain::explain(&args),
         Command::Bench(args) => measure(&args),
         Command::Plugin(PluginCommand::Build { directory }) => plugin::build(&directory),
-        Command::Plugin(PluginCommand::Inspect { file, format }) => inspect::inspect(&file, format),
-        Command::Plugin(PluginCommand::New(_)) => not_in_this_version("`plugin new`", None),
-        Command::Plugin(PluginCommand::Test(_)) => not_in_this_version("`plugin test`", Some("use `cargo test`")),
+        Command::Plugin(PluginCommand::Inspect(args)) => inspect::inspect(&args),
+        Command::Plugin(PluginCommand::New { name, language, sdk }) => plugin::new(&name, &language, sdk.as_deref()),
+        Command::Plugin(PluginCommand::Test(args)) => plugin_test::test(&args),
         Command::Schema(SchemaCommand::Infer(args)) => infer::infer(&args),
         Command::Schema(SchemaCommand::Object(object)) => schema::schema(object),
         Command::ExplainError { code } => explain_error::explain_error(code.as_deref()),

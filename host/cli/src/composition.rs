@@ -69,6 +69,7 @@ fn limits(written: &graph::Limits) -> Limits {
     }
 }
 
-fn problem(error: PluginError) -> PluginProblem {
+/// A plugin's error as a job has it.
+pub(crate) fn problem(error: PluginError) -> PluginProblem {
     PluginProblem { code: error.code.name(), message: error.message, hint: error.hint }
 }

@@ -20,6 +20,9 @@ pub struct PluginDirectory {
     pub name: String,
 }
 
+/// Folders of a plugin's directory that it isn't made of.
+const NOT_SOURCES: [&str; 6] = ["dist", "target", "cases", "tests", "examples", "out"];
+
 /// What there is in `dist`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Built {
@@ -39,7 +42,20 @@ impl PluginDirectory {
     pub fn of(path: &Path) -> Result<Self, PluginProblem> {
         let whole = path.canonicalize().map_err(|error| problem("plugin-unreadable", path, format!("can't be read: {error}")))?;
         let name = whole.file_name().map_or_else(|| "plugin".to_owned(), |name| name.to_string_lossy().into_owned());
-        Ok(Self { path: path.to_owned(), name })
+        // Without a `.` in between, as in `jobs/./dist`.
+        Ok(Self { path: path.components().collect(), name })
+    }
+
+    /// The same for a command that works on a plugin's directory.
+    ///
+    /// # Errors
+    /// Where the path leads nowhere or to a file.
+    pub fn checked(path: &Path) -> Result<Self, PluginProblem> {
+        if path.is_dir() {
+            return Self::of(path);
+        }
+        let found = if path.exists() { "is a file" } else { "isn't there" };
+        Err(problem("plugin-unreadable", path, format!("{found}, expected a plugin's directory")))
     }
 
     /// The plugin's file, there or not.
@@ -54,7 +70,8 @@ impl PluginDirectory {
         self.path.join("Cargo.toml").is_file()
     }
 
-    /// Compares the plugin's file with all files of the directory, but for hidden ones, `dist` and `target`.
+    /// Compares the plugin's file with all files of the directory that it may be made of: not with hidden ones (but for an SDK in
+    /// `.wasmill`), nor with what was made, what tests it, and what a job wrote.
     ///
     /// # Errors
     /// Where the directory can't be read.
@@ -100,7 +117,7 @@ pub fn prepare(build: bool) -> Box<Prepare> {
             let hint = format!("run `wasmill plugin build {}`, or leave --no-build out", path.display());
             return Err(PluginProblem { hint: Some(hint), ..problem("plugin-not-built", path, lacking) });
         }
-        report::note(&format!("building plugin {}: {lacking}", path.display()));
+        report::note(&format!("building plugin {}: {lacking}", directory.path.display()));
         plugin_build::build(&directory)
     })
 }
@@ -116,8 +133,8 @@ fn newer_than(moment: SystemTime, directory: &Path, top: bool) -> io::Result<Opt
         let entry = entry?;
         let name = entry.file_name();
         let kind = entry.file_type()?;
-        let made = top && (name == "dist" || name == "target");
-        if made || name.to_string_lossy().starts_with('.') {
+        let beside = top && NOT_SOURCES.iter().any(|beside| name == *beside);
+        if beside || (name.to_string_lossy().starts_with('.') && name != ".wasmill") {
             continue;
         }
         if kind.is_dir() {
@@ -154,10 +171,15 @@ mod tests {
         assert_eq!(directory.built(), Ok(Built::Missing));
         write(&directory.dist(), 50);
         write(&path.join("target/x"), 0);
+        write(&path.join("cases/one/expected.jsonl"), 0);
+        write(&path.join("out/rows.ndjson"), 0);
         write(&path.join(".hidden"), 0);
         assert_eq!(directory.built(), Ok(Built::Current));
         write(&path.join("src/rows/one.rs"), 10);
         assert_eq!(directory.built(), Ok(Built::Older("src/rows/one.rs".into())));
+        write(&directory.dist(), 5);
+        write(&path.join(".wasmill/sdk/src/lib.rs"), 1);
+        assert_eq!(directory.built(), Ok(Built::Older(".wasmill/sdk/src/lib.rs".into())));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl NoWasmTarget {
     #[must_use]
     pub fn hint(&self) -> String {
         format!(
-            "with rustup: `rustup target add {TARGET}`; on Debian, as root: `apt-get install {}`, and the linker that \
+            "with rustup (https://rustup.rs): `rustup target add {TARGET}`; on Debian, as root: `apt-get install {}`, and the linker that \
              /usr/bin/rust-lld is a link to, as lld-22; then build again",
             debian::PACKAGES.join(" ")
         )
@@ -81,7 +81,7 @@ mod tests {
         assert_eq!(missing.to_string(), "no Rust here compiles for wasm32-unknown-unknown: no rustc; no rustup");
         assert_eq!(
             missing.hint(),
-            "with rustup: `rustup target add wasm32-unknown-unknown`; on Debian, as root: `apt-get install rustc-web cargo-web \
+            "with rustup (https://rustup.rs): `rustup target add wasm32-unknown-unknown`; on Debian, as root: `apt-get install rustc-web cargo-web \
              rust-web-src rust-web-llvm`, and the linker that /usr/bin/rust-lld is a link to, as lld-22; then build again"
         );
     }

@@ -1,6 +1,6 @@
 //! The operator under the harness.
 
-use wasmill_sdk::harness::Harness;
+use wasmill_sdk::harness::{self, Harness};
 
 use super::*;
 
@@ -37,4 +37,9 @@ fn the_size_of_batches_makes_no_difference() {
     parts.batches_of(7);
     parts.feed_keyed((0..100).map(keys)).expect("calls that succeed");
     assert_eq!(counts(&mut whole), counts(&mut parts));
+}
+
+#[test]
+fn every_case_gives_what_it_says() {
+    harness::cases::check::<KeyedCount>("cases");
 }

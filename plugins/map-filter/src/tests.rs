@@ -1,6 +1,6 @@
 //! The operator under the harness.
 
-use wasmill_sdk::harness::Harness;
+use wasmill_sdk::harness::{self, Harness};
 
 use super::*;
 
@@ -18,4 +18,9 @@ fn rows_with_an_even_key_are_mapped_and_the_others_dropped() {
     assert_eq!(from, [Some(0), Some(2)]);
     let rows: Vec<_> = emitted.into_iter().map(|emitted| emitted.row).collect();
     assert_eq!(rows, [Mapped { value: 12.0, ts }, Mapped { value: 1.0, ts }]);
+}
+
+#[test]
+fn every_case_gives_what_it_says() {
+    harness::cases::check::<MapFilter>("cases");
 }

@@ -59,3 +59,8 @@ fn an_input_without_the_columns_is_refused_with_the_nearest_name() {
     let refused = harness::describe::<QuakeGrade>(json!({}), columns, &[]).expect_err("an input that doesn't fit");
     assert_eq!(refused.message(), "input `input` has no column `mag`: did you mean `magn`?");
 }
+
+#[test]
+fn every_case_gives_what_it_says() {
+    harness::cases::check::<QuakeGrade>("cases");
+}

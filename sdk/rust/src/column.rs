@@ -18,6 +18,14 @@ pub use nullable::{Nullable, NullableBuilder};
 pub use primitive::{Numbers, NumbersBuilder, Primitive};
 
 /// A type that a record's field may have.
+///
+/// ```
+/// use wasmill_sdk::bindings::DataType;
+/// use wasmill_sdk::column::ColumnValue;
+///
+/// assert!(matches!(<&str as ColumnValue>::TYPE, DataType::Utf8));
+/// assert!(!<&str as ColumnValue>::NULLABLE && <Option<&str> as ColumnValue>::NULLABLE);
+/// ```
 pub trait ColumnValue {
     /// What the column holds.
     const TYPE: DataType;
@@ -31,6 +39,17 @@ pub trait ColumnValue {
 }
 
 /// A type that is read from a column that lives for `'a`; it may borrow from it.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <i64 as ColumnValue>::Builder::default();
+/// 1_i64.append_to(&mut builder);
+/// 2_i64.append_to(&mut builder);
+/// let column = builder.take();
+/// let reader = <i64 as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(i64::read(&reader, 1), 2);
+/// ```
 pub trait ReadColumn<'a>: ColumnValue + Sized {
     /// The column, checked and typed.
     type Reader;
@@ -43,6 +62,17 @@ pub trait ReadColumn<'a>: ColumnValue + Sized {
 }
 
 /// Gathers the values of an output column. Its memory is used again for the next batch.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, NumbersBuilder};
+///
+/// let mut builder = NumbersBuilder::<i64>::default();
+/// builder.reserve(2);
+/// builder.push(1);
+/// builder.push_nothing();
+/// let column = builder.take();
+/// builder.give_back(column); // its memory is used again
+/// ```
 pub trait ColumnBuilder: Default {
     /// Makes room for `rows` more values, as far as that is known.
     fn reserve(&mut self, rows: usize);

@@ -13,6 +13,20 @@ use crate::process_batch::ProcessBatch;
 
 /// Makes a component of an operator: `wasmill_sdk::export!(SwarmAlert);`, once in a crate of type `cdylib`. Natively it only checks
 /// that the type is one.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct Same {}
+/// # impl Process for Same {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self {}) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(row); Ok(()) }
+/// # }
+/// wasmill_sdk::export!(Same);
+/// ```
 #[macro_export]
 macro_rules! export {
     ($operator:ty) => {

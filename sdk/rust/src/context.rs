@@ -9,6 +9,25 @@ use crate::process_batch::ProcessBatch;
 use crate::record::Record;
 
 /// The main output, rejects and the clock, for the row being processed.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+///     match row.n {
+///         0 => cx.reject("n: nothing can't be divided"),
+///         n => cx.emit(Row { n: 100 / n }),
+///     }
+///     Ok(())
+/// }
+/// # }
+/// ```
 pub struct Context<P: ProcessBatch> {
     main: Port<P::Output>,
     row: u32,

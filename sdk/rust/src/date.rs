@@ -1,6 +1,14 @@
 //! A day.
 
 /// Days since the Unix epoch: a `date` column's value.
+///
+/// ```
+/// use wasmill_sdk::Date;
+///
+/// let new_year = Date::from_days(19_723); // 2024-01-01
+/// assert_eq!(Date::from_days(new_year.days() + 1).days(), 19_724);
+/// assert!(new_year > Date::from_days(0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(i32);
 

@@ -123,7 +123,7 @@ fn nearest<'a>(columns: &'a [Field], name: &str) -> Option<&'a str> {
 }
 
 /// A type as a job file writes it.
-fn type_name(data_type: DataType) -> String {
+pub(crate) fn type_name(data_type: DataType) -> String {
     match data_type {
         DataType::Boolean => "boolean".into(),
         DataType::Int32 => "int32".into(),

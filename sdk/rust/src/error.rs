@@ -5,11 +5,28 @@ use std::fmt;
 use crate::bindings::stream_operator::wasmill::plugin::errors;
 
 /// The result of everything that an operator does.
+///
+/// ```
+/// fn half(n: i64) -> wasmill_sdk::Result<i64> {
+///     if n % 2 == 0 { Ok(n / 2) } else { Err(wasmill_sdk::Error::fail("n: expected an even number")) }
+/// }
+/// assert_eq!(half(4), Ok(2));
+/// ```
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a call fails. Everything that the call did is undone; what it logged stays.
 ///
 /// `?` on any standard error makes it one that stops the job ([`Error::fail`]) with the error's text and those of its causes.
+///
+/// ```
+/// use wasmill_sdk::{Error, Result};
+///
+/// fn port(text: &str) -> Result<u16> {
+///     Ok(text.parse()?) // any standard error stops the job
+/// }
+/// assert_eq!(port("x").unwrap_err().message(), "invalid digit found in string");
+/// assert!(Error::retry("the table is being replaced").is_retry());
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Error(Kind);
 

@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+pub mod cases;
 mod emitted;
 mod snapshot;
 
@@ -60,6 +61,28 @@ pub use emitted::Emitted;
 pub use snapshot::Snapshot;
 
 /// A rejected row.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+/// #         if row.n < 0 { cx.reject("below nothing") } else { self.seen.set(row.n); cx.emit(row) }
+/// #         Ok(())
+/// #     }
+/// # }
+/// use wasmill_sdk::harness::{Harness, Rejected};
+///
+/// let mut harness = Harness::<It, &str>::keyed(())?;
+/// harness.feed_keyed([("a", Row { n: 1 }), ("a", Row { n: -1 })])?;
+/// assert_eq!(harness.rejected(), [Rejected { row: 1, reason: "below nothing".into() }]);
+/// # Result::<()>::Ok(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
     /// Which row it was of all that the harness was fed, counted from 0.
@@ -72,6 +95,31 @@ pub struct Rejected {
 ///
 /// It does what the host does: a call that fails leaves nothing behind but its messages, and the next is made on a new instance.
 /// A panic of the operator is the test's.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+/// #         if row.n < 0 { cx.reject("below nothing") } else { self.seen.set(row.n); cx.emit(row) }
+/// #         Ok(())
+/// #     }
+/// # }
+/// use wasmill_sdk::harness::Harness;
+///
+/// let mut harness = Harness::<It, &str>::keyed(())?;
+/// harness.batches_of(1);
+/// harness.feed_keyed([("a", Row { n: 1 }), ("b", Row { n: 2 })])?;
+/// assert_eq!(harness.output().len(), 2);
+/// harness.reopen(); // as the host may at any time
+/// assert_eq!((harness.state::<i64>("seen", &"b"), harness.keys("seen")), (Some(2), 2));
+/// # Result::<()>::Ok(())
+/// ```
 pub struct Harness<P: ProcessBatch, K = ()> {
     plan: Plan,
     settings: String,
@@ -96,6 +144,27 @@ impl<P: ProcessBatch, K> fmt::Debug for Harness<P, K> {
 }
 
 /// What an operator declares for these settings (`null` for none) and an input with these columns and key; or why it refuses them.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+/// #         if row.n < 0 { cx.reject("below nothing") } else { self.seen.set(row.n); cx.emit(row) }
+/// #         Ok(())
+/// #     }
+/// # }
+/// use wasmill_sdk::bindings::{DataType, Field};
+///
+/// let columns = vec![Field { name: "m".into(), data_type: DataType::Int64, nullable: false }];
+/// let refused = harness::describe::<It>((), columns, &["m"]).unwrap_err();
+/// assert_eq!(refused.message(), "input `input` has no column `n`: did you mean `m`?");
+/// ```
 pub fn describe<P: ProcessBatch>(settings: impl Serialize, columns: Vec<Field>, key: &[&str]) -> Result<Plan> {
     let key = key.iter().map(|name| (*name).to_owned()).collect();
     Instance::<P>::describe(&serde_json::to_string(&settings)?, &[Input { name: "input".to_owned(), schema: columns, key }])
@@ -187,8 +256,12 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     }
 
     fn open(settings: impl Serialize, key: Vec<String>) -> Result<Self> {
-        let settings = serde_json::to_string(&settings)?;
         let input = Input { name: "input".to_owned(), schema: columns_wanted::<P>(), key };
+        Self::over(serde_json::to_string(&settings)?, input)
+    }
+
+    /// Opens the operator over this input; settings are JSON.
+    fn over(settings: String, input: Input) -> Result<Self> {
         let plan = Instance::<P>::describe(&settings, std::slice::from_ref(&input))?;
         let states = plan.states.iter().map(|_| BTreeMap::new()).collect();
         let mut harness = Self {

@@ -59,6 +59,8 @@
 //! The same struct runs natively under a [`harness`]. Operators over whole batches, with columns as they are, implement
 //! [`ProcessBatch`].
 
+#![deny(missing_docs)]
+
 extern crate self as wasmill_sdk;
 
 pub mod bindings;
@@ -104,7 +106,47 @@ pub use settings::NoSettings;
 pub use state::sum_of_widths;
 pub use state::{Sink, StateValue, ValueState};
 pub use timestamp::Timestamp;
-pub use wasmill_sdk_derive::{Operator, Record, StateValue};
+/// Makes a struct an operator:
+///
+/// ```
+/// use wasmill_sdk::{Operator, Port, Record, ValueState};
+///
+/// #[derive(Record)]
+/// struct Late { by_ms: i64 }
+///
+/// #[derive(Operator)]
+/// #[operator(keep = "input")]
+/// struct Watch {
+///     #[state(name = "last-seen", version = 2)]
+///     last: ValueState<i64>,
+///     #[port(keep = "key")]
+///     late: Port<Late>,
+///     calls: u64, // the author's own: a cache
+/// }
+/// ```
+pub use wasmill_sdk_derive::Operator;
+/// Makes a struct a record:
+///
+/// ```
+/// use wasmill_sdk::Record;
+///
+/// #[derive(Record)]
+/// struct Quake<'a> {
+///     net: &'a str,
+///     #[record(rename = "Mag")]
+///     mag: Option<f64>,
+/// }
+/// ```
+pub use wasmill_sdk_derive::Record;
+/// Makes a struct a state's value:
+///
+/// ```
+/// use wasmill_sdk::StateValue;
+///
+/// #[derive(Clone, Default, StateValue)]
+/// struct Seen { count: u64, sum: f64 }
+/// ```
+pub use wasmill_sdk_derive::StateValue;
 
 /// The README's code, tested.
 #[cfg(doctest)]

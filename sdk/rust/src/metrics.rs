@@ -12,6 +12,23 @@ thread_local! {
 }
 
 /// Adds to a counter.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// fn process(&mut self, row: Row, _: &mut Context<Self>) -> Result<()> {
+///     metrics::counter("rows_dropped", 1);
+/// #     let _ = row;
+///     Ok(())
+/// }
+/// # }
+/// ```
 pub fn counter(name: &'static str, add: u64) {
     COUNTERS.with_borrow_mut(|counters| match counters.iter_mut().find(|(known, _)| *known == name) {
         Some((_, sum)) => *sum = sum.saturating_add(add),
@@ -20,6 +37,22 @@ pub fn counter(name: &'static str, add: u64) {
 }
 
 /// Sets a gauge; the last value of a call counts.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// fn process(&mut self, row: Row, _: &mut Context<Self>) -> Result<()> {
+///     metrics::gauge("last_n", row.n as f64);
+///     Ok(())
+/// }
+/// # }
+/// ```
 pub fn gauge(name: &'static str, value: f64) {
     GAUGES.with_borrow_mut(|gauges| match gauges.iter_mut().find(|(known, _)| *known == name) {
         Some((_, newest)) => *newest = value,

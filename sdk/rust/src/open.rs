@@ -3,6 +3,22 @@
 use crate::bindings::{Field, Input};
 
 /// What [`Process::open`](crate::Process::open) is told about where the instance runs.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { is_keyed: bool }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// fn open(_: NoSettings, host: &mut Open) -> Result<Self> {
+///     log::info(format!("task {} of {}", host.task(), host.parallelism()));
+///     Ok(Self { is_keyed: !host.key().is_empty() })
+/// }
+/// #     fn process(&mut self, _: Row, _: &mut Context<Self>) -> Result<()> { Ok(()) }
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Open {
     pub(crate) task: u32,

@@ -4,6 +4,25 @@ use crate::error::Result;
 use crate::record::FieldSpec;
 
 /// The columns that output rows keep from where they come from. Kept columns don't cross the sandbox.
+///
+/// ```
+/// use wasmill_sdk::{Keep, Operator, Process};
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+///
+/// #[derive(Operator)]
+/// #[operator(keep("net", "mag"))]
+/// struct Doubled {}
+/// # impl Process for Doubled {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self {}) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(row); Ok(()) }
+/// # }
+///
+/// assert_eq!(Doubled::KEEP, Keep::Columns(&["net", "mag"]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     /// None: an output row is exactly the record that was emitted.
@@ -17,6 +36,23 @@ pub enum Keep {
 }
 
 /// A state of an operator.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(row); Ok(()) }
+/// # }
+/// use wasmill_sdk::Operator;
+///
+/// let seen = It::STATES[0];
+/// assert_eq!((seen.name, seen.version, seen.width), ("seen", 1, Some(8)));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct StateSpec {
     /// The state's identity in snapshots.
@@ -28,6 +64,23 @@ pub struct StateSpec {
 }
 
 /// An output of an operator beside the main one.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// #[derive(Operator)]
+/// struct Split { small: Port<Row> }
+/// # impl Process for Split {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { small: Port::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(row); Ok(()) }
+/// # }
+///
+/// let small = Split::PORTS[0];
+/// assert_eq!((small.name, small.keep, small.fields[0].name), ("small", Keep::Nothing, "n"));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct PortSpec {
     /// The output's name: `OPERATOR.NAME` in a job.
@@ -39,6 +92,23 @@ pub struct PortSpec {
 }
 
 /// What an operator declares by its fields. Made by `#[derive(Operator)]`; authors don't call it.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(row); Ok(()) }
+/// # }
+/// use wasmill_sdk::Operator;
+///
+/// assert_eq!(It::KEEP, Keep::Nothing);
+/// assert_eq!((It::STATES.len(), It::PORTS.len()), (1, 0));
+/// ```
 pub trait Operator: Sized + 'static {
     /// What the main output's rows keep.
     const KEEP: Keep;

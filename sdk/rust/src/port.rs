@@ -13,6 +13,30 @@ const MOST_GATHERED: usize = 8_192;
 /// keep nothing of where they come from unless `#[port(keep = …)]` says so.
 ///
 /// In [`Process::open`](crate::Process::open) it is made with [`Port::new`].
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// #[derive(Operator)]
+/// struct Split { small: Port<Row> }
+///
+/// impl Process for Split {
+///     // …
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { small: Port::new() }) }
+///     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+///         if row.n < 10 { self.small.emit(row, cx) } else { cx.emit(row) }
+///         Ok(())
+///     }
+/// }
+///
+/// let mut harness = harness::Harness::<Split>::new(())?;
+/// harness.feed([Row { n: 1 }, Row { n: 20 }])?;
+/// assert_eq!(harness.output_of::<Row>("small")[0].n, 1);
+/// # Result::<()>::Ok(())
+/// ```
 pub struct Port<R: Record> {
     number: u32,
     rows: R::Builder,

@@ -10,6 +10,31 @@ use crate::process_batch::{Batch, ProcessBatch};
 use crate::record::{ReadRecord, Record};
 
 /// An operator written for one record. Rows still cross the sandbox in batches: what is written here is inlined into the loop over one.
+///
+/// ```
+/// use wasmill_sdk::{Context, NoSettings, Open, Operator, Process, Record, Result};
+///
+/// #[derive(Record)]
+/// struct Row { n: i64 }
+///
+/// #[derive(Operator)]
+/// struct Doubled {}
+///
+/// impl Process for Doubled {
+///     type Input<'a> = Row;
+///     type Output = Row;
+///     type Settings = NoSettings;
+///
+///     fn open(_: NoSettings, _: &mut Open) -> Result<Self> {
+///         Ok(Self {})
+///     }
+///
+///     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+///         cx.emit(Row { n: 2 * row.n });
+///         Ok(())
+///     }
+/// }
+/// ```
 pub trait Process: Operator {
     /// A row as the operator reads it; only these columns cross the sandbox. It may borrow from them.
     type Input<'a>: ReadRecord<'a>;

@@ -10,6 +10,31 @@ use crate::operator::Operator;
 use crate::record::{ReadRecord, Record};
 
 /// An operator written for whole batches, with columns as they are. Everything that implements [`Process`](crate::Process) is one.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # use wasmill_sdk::column::ColumnBuilder;
+/// # use wasmill_sdk::bindings::Origin;
+/// # #[derive(Record, Debug, PartialEq)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct Doubled { rows: RowBuilder }
+/// impl ProcessBatch for Doubled {
+///     // …
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { rows: RowBuilder::default() }) }
+///     fn process_batch<'a>(&mut self, batch: Batch<'a, Row>, cx: &mut Context<Self>) -> Result<()> {
+///         self.rows.n.values_mut().extend(batch.columns().n.values().iter().map(|n| 2 * n));
+///         cx.output().emit_columns(&Origin::Batch, &mut self.rows);
+///         Ok(())
+///     }
+/// }
+///
+/// let mut harness = harness::Harness::<Doubled>::new(())?;
+/// harness.feed([Row { n: 1 }, Row { n: 20 }])?;
+/// assert_eq!(harness.output(), [Row { n: 2 }, Row { n: 40 }]);
+/// # Result::<()>::Ok(())
+/// ```
 pub trait ProcessBatch: Operator {
     /// The columns that the operator reads.
     type Input<'a>: ReadRecord<'a>;
@@ -38,6 +63,14 @@ pub trait ProcessBatch: Operator {
 }
 
 /// Rows that came together.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// fn sum(batch: &Batch<'_, Row>) -> i64 {
+///     (0..batch.rows()).map(|row| batch.row(row).n).sum()
+/// }
+/// ```
 pub struct Batch<'a, R: ReadRecord<'a>> {
     rows: usize,
     columns: R::Columns,

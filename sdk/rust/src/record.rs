@@ -4,6 +4,19 @@ use crate::bindings::{Column, DataType, Field};
 use crate::error::{Error, Result};
 
 /// A field of a record, as a column has it.
+///
+/// ```
+/// use wasmill_sdk::{FieldSpec, Record};
+///
+/// #[derive(Record)]
+/// struct Quake<'a> {
+///     net: &'a str,
+///     mag: Option<f64>,
+/// }
+///
+/// let [net, mag]: &[FieldSpec; 2] = Quake::FIELDS.try_into().unwrap();
+/// assert_eq!((net.name, net.nullable, mag.name, mag.nullable), ("net", false, "mag", true));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct FieldSpec {
     /// The column's name.
@@ -24,6 +37,19 @@ impl FieldSpec {
 /// A row with named, typed fields. Made by `#[derive(Record)]`.
 ///
 /// `()` is the record without fields: an operator that reads `()` is told that there is a row, and nothing crosses the sandbox for it.
+///
+/// ```
+/// use wasmill_sdk::{Record, Timestamp};
+///
+/// #[derive(Record)]
+/// struct Quake<'a> {
+///     net: &'a str,
+///     #[record(rename = "Mag Type")]
+///     mag_type: Option<&'a str>,
+///     time: Timestamp,
+/// }
+/// assert_eq!(Quake::FIELDS[1].name, "Mag Type");
+/// ```
 pub trait Record: Sized {
     /// The columns, in the order of the fields.
     const FIELDS: &'static [FieldSpec];
@@ -35,6 +61,20 @@ pub trait Record: Sized {
 }
 
 /// A record that is read from columns which live for `'a`; it may borrow from them.
+///
+/// ```
+/// use wasmill_sdk::{ReadRecord, Record, RecordBuilder};
+///
+/// #[derive(Record, Debug, PartialEq)]
+/// struct Row { n: i64 }
+///
+/// let mut builder = RowBuilder::default();
+/// Row { n: 7 }.append_to(&mut builder);
+/// let columns = builder.take();
+/// let bound = Row::bind(&columns, 1)?;
+/// assert_eq!(Row::read(&bound, 0), Row { n: 7 });
+/// # wasmill_sdk::Result::<()>::Ok(())
+/// ```
 pub trait ReadRecord<'a>: Record {
     /// A reader for each column.
     type Columns;
@@ -47,6 +87,19 @@ pub trait ReadRecord<'a>: Record {
 }
 
 /// Gathers rows to be sent.
+///
+/// ```
+/// use wasmill_sdk::{Record, RecordBuilder};
+///
+/// #[derive(Record)]
+/// struct Row { n: i64 }
+///
+/// let mut builder = RowBuilder::default();
+/// builder.reserve(2);
+/// Row { n: 1 }.append_to(&mut builder);
+/// Row { n: 2 }.append_to(&mut builder);
+/// assert_eq!(builder.take().len(), 1); // a column for each field
+/// ```
 pub trait RecordBuilder: Default {
     /// Makes room for `rows` more rows, as far as that is known.
     fn reserve(&mut self, rows: usize);

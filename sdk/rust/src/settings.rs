@@ -12,6 +12,23 @@ use crate::error::{Error, Result};
 use json::Json;
 
 /// The settings of an operator that has none; any setting given is an error.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(row); Ok(()) }
+/// # }
+/// // With `type Settings = NoSettings` a job can't set anything.
+/// assert!(harness::Harness::<It, i64>::keyed(()).is_ok());
+/// let refused = harness::Harness::<It, i64>::keyed(std::collections::BTreeMap::from([("felt", 1)])).unwrap_err();
+/// assert_eq!(refused.message(), "settings: unknown setting `felt`, there are none");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoSettings {}

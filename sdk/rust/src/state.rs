@@ -23,6 +23,24 @@ pub use value::{Sink, StateValue, sum_of_widths};
 /// crossing; what was changed is stored in one at the end, and kept only if the call succeeds.
 ///
 /// Where a value's bytes can't be read as `T` (the type was changed, its version was not), there is none, and the call fails at its end.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+///     let sum = self.seen.get().unwrap_or(0) + row.n; // of this row's key
+///     if sum > 100 { self.seen.clear() } else { self.seen.set(sum) }
+///     cx.emit(Row { n: sum });
+///     Ok(())
+/// }
+/// # }
+/// ```
 pub struct ValueState<T: StateValue> {
     name: &'static str,
     number: u32,
@@ -41,6 +59,23 @@ struct Held<T: StateValue> {
 }
 
 /// A state's value: its own, or in place.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+///     let sum = *self.seen.update(|sum| sum.unwrap_or(0) + row.n);
+///     cx.emit(Row { n: sum });
+///     Ok(())
+/// }
+/// # }
+/// ```
 pub enum Ref<'a, T> {
     /// Read for the caller.
     Owned(T),

@@ -6,6 +6,16 @@ use std::time::Duration;
 /// Milliseconds since the Unix epoch, UTC: a `timestamp` column's value.
 ///
 /// Adding or taking a [`Duration`] counts whole milliseconds and stops at the ends of the range.
+///
+/// ```
+/// use std::time::Duration;
+/// use wasmill_sdk::Timestamp;
+///
+/// let start = Timestamp::from_millis(1_517_365_101_235);
+/// let end = start + Duration::from_secs(90);
+/// assert_eq!(end.since(start), Duration::from_secs(90));
+/// assert_eq!((end - Duration::from_secs(90)).millis(), 1_517_365_101_235);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 

@@ -8,6 +8,15 @@ use std::path::{Path, PathBuf};
 #[doc = include_str!("../../../README.md")]
 pub struct Readme;
 
+/// The guide's chapters with operators in Rust, likewise.
+#[cfg(doctest)]
+pub mod guide {
+    #[doc = include_str!("../../../docs/guide/src/operator.md")]
+    pub struct Operator;
+    #[doc = include_str!("../../../docs/guide/src/testing.md")]
+    pub struct Testing;
+}
+
 /// The folder that holds the workspace.
 ///
 /// # Panics

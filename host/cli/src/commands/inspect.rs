@@ -1,14 +1,21 @@
-//! `wasmill plugin inspect`: what a plugin's file is, what it imports and exports, and whether it fits the contract.
+//! `wasmill plugin inspect`: what a plugin's file is, what it imports and exports, what it declares, and whether it fits the contract.
 
 use std::path::Path;
+use std::time::Instant;
 
+use arrow_schema::Field;
 use serde::Serialize;
-use wasmill_plugin::{PluginError, file, preflight};
+use wasmill_flow::column_type;
+use wasmill_job::catalog::PluginProblem;
+use wasmill_plugin::{Component, InputShape, Limits, Plan, file, preflight};
 use wasmill_runtime::JobError;
 use wit_component::{DecodedWasm, decode};
 
-use crate::arguments::Format;
+use crate::arguments::{Format, InspectArgs};
+use crate::composition;
 use crate::exit::Exit;
+use crate::plugin_cases::case;
+use crate::plugin_cases::written::Written;
 use crate::plugin_directory;
 use crate::{report, sandbox};
 
@@ -23,8 +30,48 @@ struct Inspection {
     world: Option<&'static str>,
     imports: Vec<String>,
     exports: Vec<String>,
-    /// Why it fits no world.
+    /// How long it took to compile, or to load from the cache.
+    compile_ms: Option<f64>,
+    /// Whether its compiled code came from the cache.
+    cached: bool,
+    /// What it declares; none where it fits no world, or there is nothing to ask it about.
+    declares: Option<Declared>,
+    /// Why it fits no world, or refuses what it was asked about.
     problem: Option<Misfit>,
+}
+
+/// What a plugin says it does with some settings and an input.
+#[derive(Debug, Serialize)]
+struct Declared {
+    /// What it was asked about: a case, or the command line.
+    about: String,
+    /// The columns that cross the sandbox.
+    reads: Vec<Column>,
+    key: Vec<String>,
+    outputs: Vec<Output>,
+    states: Vec<State>,
+}
+
+#[derive(Debug, Serialize)]
+struct Output {
+    name: String,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug, Serialize)]
+struct Column {
+    name: String,
+    /// As a job writes it.
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+#[derive(Debug, Serialize)]
+struct State {
+    name: String,
+    version: u32,
+    /// Bytes of every value, where they have the same number.
+    bytes: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,15 +82,15 @@ struct Misfit {
 }
 
 /// Inspects a plugin; one that isn't fit to run is printed all the same, and ends with exit code 2.
-pub fn inspect(path: &Path, format: Format) -> Exit {
-    let inspection = match inspected(path) {
+pub fn inspect(args: &InspectArgs) -> Exit {
+    let inspection = match inspected(args) {
         Ok(inspection) => inspection,
         Err(error) => {
             report::error(&error);
             return Exit::Wrong;
         }
     };
-    let printed = report::result(&match format {
+    let printed = report::result(&match args.format {
         Format::Text => as_text(&inspection),
         Format::Json => format!("{}\n", serde_json::to_string(&inspection).unwrap_or_default()),
     });
@@ -56,22 +103,90 @@ pub fn inspect(path: &Path, format: Format) -> Exit {
     }
 }
 
-fn inspected(path: &Path) -> Result<Inspection, JobError> {
-    let file_path = plugin_directory::prepare(false)(path).map_err(report::of_plugin)?;
-    let read = file::read(&file_path).map_err(report::of_plugin_error)?;
-    let name = file_path.display().to_string();
+fn inspected(args: &InspectArgs) -> Result<Inspection, JobError> {
+    let asked = asked(args).map_err(report::of_plugin)?;
+    let path = plugin_directory::prepare(false)(&args.file).map_err(report::of_plugin)?;
+    let read = file::read(&path).map_err(report::of_plugin_error)?;
+    let name = path.display().to_string();
     preflight::check(&name, &read.component).map_err(report::of_plugin_error)?;
     let (imports, exports) = interfaces(&read.component);
-    let problem = sandbox::start().and_then(|sandbox| sandbox.load(&file_path)).err();
+    let sandbox = sandbox::start().map_err(report::of_plugin_error)?;
+    let began = Instant::now();
+    let loaded = sandbox.load(&path).map_err(composition::problem);
+    let compile_ms = loaded.is_ok().then(|| (began.elapsed().as_secs_f64() * 1e4).round() / 10.0);
+    let (world, cached) = (loaded.is_ok(), loaded.as_ref().is_ok_and(|component| component.cached));
+    let declared = loaded.and_then(|component| asked.map(|asked| declared(&component, asked)).transpose());
+    let (declares, problem) = match declared {
+        Ok(declares) => (declares, None),
+        Err(problem) => (None, Some(problem)),
+    };
     Ok(Inspection {
         file: name,
         kind: if read.was_core_module { "core module with component metadata" } else { "component" },
         digest: format!("sha256:{}", read.digest),
         bytes: read.component.len(),
-        world: problem.is_none().then_some("wasmill:plugin/stream-operator@0.1.0"),
+        world: world.then_some("wasmill:plugin/stream-operator@0.1.0"),
         imports,
         exports,
-        problem: problem.map(|PluginError { code, message, hint }| Misfit { code: code.name(), message, hint }),
+        compile_ms,
+        cached,
+        declares,
+        problem: problem.map(|PluginProblem { code, message, hint }| Misfit { code, message, hint }),
+    })
+}
+
+/// What a plugin is asked about.
+struct Asked {
+    about: String,
+    input: InputShape,
+    settings: String,
+}
+
+/// What the command line says, else the first case of a plugin's directory; none where there is neither.
+fn asked(args: &InspectArgs) -> Result<Option<Asked>, PluginProblem> {
+    let Some(schema) = &args.schema else {
+        if !args.file.join("cases").is_dir() {
+            return Ok(None);
+        }
+        let first = case::all(&args.file, None)?.into_iter().next();
+        return Ok(first.map(|case| Asked { about: format!("cases/{}", case.name), input: case.input, settings: case.settings }));
+    };
+    let about = "the command line";
+    let json = |option: &str, error| PluginProblem {
+        code: "invalid-argument",
+        message: format!("--{option}: {error}"),
+        hint: Some("as in --schema '{\"id\": \"utf8 not null\"}' --key-by id --settings '{\"factor\": 2}'".to_owned()),
+    };
+    let settings = args.settings.as_deref().map(serde_json::from_str).transpose();
+    let written = Written {
+        schema: Some(serde_json::from_str(schema).map_err(|error| json("schema", error))?),
+        key_by: Some(args.key_by.clone()),
+        settings: settings.map_err(|error| json("settings", error))?,
+        ..Written::default()
+    };
+    let (input, settings) = case::asked(written, Path::new(about))?;
+    Ok(Some(Asked { about: about.to_owned(), input, settings }))
+}
+
+fn declared(component: &Component, asked: Asked) -> Result<Declared, PluginProblem> {
+    let Asked { about, input, settings } = asked;
+    let plan = composition::describe(component, &settings, std::slice::from_ref(&input), &Limits::default())?;
+    let Plan { declaration, reads, .. } = plan;
+    let column = |field: &Field| Column { name: field.name().clone(), kind: column_type::describe(field) };
+    Ok(Declared {
+        about,
+        reads: reads[0].iter().map(|&place| column(input.schema.field(place))).collect(),
+        key: input.key.iter().map(|&place| input.schema.field(place).name().clone()).collect(),
+        outputs: declaration
+            .ports
+            .into_iter()
+            .map(|port| Output { columns: port.schema.fields().iter().map(|field| column(field)).collect(), name: port.name })
+            .collect(),
+        states: declaration
+            .states
+            .into_iter()
+            .map(|state| State { name: state.name, version: state.version, bytes: state.width })
+            .collect(),
     })
 }
 
@@ -85,12 +200,47 @@ fn interfaces(component: &[u8]) -> (Vec<String>, Vec<String>) {
 }
 
 fn as_text(inspection: &Inspection) -> String {
-    let Inspection { file, kind, digest, bytes, world, imports, exports, problem: _ } = inspection;
+    let Inspection { file, kind, digest, bytes, world, imports, exports, compile_ms, cached, declares, problem } = inspection;
     let mut text = format!("{file}\n  kind: {kind}\n  digest: {digest}\n  bytes: {bytes}\n");
     text.push_str(&format!("  world: {}\n", world.unwrap_or("none of the contract")));
+    if let Some(ms) = compile_ms {
+        text.push_str(&format!("  {}: {ms} ms\n", if *cached { "loaded from the cache in" } else { "compiled in" }));
+    }
     for (title, names) in [("imports", imports), ("exports", exports)] {
-        text.push_str(&format!("  {title}:{}\n", if names.is_empty() { " none" } else { "" }));
-        names.iter().for_each(|name| text.push_str(&format!("    {name}\n")));
+        list(&mut text, title, names);
+    }
+    match declares {
+        Some(declared) => declaration(&mut text, declared),
+        None if problem.is_none() => {
+            text.push_str("  declares: not asked; say about which input with --schema, or in cases/case.json of its directory\n");
+        }
+        None => {}
     }
     text
+}
+
+fn declaration(text: &mut String, declared: &Declared) {
+    let columns = |columns: &[Column]| columns.iter().map(|Column { name, kind }| format!("{name}: {kind}")).collect::<Vec<_>>();
+    let Declared { about, reads, key, outputs, states } = declared;
+    text.push_str(&format!(
+        "  declares for {about}, keyed by {}:\n",
+        if key.is_empty() { "nothing".to_owned() } else { key.join(", ") }
+    ));
+    let mut part = |title: &str, parts: Vec<String>| {
+        text.push_str(&format!("    {title}: {}\n", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }));
+    };
+    part("reads", columns(reads));
+    for Output { name, columns: of } in outputs {
+        part(&format!("output {name}"), columns(of));
+    }
+    let state = |State { name, version, bytes }: &State| {
+        let size = bytes.map_or_else(|| "of any size".to_owned(), |bytes| format!("{bytes} bytes a key"));
+        format!("{name} (version {version}, {size})")
+    };
+    part("keeps", states.iter().map(state).collect());
+}
+
+fn list(text: &mut String, title: &str, names: &[String]) {
+    text.push_str(&format!("  {title}:{}\n", if names.is_empty() { " none" } else { "" }));
+    names.iter().for_each(|name| text.push_str(&format!("    {name}\n")));
 }

@@ -1,14 +1,32 @@
-//! `wasmill plugin build`: a plugin's directory to its file.
+//! `wasmill plugin new` and `wasmill plugin build`: a plugin's directory from nothing, and its file from that.
 
 use std::path::Path;
 use std::time::Instant;
 
-use wasmill_job::catalog::PluginProblem;
 use wasmill_runtime::JobError;
 
 use crate::exit::Exit;
+use crate::later::not_in_this_version;
 use crate::plugin_directory::PluginDirectory;
-use crate::{plugin_build, report, sandbox};
+use crate::{plugin_build, plugin_project, report, sandbox};
+
+/// Makes a plugin's project in the current directory, and says what to do with it.
+pub fn new(name: &str, language: &str, sdk: Option<&Path>) -> Exit {
+    if language != "rust" {
+        return not_in_this_version(&format!("`plugin new --language {language}`"), Some("this version has `--language rust`"));
+    }
+    match plugin_project::make(Path::new("."), name, sdk) {
+        Ok(_) => report::result(&format!(
+            "{name}: an operator in Rust\n  cd {name}\n  wasmill plugin test    # its cases, in the sandbox and natively\n  \
+             wasmill run job.yaml   # builds it; writes out/spikes.ndjson\n"
+        )),
+        Err(problem) => {
+            let exit = if problem.code == "plugin-unwritable" { Exit::Failed } else { Exit::Wrong };
+            report::error(&report::of_plugin(problem));
+            exit
+        }
+    }
+}
 
 /// Builds a plugin, checks that it fits the contract, and says what came of it.
 pub fn build(directory: &Path) -> Exit {
@@ -23,12 +41,7 @@ pub fn build(directory: &Path) -> Exit {
 
 fn built(path: &Path) -> Result<String, JobError> {
     let began = Instant::now();
-    if !path.is_dir() {
-        let found = if path.exists() { "is a file" } else { "isn't there" };
-        let message = format!("plugin {}: {found}, expected a plugin's directory", path.display());
-        return Err(report::of_plugin(PluginProblem { code: "plugin-unreadable", message, hint: None }));
-    }
-    let directory = PluginDirectory::of(path).map_err(report::of_plugin)?;
+    let directory = PluginDirectory::checked(path).map_err(report::of_plugin)?;
     let file = plugin_build::build(&directory).map_err(report::of_plugin)?;
     let checked = sandbox::start().and_then(|sandbox| sandbox.load(&file)).map_err(report::of_plugin_error)?;
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

@@ -602,6 +602,7 @@ pub mod wasmill {
         static __FORCE_SECTION_REF: fn() =
         super::super::super::__link_custom_section_describing_imports;
         
+        /// How much a message matters.
         #[repr(u8)]
         #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
         pub enum Level {
@@ -648,6 +649,7 @@ pub mod wasmill {
         }
 
         #[allow(unused_unsafe, clippy::all)]
+        /// Logs a message; it is passed on at once.
         #[allow(async_fn_in_trait)]
         pub fn log(level: Level,message: &str,) -> (){
           unsafe {
@@ -821,6 +823,7 @@ pub mod wasmill {
             const END = 1 << 1;
           }
         }
+        /// What `describe` answers.
         #[derive(Clone)]
         pub struct Plan {
           /// The columns wanted of each input, in this order; without a list, all of them. Others stay outside.
@@ -847,6 +850,7 @@ pub mod wasmill {
         super::super::super::__link_custom_section_describing_imports;
         
         use super::super::super::_rt;
+        /// Why a call failed.
         #[derive(Clone)]
         pub enum Error {
           /// A passing fault: the call is made again on a new instance, with growing pauses, up to the job's limit.

@@ -31,6 +31,17 @@ impl<'a> ReadColumn<'a> for bool {
 }
 
 /// A column of truth values, read.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <bool as ColumnValue>::Builder::default();
+/// builder.push(true);
+/// builder.push(false);
+/// let column = builder.take();
+/// let reader = <bool as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!((reader.get(0), reader.get(1)), (true, false));
+/// ```
 #[derive(Clone, Copy)]
 pub struct Bits<'a>(&'a [u8]);
 
@@ -48,6 +59,17 @@ impl<'a> Bits<'a> {
 }
 
 /// A column of truth values, written.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <bool as ColumnValue>::Builder::default();
+/// builder.push(true);
+/// builder.push(false);
+/// let column = builder.take();
+/// let reader = <bool as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.bytes()[0] & 3, 1);
+/// ```
 #[derive(Default)]
 pub struct BitsBuilder {
     bytes: Vec<u8>,

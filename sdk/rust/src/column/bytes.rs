@@ -4,6 +4,17 @@ use crate::bindings::{Array, BinaryArray, Column, DataType};
 use crate::column::{ColumnBuilder, ColumnValue, ReadColumn};
 
 /// A column of bytes, read.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <&[u8] as ColumnValue>::Builder::default();
+/// builder.push(&[1, 2][..]);
+/// builder.push(&[][..]);
+/// let column = builder.take();
+/// let reader = <&[u8] as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.get(0), [1, 2]);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Binary<'a> {
     offsets: &'a [u32],
@@ -25,6 +36,17 @@ impl<'a> Binary<'a> {
 }
 
 /// A column of text, read.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <&str as ColumnValue>::Builder::default();
+/// builder.push("ak");
+/// builder.push("");
+/// let column = builder.take();
+/// let reader = <&str as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.get(0), "ak");
+/// ```
 #[derive(Clone, Copy)]
 pub struct Texts<'a>(Binary<'a>);
 
@@ -56,6 +78,17 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 /// Columns of text or bytes, written. `TEXT` says which.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <&str as ColumnValue>::Builder::default();
+/// builder.push("ak");
+/// builder.push("us");
+/// let column = builder.take();
+/// let reader = <&str as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.get(1), "us");
+/// ```
 #[derive(Default)]
 pub struct BytesBuilder<const TEXT: bool> {
     offsets: Vec<u32>,

@@ -31,6 +31,18 @@ impl<'a, const P: u8, const S: i8> ReadColumn<'a> for Decimal<P, S> {
 }
 
 /// A column of decimal numbers, read.
+///
+/// ```
+/// use wasmill_sdk::Decimal;
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <Decimal<10, 2> as ColumnValue>::Builder::default();
+/// builder.push(Decimal::from_units(1_250));
+/// builder.push(Decimal::from_units(-1));
+/// let column = builder.take();
+/// let reader = <Decimal<10, 2> as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.get(0).units(), 1_250);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Decimals<'a, const P: u8, const S: i8>(&'a [[u8; 16]]);
 
@@ -43,6 +55,18 @@ impl<const P: u8, const S: i8> Decimals<'_, P, S> {
 }
 
 /// A column of decimal numbers, written.
+///
+/// ```
+/// use wasmill_sdk::Decimal;
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <Decimal<10, 2> as ColumnValue>::Builder::default();
+/// builder.push(Decimal::from_units(1_250));
+/// builder.push(Decimal::from_units(-1));
+/// let column = builder.take();
+/// let reader = <Decimal<10, 2> as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.get(1).units(), -1);
+/// ```
 #[derive(Default)]
 pub struct DecimalsBuilder<const P: u8, const S: i8>(Vec<u8>);
 

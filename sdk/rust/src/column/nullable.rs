@@ -39,6 +39,17 @@ impl<'a, T: ReadColumn<'a>> ReadColumn<'a> for Option<T> {
 }
 
 /// A column whose values may be null, read.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <Option<i64> as ColumnValue>::Builder::default();
+/// Some(7_i64).append_to(&mut builder);
+/// builder.push_null();
+/// let column = builder.take();
+/// let reader = <Option<i64> as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!((reader.get(0), reader.is_null(1)), (Some(7), true));
+/// ```
 pub struct Nullable<'a, T: ReadColumn<'a>> {
     values: T::Reader,
     validity: Option<&'a [u8]>,
@@ -64,6 +75,17 @@ impl<'a, T: ReadColumn<'a>> Nullable<'a, T> {
 }
 
 /// A column whose values may be null, written.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <Option<i64> as ColumnValue>::Builder::default();
+/// Some(7_i64).append_to(&mut builder);
+/// builder.push_null();
+/// let column = builder.take();
+/// let reader = <Option<i64> as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.get(1), None);
+/// ```
 #[derive(Default)]
 pub struct NullableBuilder<B> {
     values: B,

@@ -5,6 +5,15 @@ use crate::column::{ColumnBuilder, ColumnValue, ReadColumn};
 use crate::{Date, Timestamp};
 
 /// A value that a column holds as a number of a fixed width.
+///
+/// ```
+/// use wasmill_sdk::column::Primitive;
+///
+/// fn sum<T: Primitive>(values: impl Iterator<Item = T>) -> usize {
+///     values.count() // any of `i32`, `i64`, `u64`, `f32`, `f64`, `Timestamp`, `Date`
+/// }
+/// assert_eq!(sum([1_i64, 2].into_iter()), 2);
+/// ```
 pub trait Primitive: Copy {
     /// The number that the column holds.
     type Raw: Copy + Default + 'static;
@@ -96,6 +105,17 @@ primitive! {
 }
 
 /// A column of numbers, read.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <i64 as ColumnValue>::Builder::default();
+/// builder.push(1);
+/// builder.push(2);
+/// let column = builder.take();
+/// let reader = <i64 as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.values(), [1, 2]);
+/// ```
 #[derive(Clone, Copy)]
 pub struct Numbers<'a, T: Primitive>(&'a [T::Raw]);
 
@@ -119,6 +139,16 @@ impl<'a, T: Primitive> Numbers<'a, T> {
 }
 
 /// A column of numbers, written.
+///
+/// ```
+/// use wasmill_sdk::column::{ColumnBuilder, ColumnValue, ReadColumn};
+///
+/// let mut builder = <i64 as ColumnValue>::Builder::default();
+/// builder.values_mut().extend([1, 2]);
+/// let column = builder.take();
+/// let reader = <i64 as ReadColumn>::bind(&column, 2).expect("a column of this type");
+/// assert_eq!(reader.get(1), 2);
+/// ```
 pub struct NumbersBuilder<T: Primitive>(Vec<T::Raw>);
 
 impl<T: Primitive> Default for NumbersBuilder<T> {

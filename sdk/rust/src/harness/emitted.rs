@@ -9,6 +9,29 @@ use crate::process_batch::ProcessBatch;
 use crate::record::ReadRecord;
 
 /// A row that was emitted, and where it comes from: there it gets what its output keeps.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+/// #         if row.n < 0 { cx.reject("below nothing") } else { self.seen.set(row.n); cx.emit(row) }
+/// #         Ok(())
+/// #     }
+/// # }
+/// use wasmill_sdk::harness::{Emitted, Harness};
+///
+/// let mut harness = Harness::<It, &str>::keyed(())?;
+/// harness.feed_keyed([("a", Row { n: -1 }), ("b", Row { n: 2 })])?;
+/// let Emitted { row, from, key } = harness.emitted::<Row>("out").remove(0);
+/// assert_eq!((row.n, from, key), (2, Some(1), Some("b")));
+/// # Result::<()>::Ok(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Emitted<R, K> {
     /// The row as it was emitted.
@@ -21,9 +44,9 @@ pub struct Emitted<R, K> {
 
 /// Rows that went to one output in one piece.
 pub(super) struct Sent<K> {
-    port: u32,
-    columns: Vec<Column>,
-    from: Vec<Option<(usize, K)>>,
+    pub(super) port: u32,
+    pub(super) columns: Vec<Column>,
+    pub(super) from: Vec<Option<(usize, K)>>,
 }
 
 impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {

@@ -9,6 +9,29 @@ use crate::harness::Harness;
 use crate::process_batch::ProcessBatch;
 
 /// All states of an operator at one moment, as a checkpoint holds them.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct It { seen: ValueState<i64> }
+/// # impl Process for It {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: ValueState::new() }) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
+/// #         if row.n < 0 { cx.reject("below nothing") } else { self.seen.set(row.n); cx.emit(row) }
+/// #         Ok(())
+/// #     }
+/// # }
+/// use wasmill_sdk::harness::Harness;
+///
+/// let mut before = Harness::<It, &str>::keyed(())?;
+/// before.feed_keyed([("a", Row { n: 7 })])?;
+/// let after = Harness::<It, &str>::restored((), &before.snapshot())?;
+/// assert_eq!(after.state::<i64>("seen", &"a"), Some(7));
+/// # Result::<()>::Ok(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot<K> {
     states: Vec<State<K>>,

@@ -16,6 +16,21 @@ use crate::{Date, Decimal, Timestamp};
 ///
 /// A type whose values all have the same number of bytes ([`WIDTH`](Self::WIDTH)), at most 1,024, is much cheaper than one whose
 /// values don't: they stay as they came, and a record reads and writes them in place.
+///
+/// ```
+/// use wasmill_sdk::StateValue;
+///
+/// #[derive(Clone, Default, Debug, PartialEq, StateValue)]
+/// struct Seen {
+///     count: u64,
+///     last: Option<String>,
+/// }
+///
+/// let seen = Seen { count: 2, last: Some("ak".into()) };
+/// let mut bytes = Vec::new();
+/// seen.write(&mut bytes);
+/// assert_eq!(Seen::read(&mut bytes.as_slice()), Some(seen));
+/// ```
 pub trait StateValue: Sized + 'static {
     /// The number of bytes of every value, if it is always the same.
     const WIDTH: Option<u32>;
@@ -28,6 +43,14 @@ pub trait StateValue: Sized + 'static {
 }
 
 /// What a value's bytes are written to.
+///
+/// ```
+/// use wasmill_sdk::StateValue;
+///
+/// let mut bytes = Vec::new(); // a `Sink`
+/// 7_u32.write(&mut bytes);
+/// assert_eq!(bytes, [7, 0, 0, 0]);
+/// ```
 pub trait Sink {
     /// Appends bytes.
     fn put(&mut self, bytes: &[u8]);
@@ -51,6 +74,7 @@ impl Sink for &mut [u8] {
 }
 
 /// The width of parts together, if each has one.
+#[doc(hidden)]
 pub const fn sum_of_widths(parts: &[Option<u32>]) -> Option<u32> {
     let mut sum = 0;
     let mut part = 0;

@@ -1,0 +1,234 @@
+//! A case as its folder has it, checked.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+use serde_json::value::RawValue;
+use wasmill_connector::json::{JsonIn, RowDecoder, row_object};
+use wasmill_flow::column_type;
+use wasmill_job::catalog::PluginProblem;
+use wasmill_plugin::{InputShape, Plan};
+
+use super::written::{Types, Written};
+
+/// The file of what is rejected.
+pub const DEAD: &str = "dead.jsonl";
+const INPUT: &str = "input.jsonl";
+const ABOUT: &str = "case.json";
+
+/// A case.
+#[derive(Debug)]
+pub struct Case {
+    /// Its folder's name.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Settings, as JSON.
+    pub settings: String,
+    /// The input.
+    pub input: InputShape,
+    /// Its rows.
+    pub rows: RecordBatch,
+}
+
+/// For each file of what comes out, in the order of the outputs, its lines.
+pub type Outcome = Vec<(String, Vec<String>)>;
+
+/// The cases of a plugin's directory whose names have `filter` in them, by name.
+///
+/// # Errors
+/// Where there are none, or one can't be read: what is wrong with the first such.
+pub fn all(plugin: &Path, filter: Option<&str>) -> Result<Vec<Case>, PluginProblem> {
+    let folder = plugin.join("cases");
+    let hint = "a case is a folder cases/NAME with input.jsonl, and a case.json with its `schema`".to_owned();
+    let none = |what: String| PluginProblem { hint: Some(hint.clone()), ..invalid(&folder, what) };
+    let entries = fs::read_dir(&folder).map_err(|error| none(format!("can't be read: {error}")))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| none(format!("can't be read: {error}")))?;
+        if entry.path().is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    if names.is_empty() {
+        return Err(none("has no folder with a case".to_owned()));
+    }
+    let of_all = Written::read(&folder.join(ABOUT))?;
+    let chosen: Vec<_> = names.iter().filter(|name| filter.is_none_or(|filter| name.contains(filter))).collect();
+    if chosen.is_empty() {
+        let message = format!("{}: no case has `{}` in its name", folder.display(), filter.unwrap_or_default());
+        return Err(PluginProblem { code: "invalid-case", message, hint: Some(format!("there are {}", names.join(", "))) });
+    }
+    chosen.into_iter().map(|name| Case::read(&folder.join(name), name, &of_all)).collect()
+}
+
+impl Case {
+    fn read(folder: &Path, name: &str, of_all: &Written) -> Result<Self, PluginProblem> {
+        let about = folder.join(ABOUT);
+        let written = Written::read(&about)?.or(of_all);
+        let (input, settings) = asked(written, folder)?;
+        let path = folder.join(INPUT);
+        let Some(lines) = lines(&path)? else {
+            let known = "a case has its rows in there, a JSON object a line".to_owned();
+            return Err(PluginProblem { hint: Some(known), ..invalid(folder, format!("has no {INPUT}")) });
+        };
+        let mut decoder = decoder(&input.schema, false).map_err(|what| invalid(&about, what))?;
+        for (at, line) in lines.iter().enumerate() {
+            decoder.decode(line.as_bytes()).map_err(|fault| {
+                let column = fault.column.map_or_else(String::new, |column| format!(":{column}"));
+                invalid(Path::new(&format!("{}:{}{column}", path.display(), at + 1)), fault.reason)
+            })?;
+        }
+        Ok(Self { name: name.to_owned(), folder: folder.to_owned(), settings, input, rows: decoder.take_rows() })
+    }
+
+    /// What should come out, as it would: as it was written where it can't. A missing file of the main output is `None`; another one
+    /// that is missing has no rows.
+    ///
+    /// # Errors
+    /// Where a file can't be read or isn't JSON, or belongs to no output.
+    pub fn expected(&self, plan: &Plan) -> Result<Option<Outcome>, PluginProblem> {
+        self.check_files(plan)?;
+        let mut outcome = Outcome::new();
+        for (number, port) in plan.declaration.ports.iter().enumerate() {
+            let file = file_of(number, &port.name);
+            let path = self.folder.join(&file);
+            let Some(lines) = lines(&path)? else {
+                if number == 0 {
+                    return Ok(None);
+                }
+                outcome.push((file, Vec::new()));
+                continue;
+            };
+            let mut decoder = decoder(&port.schema, true).map_err(|what| invalid(&path, what))?;
+            let rows = lines.iter().enumerate().map(|(at, line)| {
+                object(line).map_err(|error| invalid_line(&path, at, error))?;
+                Ok(canonical(&mut decoder, line).unwrap_or_else(|| line.clone()))
+            });
+            outcome.push((file, rows.collect::<Result<_, PluginProblem>>()?));
+        }
+        outcome.push((DEAD.to_owned(), self.expected_dead()?));
+        Ok(Some(outcome))
+    }
+
+    fn expected_dead(&self) -> Result<Vec<String>, PluginProblem> {
+        let path = self.folder.join(DEAD);
+        let mut decoder = decoder(&self.input.schema, true).map_err(|what| invalid(&path, what))?;
+        let lines = lines(&path)?.unwrap_or_default();
+        let rows = lines.iter().enumerate().map(|(at, line)| {
+            let fields = object(line).map_err(|error| invalid_line(&path, at, error))?;
+            let text = |name: &str| fields.get(name).map_or("null", |json| json.get());
+            let row = canonical(&mut decoder, text("row")).unwrap_or_else(|| text("row").to_owned());
+            if fields.len() == 3 && ["row", "kind", "reason"].iter().all(|name| fields.contains_key(*name)) {
+                return Ok(dead_line(&row, text("kind"), text("reason")));
+            }
+            Err(invalid_line(&path, at, "expected an object with `row`, `kind` and `reason`"))
+        });
+        rows.collect()
+    }
+
+    /// Files that no one would look at are a mistake.
+    fn check_files(&self, plan: &Plan) -> Result<(), PluginProblem> {
+        let mut known = vec![INPUT.to_owned(), ABOUT.to_owned(), DEAD.to_owned()];
+        known.extend(plan.declaration.ports.iter().enumerate().map(|(number, port)| file_of(number, &port.name)));
+        let unreadable = |error: io::Error| invalid(&self.folder, format!("can't be read: {error}"));
+        for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
+            let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+            if name.starts_with("input.") && name != INPUT {
+                let message = format!("{}: a case with several inputs is not in this version", self.folder.join(name).display());
+                return Err(PluginProblem { code: "not-in-this-version", message, hint: None });
+            }
+            if !known.contains(&name) && (name.ends_with(".jsonl") || name.ends_with(".json")) {
+                let problem = invalid(&self.folder.join(name), "is no file of a case of this plugin");
+                return Err(PluginProblem { hint: Some(format!("its files are {}", known.join(", "))), ..problem });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The input and the settings that `about`, a case or what a command was told, has the plugin asked about.
+///
+/// # Errors
+/// Where there is no schema, or it can't be one, or has no such key.
+pub fn asked(written: Written, about: &Path) -> Result<(InputShape, String), PluginProblem> {
+    let Some(Types(types)) = written.schema else {
+        let hint = "write one: { \"schema\": { \"id\": \"utf8 not null\", \"mag\": \"float64\" }, \"key-by\": [\"id\"] }; \
+                    cases/case.json is for all cases";
+        let problem = invalid(about, "no case.json has a `schema` that says which columns the rows in have");
+        return Err(PluginProblem { hint: Some(hint.to_owned()), ..problem });
+    };
+    let field = |(column, kind): &(String, String)| {
+        column_type::parse_field(column, kind).map_err(|error| {
+            let hint = format!("the types are {}, and `not null` behind one", column_type::NAMES.join(", "));
+            PluginProblem { hint: Some(hint), ..invalid(about, format!("schema: {column}: {error}")) }
+        })
+    };
+    let schema: SchemaRef = Arc::new(Schema::new(types.iter().map(field).collect::<Result<Vec<_>, _>>()?));
+    let place = |column: &String| {
+        schema.index_of(column).map_err(|_| {
+            let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+            invalid(about, format!("key-by: the schema has no column `{column}`; it has {}", names.join(", ")))
+        })
+    };
+    let key = written.key_by.unwrap_or_default().iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    Ok((InputShape { name: "input".to_owned(), schema, key }, written.settings.unwrap_or_default().to_string()))
+}
+
+/// The file of what comes out of an output.
+#[must_use]
+pub fn file_of(number: usize, port: &str) -> String {
+    if number == 0 { "expected.jsonl".to_owned() } else { format!("expected.{port}.jsonl") }
+}
+
+/// A line of [`DEAD`], of JSON texts.
+#[must_use]
+pub fn dead_line(row: &str, kind: &str, reason: &str) -> String {
+    format!(r#"{{"row":{row},"kind":{kind},"reason":{reason}}}"#)
+}
+
+/// What is wrong with a case's file or folder.
+pub(super) fn invalid(path: &Path, what: impl Display) -> PluginProblem {
+    PluginProblem { code: "invalid-case", message: format!("{}: {what}", path.display()), hint: None }
+}
+
+fn invalid_line(path: &Path, at: usize, what: impl Display) -> PluginProblem {
+    invalid(Path::new(&format!("{}:{}", path.display(), at + 1)), what)
+}
+
+fn decoder(schema: &SchemaRef, reject_unknown_fields: bool) -> Result<RowDecoder, String> {
+    let options = JsonIn { reject_unknown_fields, ..JsonIn::default() };
+    RowDecoder::new(Arc::clone(schema), options).map_err(|error| error.to_string())
+}
+
+/// A row as it would be written, if it is one.
+fn canonical(decoder: &mut RowDecoder, line: &str) -> Option<String> {
+    decoder.decode(line.as_bytes()).ok()?;
+    Some(row_object(&decoder.take_rows(), 0))
+}
+
+/// The fields of a JSON object.
+fn object(line: &str) -> Result<BTreeMap<String, Box<RawValue>>, String> {
+    serde_json::from_str(line).map_err(|error| {
+        let text = error.to_string();
+        let what = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
+        let column = if error.column() == 0 { String::new() } else { format!(" at column {}", error.column()) };
+        format!("expected a JSON object: {what}{column}")
+    })
+}
+
+/// A file's lines; nothing where there is no such file.
+fn lines(path: &Path) -> Result<Option<Vec<String>>, PluginProblem> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text.lines().map(str::to_owned).collect())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(invalid(path, format!("can't be read: {error}"))),
+    }
+}

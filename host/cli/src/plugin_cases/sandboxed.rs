@@ -1,0 +1,83 @@
+//! Runs a case as a job would: the component in the sandbox, one task, with a job's limits.
+
+use wasmill_connector::json::row_object;
+use wasmill_flow::{Batch, TaskIndex};
+use wasmill_job::catalog::PluginProblem;
+use wasmill_operator::{Context, Operator as _, OperatorError};
+use wasmill_plugin::operator::Definition;
+use wasmill_plugin::{Component, Limits, OnPoison, Plan, PluginOperator};
+use wasmill_runtime::JobError;
+use wasmill_state::memory::MemoryState;
+
+use super::case::{Case, DEAD, Outcome, dead_line, file_of};
+use crate::composition;
+
+/// The most rows of a batch, each time that a case is run: what comes out must not depend on it. The first is a job's default.
+pub const BATCHES: [usize; 3] = [1_024, 2, 1];
+
+/// What the plugin does with a case's settings and input.
+///
+/// # Errors
+/// Where it refuses them.
+pub fn plan(component: &Component, case: &Case) -> Result<Plan, PluginProblem> {
+    composition::describe(component, &case.settings, std::slice::from_ref(&case.input), &Limits::default())
+}
+
+/// What comes out of a case with batches of at most `most` rows. To be called outside of any tokio runtime.
+///
+/// # Errors
+/// Where the plugin traps, breaks a limit, or fails.
+pub fn run(component: &Component, plan: &Plan, case: &Case, plugin: &str, most: usize) -> Result<Outcome, JobError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| JobError::new("internal-runtime", error.to_string()))?;
+    let operator = PluginOperator::new(
+        Definition {
+            operator: plugin.to_owned(),
+            component: component.clone(),
+            settings: case.settings.clone(),
+            inputs: vec![case.input.clone()],
+            plan: plan.clone(),
+            handed: vec![None],
+            limits: Limits::default(),
+            on_poison: OnPoison::Halt,
+        },
+        TaskIndex { index: 0, of: 1 },
+    );
+    let left = runtime.block_on(process(operator, plan, case, most)).map_err(|error| {
+        let OperatorError { code, message, row, hint } = error;
+        // What to do is about jobs, but for a limit, where it is the same.
+        JobError { row, hint: hint.filter(|_| code == "plugin-limit"), ..JobError::new(code, message) }
+    })?;
+    Ok(outcome(&left, plan))
+}
+
+async fn process(mut operator: PluginOperator, plan: &Plan, case: &Case, most: usize) -> Result<Context, OperatorError> {
+    let mut context = Context::stateless();
+    if !case.input.key.is_empty() {
+        context.state = Some(Box::new(MemoryState::new(plan.declaration.states.clone())));
+    }
+    let rows = Batch::unkeyed(case.rows.clone());
+    for start in (0..rows.len()).step_by(most) {
+        operator.process(0, rows.slice(start, most.min(rows.len() - start)), &mut context).await?;
+    }
+    operator.end(&mut context).await?;
+    Ok(context)
+}
+
+fn outcome(left: &Context, plan: &Plan) -> Outcome {
+    let rows = |batch: &Batch| (0..batch.len()).map(|row| row_object(&batch.rows, row)).collect::<Vec<_>>();
+    let mut outcome: Outcome = Vec::new();
+    for (number, port) in plan.declaration.ports.iter().enumerate() {
+        let emitted = left.emitted.iter().filter(|emitted| emitted.port == number);
+        outcome.push((file_of(number, &port.name), emitted.flat_map(|emitted| rows(&emitted.batch)).collect()));
+    }
+    let mut lines = Vec::new();
+    for dead in &left.dead {
+        for (row, reason) in rows(&dead.rows).iter().zip(&dead.reasons) {
+            let json = |text: &str| serde_json::Value::from(text).to_string();
+            lines.push(dead_line(row, &json(dead.kind.name()), &json(reason)));
+        }
+    }
+    outcome.push((DEAD.to_owned(), lines));
+    outcome
+}

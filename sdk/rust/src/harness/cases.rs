@@ -1,0 +1,164 @@
+//! Runs an operator natively over the cases that `wasmill plugin test` runs in the sandbox.
+//!
+//! A case is a folder: `input.jsonl` has the rows in, `expected.jsonl` those of the main output, `expected.PORT.jsonl` those of another
+//! output and `dead.jsonl` what is rejected, a JSON object a line. `case.json` says what the rows are:
+//!
+//! ```json
+//! { "schema": { "sensor": "utf8 not null", "value": "float64" }, "key-by": ["sensor"], "settings": { "factor": 2 } }
+//! ```
+//!
+//! Each of its keys may also stand in a `case.json` beside the folders, which is for all cases; a case's own comes first. Types are
+//! written as in a job. Each case runs with batches of at most 1,024, 2 and 1 rows, and must give the same.
+//!
+//! In a plugin's tests:
+//!
+//! ```
+//! # use wasmill_sdk::{Context, NoSettings, Open, Operator, Process, Record, Result};
+//! # #[derive(Record)] struct Row { n: i64 }
+//! # #[derive(Operator)] struct Doubled {}
+//! # impl Process for Doubled {
+//! #     type Input<'a> = Row;
+//! #     type Output = Row;
+//! #     type Settings = NoSettings;
+//! #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self {}) }
+//! #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(Row { n: 2 * row.n }); Ok(()) }
+//! # }
+//! // under #[test]
+//! fn every_case_gives_what_it_says() {
+//!     wasmill_sdk::harness::cases::check::<Doubled>("cases");
+//! }
+//! ```
+//!
+//! The clock stands at the epoch here and goes on in the sandbox, so no case can test what depends on it.
+
+mod case;
+mod cell;
+mod columns;
+mod run;
+mod time;
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::process_batch::ProcessBatch;
+
+use case::Case;
+use run::Outcome;
+
+/// The environment variable with a part of the names of those cases that are run: what `wasmill plugin test --filter` sets.
+///
+/// ```
+/// assert_eq!(wasmill_sdk::harness::cases::FILTER, "WASMILL_CASES");
+/// ```
+pub const FILTER: &str = "WASMILL_CASES";
+
+/// The most rows of a batch, each time that a case is run.
+const BATCHES: [usize; 3] = [1_024, 2, 1];
+
+/// The most differences of a case that are shown.
+const SHOWN: usize = 10;
+
+/// Runs the operator natively over each case of a folder, and panics with all differences if there are any. Without a case it
+/// panics, too, unless [`FILTER`] is set.
+///
+/// # Panics
+/// Where a case gives something else than it says, or can't be read.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Operator)] struct Same {}
+/// # impl Process for Same {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self {}) }
+/// #     fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> { cx.emit(row); Ok(()) }
+/// # }
+/// # fn main() -> std::io::Result<()> {
+/// let cases = std::env::temp_dir().join(format!("wasmill-sdk-cases-{}", std::process::id()));
+/// # std::fs::create_dir_all(cases.join("one"))?;
+/// std::fs::write(cases.join("case.json"), r#"{ "schema": { "n": "int64 not null" } }"#)?;
+/// std::fs::write(cases.join("one/input.jsonl"), "{\"n\":1}\n")?;
+/// std::fs::write(cases.join("one/expected.jsonl"), "{\"n\":1}\n")?;
+/// wasmill_sdk::harness::cases::check::<Same>(&cases);
+/// # std::fs::remove_dir_all(cases)
+/// # }
+/// ```
+#[track_caller]
+pub fn check<P: ProcessBatch>(folder: impl AsRef<Path>) {
+    let folder = folder.as_ref();
+    let filter = std::env::var(FILTER).ok();
+    let wrong = match differences::<P>(folder, filter.as_deref()) {
+        Ok(wrong) => wrong,
+        Err(error) => panic!("{}", error.message()),
+    };
+    assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// What is different in the cases of a folder, in words; nothing where nothing is.
+fn differences<P: ProcessBatch>(folder: &Path, filter: Option<&str>) -> Result<String> {
+    let mut wrong = String::new();
+    for case in Case::all(folder, filter)? {
+        let found = match differences_of::<P>(&case) {
+            Ok(found) => found,
+            Err(error) => vec![error.message().to_owned()],
+        };
+        for line in found.iter().take(SHOWN) {
+            // Writing to a string can't fail.
+            let _ = writeln!(wrong, "case {}: {line}", case.name);
+        }
+        if found.len() > SHOWN {
+            let _ = writeln!(wrong, "case {}: and {} more", case.name, found.len() - SHOWN);
+        }
+    }
+    Ok(wrong)
+}
+
+fn differences_of<P: ProcessBatch>(case: &Case) -> Result<Vec<String>> {
+    let mut first: Option<Outcome> = None;
+    for rows in BATCHES {
+        let found = run::run::<P>(case, rows)?;
+        match &first {
+            None => {
+                let wrong = compare(&run::expected::<P>(case)?, &found);
+                if !wrong.is_empty() {
+                    return Ok(wrong);
+                }
+                first = Some(found);
+            }
+            Some(first) if *first != found => {
+                let mut wrong = vec![format!("gives something else with batches of at most {rows} rows than of {}:", BATCHES[0])];
+                wrong.extend(compare(first, &found));
+                return Ok(wrong);
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// What differs between two outcomes of the same outputs, a line each.
+fn compare(expected: &Outcome, found: &Outcome) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (file, rows) in expected {
+        let empty = Vec::new();
+        let got = found.get(file).unwrap_or(&empty);
+        for at in 0..rows.len().max(got.len()) {
+            match (rows.get(at), got.get(at)) {
+                (Some(expected), Some(found)) if expected == found => {}
+                (Some(expected), Some(found)) => {
+                    wrong.push(format!("{file}: row {}:\n  expected {expected}\n  found    {found}", at + 1));
+                }
+                (Some(expected), None) => wrong.push(format!("{file}: row {} is missing: {expected}", at + 1)),
+                (None, Some(found)) => wrong.push(format!("{file}: row {} is too many: {found}", at + 1)),
+                (None, None) => {}
+            }
+        }
+    }
+    wrong
+}
+
+#[cfg(test)]
+mod tests;
