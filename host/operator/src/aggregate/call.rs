@@ -74,7 +74,8 @@ const IGNORE_NULLS: &[&str] = &["first_value", "last_value", "nth_value"];
 /// row that would overflow it. NaN is greater than every other float. `distinct` counts each value of a key once,
 /// `filter (where …)` the rows for which it is true. What grows with its rows (`distinct`, `median`, `percentile_cont`,
 /// `array_agg`, `string_agg`, `nth_value`) holds at most 1 MiB a key, and fails on the row that would make it more; it is read and
-/// written as a whole for each batch in which the key has a row.
+/// written as a whole for each batch in which the key has a row. Approximate percentiles may differ, within their error, by how rows
+/// are cut into batches; nothing else does.
 #[derive(Debug, Clone)]
 pub struct Aggregate {
     pub(super) function: Function,
