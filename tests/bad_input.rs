@@ -45,26 +45,26 @@ fn a_job_file_that_cannot_be_read_is_named_with_the_reason() {
     folder.run(&["run", "none.yaml"]).says(
         2,
         &[
-            "error: job file missing: there is no such file; expected a job file\n  --> none.yaml\n",
+            "error[job-file-missing]: there is no such file; expected a job file\n  --> none.yaml\n",
             "= check the path; it is relative to the working directory",
         ],
     );
     folder.run(&["run", "."]).says(
         2,
         &[
-            "error: job file unreadable: it is a directory; expected a job file\n  --> .\n",
+            "error[job-file-unreadable]: it is a directory; expected a job file\n  --> .\n",
             "= name the file in it, as ./job.yaml",
         ],
     );
     // Reading it is refused to everybody, root included.
-    folder.run(&["run", "/proc/self/mem"]).says(2, &["error: job file unreadable: it can't be read: Input/output error"]);
+    folder.run(&["run", "/proc/self/mem"]).says(2, &["error[job-file-unreadable]: it can't be read: Input/output error"]);
     folder.write("job.yaml", b"name: x\nsources: \xff\n");
     folder.run(&["validate", "job.yaml"]).says(
         2,
-        &["error: job file unreadable: it isn't UTF-8: byte 0xff at 17, in line 2; expected a job file", "= save it as UTF-8"],
+        &["error[job-file-unreadable]: it isn't UTF-8: byte 0xff at 17, in line 2; expected a job file", "= save it as UTF-8"],
     );
     folder.write("job.yaml", "a".repeat(3 << 20));
-    folder.run(&["run", "job.yaml"]).says(2, &["error: too large: "]);
+    folder.run(&["run", "job.yaml"]).says(2, &["error[too-large]: "]);
     let ended = folder.run(&["validate", "none.yaml", "--format", "json"]);
     assert_eq!(
         ended.out,
@@ -78,7 +78,7 @@ fn a_job_file_that_cannot_be_read_is_named_with_the_reason() {
 #[test]
 fn a_text_that_is_no_yaml_is_refused_where_it_stops_being_it() {
     let folder = Folder::of_job("name: [unclosed\n");
-    folder.run(&["run", "job.yaml"]).says(2, &["error: invalid yaml: while parsing a flow sequence", "--> job.yaml:2:1"]);
+    folder.run(&["run", "job.yaml"]).says(2, &["error[invalid-yaml]: while parsing a flow sequence", "--> job.yaml:2:1"]);
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn everything_wrong_is_said_at_once_each_with_its_place_and_the_nearest_name() {
             "unknown column",
             "idd",
             "--> job.yaml:4:41 (operators.f.filter)",
-            "error: unknown key: found `colour`, expected one of input, inputs, filter,",
-            "error: unknown input: found `g`, expected the name of a source or operator",
+            "error[unknown-key]: found `colour`, expected one of input, inputs, filter,",
+            "error[unknown-input]: found `g`, expected the name of a source or operator",
         ],
     );
     let folder = Folder::of_job(&SOURCE.replace("int64", "int46").replace("path:", "pth:"));
@@ -110,7 +110,7 @@ fn operators_that_read_what_they_write_are_refused() {
     ended.says(
         2,
         &[
-            "error: cycle: found f -> h -> f, expected operators that don't read what they write",
+            "error[cycle]: found f -> h -> f, expected operators that don't read what they write",
             "= let one of them read a source instead",
         ],
     );
@@ -122,10 +122,10 @@ fn a_file_that_two_would_write_or_that_is_the_job_itself_is_refused() {
         "sinks:\n  o: { input: rows, connector: file, path: same.ndjson, format: json }\n  p: { input: rows, connector: file, path: ./same.ndjson, format: json }\n",
     );
     ended
-        .says(2, &["error: same file: found `./same.ndjson`, expected a file of its own: sink `o` writes it\n  --> job.yaml:6:"]);
+        .says(2, &["error[same-file]: found `./same.ndjson`, expected a file of its own: sink `o` writes it\n  --> job.yaml:6:"]);
     assert_eq!(folder.names(), ["job.yaml", "rows.ndjson"]);
     let (folder, ended) = rest("sinks: { o: { input: rows, connector: file, path: job.yaml, format: json } }\n");
-    ended.says(2, &["error: same file: found the job file, expected a file of its own\n  --> job.yaml (sinks.o.path)"]);
+    ended.says(2, &["error[same-file]: found the job file, expected a file of its own\n  --> job.yaml (sinks.o.path)"]);
     assert!(folder.read("job.yaml").starts_with(SOURCE), "the job file is as it was");
 }
 
@@ -140,22 +140,22 @@ fn a_plugin_that_is_none_is_refused_by_what_it_is() {
     folder.write("bare.wasm", b"\0asm\x0d\0\x01\0");
     folder.write("folder/readme", "");
     let cases = [
-        ("none.wasm", "error: plugin unreadable: plugin ", "none.wasm: there is no such file;"),
+        ("none.wasm", "error[plugin-unreadable]: plugin ", "none.wasm: there is no such file;"),
         (
             "folder",
-            "error: plugin unreadable: plugin ",
+            "error[plugin-unreadable]: plugin ",
             "folder: is a directory with neither a Cargo.toml nor dist/folder.wasm, expected a .wasm file or a plugin's directory",
         ),
-        ("/proc/self/mem", "error: plugin unreadable: plugin ", "/proc/self/mem: cannot be read: Input/output error"),
-        ("text.wasm", "error: plugin not a component: plugin ", "text.wasm: is text, expected a WebAssembly component"),
+        ("/proc/self/mem", "error[plugin-unreadable]: plugin ", "/proc/self/mem: cannot be read: Input/output error"),
+        ("text.wasm", "error[plugin-not-a-component]: plugin ", "text.wasm: is text, expected a WebAssembly component"),
         (
             "empty.wasm",
-            "error: plugin not a component: plugin ",
+            "error[plugin-not-a-component]: plugin ",
             "empty.wasm: is an empty file, expected a WebAssembly component",
         ),
-        ("zip.wasm", "error: plugin not a component: plugin ", "zip.wasm: is a zip archive, expected a WebAssembly component"),
-        ("cut.wasm", "error: plugin invalid: plugin ", "cut.wasm: is broken WebAssembly: unexpected end-of-file"),
-        ("bare.wasm", "error: plugin wrong world: plugin ", "bare.wasm: exports nothing, expected wasmill:plugin/operator@0.1.0"),
+        ("zip.wasm", "error[plugin-not-a-component]: plugin ", "zip.wasm: is a zip archive, expected a WebAssembly component"),
+        ("cut.wasm", "error[plugin-invalid]: plugin ", "cut.wasm: is broken WebAssembly: unexpected end-of-file"),
+        ("bare.wasm", "error[plugin-wrong-world]: plugin ", "bare.wasm: exports nothing, expected wasmill:plugin/operator@0.1.0"),
     ];
     for (file, title, what) in cases {
         of_plugin(&folder, file, "").says(2, &[title, what, "--> job.yaml:4:41 (operators.op.plugin)"]);
@@ -181,9 +181,9 @@ fn a_plugin_that_refuses_its_settings_or_input_says_why() {
     folder.write("rows.ndjson", "");
     of_plugin(&folder, &grade, ", settings: { felt-from: x }").says(
         2,
-        &["error: plugin refused: plugin ", "refuses its settings or input: settings: felt-from: found \"x\", expected f64"],
+        &["error[plugin-refused]: plugin ", "refuses its settings or input: settings: felt-from: found \"x\", expected f64"],
     );
-    of_plugin(&folder, &count, "").says(2, &["error: plugin refused: plugin ", "give the operator a `key-by`"]);
+    of_plugin(&folder, &count, "").says(2, &["error[plugin-refused]: plugin ", "give the operator a `key-by`"]);
 }
 
 #[test]
@@ -197,10 +197,10 @@ fn a_plugin_that_is_not_built_is_an_error_where_it_must_not_be() {
     folder.write("job.yaml", job);
     folder
         .run(&["run", "job.yaml", "--no-build"])
-        .says(2, &["error: plugin not built: plugin ", "mine: dist/mine.wasm isn't there", "or leave --no-build out"]);
+        .says(2, &["error[plugin-not-built]: plugin ", "mine: dist/mine.wasm isn't there", "or leave --no-build out"]);
     folder
         .run(&["run", "job.yaml"])
-        .says(2, &["error: plugin build failed: plugin ", "mine: doesn't build: Cargo ended with exit status: 101"]);
+        .says(2, &["error[plugin-build-failed]: plugin ", "mine: doesn't build: Cargo ended with exit status: 101"]);
 }
 
 const MIXED: &[u8] = b"{\"id\":1,\"text\":\"x\"}\n{\"id\":\"7\"}\n\n{\"id\":1.5}\n{\"text\":\"no id\"}\n{\"id\":2,\"text\":\"\xff\"}\n[1]\n{\"id\":3";
@@ -236,8 +236,8 @@ fn without_dead_letters_the_first_such_row_fails_the_job_and_the_summary_is_writ
         1,
         &[
             "error[row-malformed]: source `rows`: a row can't be read: rows.ndjson:2:7: id: expected int64, found \"7\"",
-            "operator: rows",
-            "hint: mend the row, or let the job go on without such rows by adding to the job: dead-letters: {",
+            "\n  --> rows.ndjson:2:7\n  |\n2 | {\"id\":\"7\"",
+            "   = operator: rows\n   = hint: mend the row, or let the job go on without such rows by adding to the job: dead-letters: {",
         ],
     );
     let summary = folder.json("summary.json");
@@ -278,13 +278,18 @@ fn a_row_of_100_mib_is_one_dead_letter_with_its_beginning() {
 #[test]
 fn input_that_is_not_there_or_is_a_directory_is_named() {
     let folder = Folder::of_job(&format!("{SOURCE}{COPY}"));
-    folder
-        .run(&["run", "job.yaml"])
-        .says(1, &["error[file-not-found]: rows.ndjson: there is no such file\n  operator: rows\n  hint: check the path;"]);
+    folder.run(&["run", "job.yaml"]).says(
+        1,
+        &[
+            "error[file-not-found]: rows.ndjson: there is no such file\n  --> job.yaml:3:3 (sources.rows)\n  |\n3 |   rows: {",
+            "\n  |   ^\n   = hint: check the path;",
+        ],
+    );
     folder.write("rows.ndjson/x", "");
-    folder
-        .run(&["run", "job.yaml"])
-        .says(1, &["error[file-is-directory]: rows.ndjson: expected a file, found a folder\n  operator: rows"]);
+    folder.run(&["run", "job.yaml"]).says(
+        1,
+        &["error[file-is-directory]: rows.ndjson: expected a file, found a folder\n  --> job.yaml:3:3 (sources.rows)\n"],
+    );
 }
 
 #[test]
@@ -293,7 +298,7 @@ fn a_full_disk_fails_the_job_and_says_what_is_missing() {
     folder.write("rows.ndjson", "{\"id\":1}\n{\"id\":2}\n");
     folder.run(&["run", "job.yaml", "--set", "sinks.copy.path=/dev/full"]).says(1, &[
         "error[disk-full]: /dev/full: the file can't be written: 0 rows (0 bytes) are in it, 2 rows (42 bytes) that were to follow are not",
-        "operator: copy\n  hint: make room, or write to another disk",
+        "\n  --> job.yaml:4:10 (sinks.copy)\n", "   = hint: make room, or write to another disk",
     ]);
     let out = OpenOptions::new().write(true).open("/dev/full").expect("there");
     let explained = folder.command(&["explain", "job.yaml"]).stdout(out).output().expect("the program starts");
@@ -313,10 +318,9 @@ fn a_reader_of_standard_output_that_goes_away_fails_the_job() {
     let mut err = String::new();
     child.stderr.take().expect("piped").read_to_string(&mut err).expect("text");
     assert_eq!(child.wait().expect("ends").code(), Some(1), "{err}");
-    assert!(
-        err.contains("error[stdout-closed]: standard output was closed by the program that reads it\n  operator: out\n  hint: "),
-        "{err}"
-    );
+    let expected =
+        "error[stdout-closed]: standard output was closed by the program that reads it\n  --> job.yaml:4:10 (sinks.out)\n";
+    assert!(err.contains(expected) && err.contains("   = hint: "), "{err}");
 }
 
 #[test]

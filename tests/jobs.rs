@@ -1,62 +1,185 @@
-//! Every folder of `jobs` gives what its `expected.ndjson` says: at one task line by line, at two in any order.
+//! Every folder of `jobs` is a test: a whole job, its input, and what must come of it.
 //!
-//! A folder holds `job.yaml`, which writes `out.ndjson`, and its input; `expected-dead.ndjson` where there are dead letters; `set` with a
-//! line for each `--set`. A union's order is nobody's, so that case is compared in any order.
+//! | file | |
+//! |---|---|
+//! | `job.yaml`, and its input | the job, which writes `out.ndjson` |
+//! | `set` | a line for each `--set` |
+//! | `any-order` | the order of rows is nobody's at one task either |
+//! | `expected.ndjson` | what `out.ndjson` must be: at one task line by line, at two in any order, as rows of several tasks and inputs may come |
+//! | `expected-dead.ndjson` | what `dead.ndjson` must be, in any order |
+//! | `expected/` | files that must be there with just these bytes, at one task |
+//! | `expected-summary.json` | parts that the summary must have |
+//! | `expected-error` | for a job that must fail: `exit CODE`, and the lines that standard error must have, in this order |
+//!
+//! A new folder's expectations are written by running it with `WASMILL_TEST_ACCEPT=1`; read them before you keep them.
 
 mod program;
 
 use std::fs;
 use std::path::Path;
 
-use program::{Folder, from_root};
+use program::{Ended, Folder, from_root};
 
-fn compare(case: &Path, expected: &str, found: &str, in_order: bool) {
-    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-    let (mut expected, mut found) = (lines(expected), lines(found));
-    if !in_order {
-        expected.sort_unstable();
-        found.sort_unstable();
-    }
-    assert_eq!(expected, found, "{}", case.display());
+/// What was wrong with a case.
+type Wrong = Vec<String>;
+
+/// A case's files in a folder of their own, run there.
+fn run(case: &Path, parallelism: Option<&str>) -> (Folder, Ended) {
+    let folder = Folder::new();
+    copy(case, &folder, "");
+    let set = fs::read_to_string(case.join("set")).unwrap_or_default();
+    let mut arguments = vec!["run", "job.yaml", "--summary", "summary.json"];
+    arguments.extend(parallelism.iter().flat_map(|tasks| ["--parallelism", tasks]));
+    arguments.extend(set.lines().flat_map(|line| ["--set", line]));
+    let ended = folder.run(&arguments);
+    (folder, ended)
 }
 
-fn run(case: &Path, parallelism: &str) {
-    let folder = Folder::new();
-    for entry in fs::read_dir(case).expect("a case") {
-        let entry = entry.expect("an entry");
-        folder.write(&entry.file_name().to_string_lossy(), fs::read(entry.path()).expect("a file"));
+fn copy(from: &Path, folder: &Folder, below: &str) {
+    for entry in fs::read_dir(from).expect("a case") {
+        let path = entry.expect("an entry").path();
+        let name = format!("{below}{}", path.file_name().expect("a name").to_string_lossy());
+        if name.starts_with("expected") {
+            continue;
+        }
+        match path.is_dir() {
+            true => copy(&path, folder, &format!("{name}/")),
+            false => folder.write(&name, fs::read(&path).expect("a file")),
+        }
     }
-    let set = fs::read_to_string(case.join("set")).unwrap_or_default();
-    let mut arguments = vec!["run", "job.yaml", "--parallelism", parallelism, "--summary", "summary.json"];
-    arguments.extend(set.lines().flat_map(|line| ["--set", line]));
-    folder.run(&arguments).says(0, &[]);
+}
 
-    let in_order = parallelism == "1" && !case.ends_with("union");
-    let expected = folder.read("expected.ndjson");
-    compare(case, &expected, &folder.read("out.ndjson"), in_order);
-    let mut dead = 0;
-    if case.join("expected-dead.ndjson").exists() {
-        let expected = folder.read("expected-dead.ndjson");
-        compare(case, &expected, &folder.read("dead.ndjson"), false);
-        dead = expected.lines().count();
+fn lines(text: &str, in_order: bool) -> Vec<String> {
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    if !in_order {
+        lines.sort_unstable();
     }
+    lines
+}
+
+/// Rows of a file against those that are expected, where a case says what.
+fn compare_rows(case: &Path, expectation: &str, folder: &Folder, file: &str, in_order: bool, wrong: &mut Wrong) -> usize {
+    let Ok(expected) = fs::read_to_string(case.join(expectation)) else { return 0 };
+    let found = fs::read_to_string(folder.path(file)).unwrap_or_default();
+    if lines(&expected, in_order) != lines(&found, in_order) {
+        wrong.push(format!("{file}: expected\n{expected}found\n{found}"));
+    }
+    expected.lines().count()
+}
+
+/// Whether a value has all that is expected of it: objects may have more.
+fn has(found: &serde_json::Value, expected: &serde_json::Value) -> bool {
+    match (found, expected) {
+        (serde_json::Value::Object(found), serde_json::Value::Object(expected)) => {
+            expected.iter().all(|(key, expected)| found.get(key).is_some_and(|found| has(found, expected)))
+        }
+        _ => found == expected,
+    }
+}
+
+fn check_success(case: &Path, parallelism: &str, wrong: &mut Wrong) {
+    let (folder, ended) = run(case, Some(parallelism));
+    if ended.code != Some(0) {
+        wrong.push(format!("ended with {:?}:\n{}", ended.code, ended.err));
+        return;
+    }
+    let in_order = parallelism == "1" && !case.join("any-order").exists();
+    let rows = compare_rows(case, "expected.ndjson", &folder, "out.ndjson", in_order, wrong);
+    let dead = compare_rows(case, "expected-dead.ndjson", &folder, "dead.ndjson", false, wrong);
     let summary = folder.json("summary.json");
-    assert_eq!(summary["rows_out"], expected.lines().count(), "{}", case.display());
-    assert_eq!(summary["dead_letters"], dead, "{}", case.display());
-    assert_eq!(summary["sinks"]["out"]["bytes"], folder.read("out.ndjson").len(), "{}", case.display());
+    if case.join("expected.ndjson").exists()
+        && (summary["rows_out"] != rows
+            || summary["dead_letters"] != dead
+            || summary["sinks"]["out"]["bytes"] != fs::metadata(folder.path("out.ndjson")).map_or(0, |file| file.len()))
+    {
+        wrong.push(format!("summary: expected {rows} rows and {dead} dead letters, found {summary}"));
+    }
+    if let Ok(text) = fs::read_to_string(case.join("expected-summary.json")) {
+        let expected = serde_json::from_str(&text).expect("JSON");
+        if !has(&summary, &expected) {
+            wrong.push(format!("summary: expected {expected}, found {summary}"));
+        }
+    }
+    if parallelism == "1"
+        && let Ok(entries) = fs::read_dir(case.join("expected"))
+    {
+        for entry in entries {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            let (expected, found) = (fs::read(&path).expect("a file"), fs::read(folder.path(&name)).unwrap_or_default());
+            if expected != found {
+                let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+                wrong.push(format!("{name}: expected\n{}\nfound\n{}", shown(&expected), shown(&found)));
+            }
+        }
+    }
+}
+
+/// Standard error without what differs from run to run.
+fn said(folder: &Folder, ended: &Ended) -> Vec<String> {
+    let here = folder.path("").display().to_string();
+    let lines = ended.err.lines().filter(|line| !line.starts_with("note: nothing survives a kill"));
+    lines.map(|line| line.replace(&here, "")).collect()
+}
+
+fn check_failure(case: &Path, expected: &str, wrong: &mut Wrong) {
+    let (folder, ended) = run(case, None);
+    let mut expected = expected.lines();
+    let code: i32 = expected.next().and_then(|line| line.strip_prefix("exit ")?.parse().ok()).expect("`exit CODE`");
+    if ended.code != Some(code) {
+        wrong.push(format!("expected exit code {code}, found {:?}:\n{}", ended.code, ended.err));
+    }
+    let said = said(&folder, &ended);
+    let mut rest = said.iter();
+    for line in expected {
+        if !rest.any(|found| found == line) {
+            wrong.push(format!("expected the line\n{line}\nfound\n{}", said.join("\n")));
+            return;
+        }
+    }
+}
+
+/// Writes down what a new case gives.
+fn accept(case: &Path) {
+    let (folder, ended) = run(case, Some("1"));
+    if ended.code == Some(0) {
+        for (file, expectation) in [("out.ndjson", "expected.ndjson"), ("dead.ndjson", "expected-dead.ndjson")] {
+            if folder.path(file).exists() {
+                fs::copy(folder.path(file), case.join(expectation)).expect("written");
+            }
+        }
+    } else {
+        let (folder, ended) = run(case, None);
+        let text = format!("exit {}\n{}\n", ended.code.expect("a code"), said(&folder, &ended).join("\n"));
+        fs::write(case.join("expected-error"), text).expect("written");
+    }
 }
 
 #[test]
 fn every_job_gives_what_its_folder_says() {
-    let mut cases = 0;
-    for entry in fs::read_dir(from_root("tests/jobs")).expect("cases") {
-        let case = entry.expect("an entry").path();
-        for parallelism in ["1", "2"] {
-            run(&case, parallelism);
+    let mut cases: Vec<_> =
+        fs::read_dir(from_root("tests/jobs")).expect("cases").map(|entry| entry.expect("an entry").path()).collect();
+    cases.sort();
+    let (mut failing, mut wrong) = (0, Vec::new());
+    for case in &cases {
+        let expects = |name: &str| case.join(name).exists();
+        if !["expected.ndjson", "expected-error", "expected", "expected-summary.json"].into_iter().any(expects) {
+            assert!(std::env::var_os("WASMILL_TEST_ACCEPT").is_some(), "{}: expects nothing", case.display());
+            accept(case);
         }
-        cases += 1;
+        let mut of_case = Vec::new();
+        match fs::read_to_string(case.join("expected-error")) {
+            Ok(expected) => {
+                failing += 1;
+                check_failure(case, &expected, &mut of_case);
+            }
+            Err(_) => ["1", "2"].iter().for_each(|parallelism| check_success(case, parallelism, &mut of_case)),
+        }
+        let name = case.file_name().expect("a name").to_string_lossy();
+        wrong.extend(of_case.into_iter().map(|what| format!("== {name}: {what}")));
     }
-    assert!(cases > 5, "{cases} cases");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{} jobs, of which {failing} must fail", cases.len());
 }
 
 #[test]

@@ -72,7 +72,8 @@ sinks: {{ out: {{ input: guest, connector: blackhole }} }}
     ));
     let shown = on_a_terminal(&folder, "run job.yaml --parallelism 1", None);
     let lines: Vec<&str> = shown.split('\n').filter(|line| line.contains("line 0 of a flood")).collect();
-    assert_eq!(lines.len(), 200);
+    // A line for each batch.
+    assert!(lines.len() > 10, "{} lines", lines.len());
     for line in lines {
         // What the bar had drawn on this line was cleared before the remark.
         let remark = line.rsplit("\u{1b}[2K").next().unwrap_or(line);

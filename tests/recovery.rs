@@ -2,7 +2,7 @@
 
 mod program;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::thread::sleep;
@@ -24,7 +24,10 @@ sources: {{ rows: {{ connector: generator, fields: {{ id: sequence, key: {{ unif
 operators:
   odd: {{ input: rows, filter: \"id % 7 <> 3\" }}
   counted: {{ input: odd, key-by: [key], aggregate: {{ n: count(*), sum: sum(id), last: max(id) }} }}
-sinks: {{ out: {{ input: counted, connector: file, path: out.ndjson, format: json }} }}
+  totals: {{ input: odd, key-by: [key], aggregate: {{ n: count(*), kinds: count(distinct id % 10), middle: median(id) }}, emit: final }}
+sinks:
+  out: {{ input: counted, connector: file, path: out.ndjson, format: json }}
+  ends: {{ input: totals, connector: file, path: ends.ndjson, format: json }}
 {checkpoint}"
     )
 }
@@ -101,6 +104,12 @@ fn killed_and_gone_on_with(parallelism: &str) {
         "1" => assert!(expected == found, "the outputs differ: {} and {} bytes", expected.len(), found.len()),
         _ => assert_eq!(by_key(&expected), by_key(&found)),
     }
+    // What comes at the end comes once, also where the job is started again after it.
+    let ends = |folder: &Folder| folder.read("ends.ndjson").lines().map(str::to_owned).collect::<BTreeSet<_>>();
+    assert_eq!(ends(&calm).len(), 100);
+    assert_eq!(ends(&calm), ends(&folder));
+    folder.run(&arguments).says(0, &[]);
+    assert_eq!(folder.read("ends.ndjson").lines().count(), 100);
 }
 
 /// Runs until it says that it goes on from a checkpoint, and kills it there: states, positions and outputs are being brought back.

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::net::SocketAddr;
 use std::num::NonZero;
 use std::path::PathBuf;
 
@@ -19,6 +20,9 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// How standard error says what happens: as text for people, or as events for programs, one JSON object a line.
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
 }
 
 /// What to do.
@@ -35,9 +39,13 @@ pub enum Command {
     Plugin(PluginCommand),
     /// Measure a workload.
     Bench(BenchArgs),
-    /// Not in this version: print a JSON Schema.
-    #[command(hide = true)]
-    Schema(Later),
+    /// Print the JSON Schema of an object that programs write or read.
+    Schema(SchemaArgs),
+    /// Say what an error's code means, with an example and what to do; without a code, list them all.
+    ExplainError {
+        /// The code, as it stands in brackets: `error[unknown-column]`.
+        code: Option<String>,
+    },
     /// Not in this version: a running job's state of affairs.
     #[command(hide = true)]
     Status(Later),
@@ -186,12 +194,41 @@ pub struct RunArgs {
     /// Not in this version.
     #[arg(long, hide = true, conflicts_with = "fresh")]
     pub from: Option<String>,
-    /// Not in this version.
-    #[arg(long, hide = true)]
-    pub metrics: Option<String>,
-    /// Not in this version.
-    #[arg(long, hide = true)]
-    pub log_format: Option<String>,
+    /// Serve figures for Prometheus at http://ADDR/metrics while the job runs, as `--metrics 127.0.0.1:9090`; port 0 is any free one.
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
+}
+
+/// What to print the schema of.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// The object.
+    #[arg(value_enum)]
+    pub object: Object,
+}
+
+/// An object that programs write or read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Object {
+    /// A job file.
+    Job,
+    /// What `run --summary` writes.
+    Summary,
+    /// A row of a job's dead letters.
+    DeadLetter,
+    /// What `bench` prints.
+    Bench,
+    /// What `explain --format json` prints.
+    Explain,
+}
+
+/// How standard error says what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people; may change.
+    Text,
+    /// For programs.
+    Json,
 }
 
 /// How to validate a job.
@@ -211,7 +248,7 @@ pub struct ExplainArgs {
     /// The job.
     #[command(flatten)]
     pub job: JobArgs,
-    /// How to print it; only text is in this version.
+    /// How to print it.
     #[arg(long, value_enum, default_value_t = ExplainFormat::Text)]
     pub format: ExplainFormat,
 }
@@ -230,14 +267,11 @@ pub enum Format {
 pub enum ExplainFormat {
     /// For people; may change.
     Text,
-    /// Not in this version.
-    #[value(hide = true)]
+    /// For programs.
     Json,
-    /// Not in this version.
-    #[value(hide = true)]
+    /// A Mermaid flowchart.
     Mermaid,
-    /// Not in this version.
-    #[value(hide = true)]
+    /// A graph in Graphviz' language.
     Dot,
 }
 

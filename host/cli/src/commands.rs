@@ -2,10 +2,12 @@
 
 pub mod bench;
 mod explain;
+mod explain_error;
 mod inspect;
 mod plugin;
 mod plugin_test;
 mod run;
+mod schema;
 mod validate;
 
 use wasmill_runtime::JobError;
@@ -28,7 +30,8 @@ pub fn run(command: Command) -> Exit {
         Command::Plugin(PluginCommand::Inspect(args)) => inspect::inspect(&args),
         Command::Plugin(PluginCommand::New { name, language, sdk }) => plugin::new(&name, &language, sdk.as_deref()),
         Command::Plugin(PluginCommand::Test(args)) => plugin_test::test(&args),
-        Command::Schema(_) => not_in_this_version("`schema`", None),
+        Command::Schema(args) => schema::schema(args.object),
+        Command::ExplainError { code } => explain_error::explain_error(code.as_deref()),
         Command::Status(_) => not_in_this_version("`status`", None),
         Command::Stop(_) => not_in_this_version("`stop`", Some("send the job's process SIGTERM")),
         Command::Savepoint(_) => not_in_this_version("`savepoint`", None),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use wasmill_job::graph::{Job, SinkConnector};
 use wasmill_job::problem::{Severity, Words};
-use wasmill_job::{Catalog, Problem, load, render};
+use wasmill_job::{Catalog, Problem, load};
 
 use crate::arguments::{JobArgs, cores};
 use crate::report;
@@ -25,10 +25,10 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Prints all problems for people.
+    /// Prints all problems.
     pub fn print_problems(&self) {
         for problem in &self.problems {
-            report::say(&render(problem, &self.text));
+            report::problem(problem, &self.text);
         }
     }
 }

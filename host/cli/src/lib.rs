@@ -7,12 +7,17 @@ pub mod arguments;
 pub mod commands;
 pub mod composition;
 
+mod event;
 pub mod exit;
 pub mod report;
+mod screen;
 
+mod activity;
+pub mod error_codes;
 mod job_file;
 mod later;
 mod logging;
+mod metrics;
 mod plugin_build;
 mod plugin_cases;
 pub mod plugin_directory;
@@ -23,7 +28,9 @@ mod recovery;
 pub mod sandbox;
 mod signals;
 mod summary;
+mod table;
 mod wasm_target;
+mod watch;
 
 use clap::Parser;
 
@@ -44,6 +51,6 @@ pub fn main() -> Exit {
             };
         }
     };
-    logging::start();
+    logging::start(arguments.log_format);
     commands::run(arguments.command)
 }

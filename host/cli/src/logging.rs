@@ -1,21 +1,28 @@
 //! Log lines to standard error: warnings, and what plugins say.
 
-use std::io::{self, IsTerminal as _};
-
-use crate::progress::Above;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use crate::arguments::LogFormat;
+use crate::event::{self, EventLayer};
+use crate::screen;
+
 /// Starts logging. Where that was done before in this process, nothing changes.
-pub fn start() {
+pub fn start(format: LogFormat) {
+    event::set_format(format);
     let levels = Targets::new()
         .with_default(LevelFilter::WARN)
         .with_target("plugin", LevelFilter::INFO)
         .with_target("wasmill_runtime::restore", LevelFilter::INFO);
-    let lines = fmt::layer().with_writer(|| Above).with_ansi(io::stderr().is_terminal()).with_filter(levels);
     // The one error is that there is a subscriber already.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+    let _ = match format {
+        LogFormat::Text => {
+            let lines = fmt::layer().with_writer(|| screen::Lines).with_ansi(screen::has_colours());
+            tracing_subscriber::registry().with(lines.with_filter(levels)).try_init()
+        }
+        LogFormat::Json => tracing_subscriber::registry().with(EventLayer.with_filter(levels)).try_init(),
+    };
 }

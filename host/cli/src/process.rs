@@ -13,7 +13,14 @@ pub fn cpu_seconds() -> f64 {
 #[must_use]
 pub fn peak_memory_bytes() -> u64 {
     let Ok(status) = fs::read_to_string("/proc/self/status") else { return 0 };
-    peak_memory_of(&status).unwrap_or_default()
+    memory_of(&status, "VmHWM:").unwrap_or_default()
+}
+
+/// The memory that is resident now, in bytes; zero where this isn't Linux.
+#[must_use]
+pub fn resident_memory_bytes() -> u64 {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else { return 0 };
+    memory_of(&status, "VmRSS:").unwrap_or_default()
 }
 
 /// The processor and the number of its cores.
@@ -34,8 +41,8 @@ fn cpu_seconds_of(stat: &str) -> Option<f64> {
     Some((user + system) / 100.0)
 }
 
-fn peak_memory_of(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn memory_of(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1_024)
 }
 
@@ -48,7 +55,7 @@ mod tests {
         let stat = "42 (a) b (c) S 1 2 3 4 5 6 7 8 9 10 150 25 0 0";
         assert_eq!(cpu_seconds_of(stat), Some(1.75));
         assert_eq!(cpu_seconds_of("42 (a) S"), None);
-        assert_eq!(peak_memory_of("VmPeak:\t 9 kB\nVmHWM:\t  2048 kB\n"), Some(2 << 20));
-        assert_eq!(peak_memory_of("VmPeak:\t 9 kB\n"), None);
+        assert_eq!(memory_of("VmPeak:\t 9 kB\nVmHWM:\t  2048 kB\n", "VmHWM:"), Some(2 << 20));
+        assert_eq!(memory_of("VmPeak:\t 9 kB\n", "VmHWM:"), None);
     }
 }

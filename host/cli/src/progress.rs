@@ -1,32 +1,17 @@
 //! A progress bar on standard error, where that is a terminal and the end of the input is known.
 
 use std::fs;
-use std::io::{self, IsTerminal as _, Write};
-use std::sync::LazyLock;
+use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use wasmill_job::graph::{Job, Source, SourceConnector};
 use wasmill_runtime::{JobCounts, NodeCounts};
 
+use crate::screen;
+
 /// How often the bar is drawn.
 pub const PAUSE: Duration = Duration::from_millis(100);
-
-/// Where bars are drawn. Whatever else goes to standard error goes by way of [`Above`], so that it doesn't run into them.
-static BARS: LazyLock<MultiProgress> = LazyLock::new(MultiProgress::new);
-
-/// Standard error, above the bar where there is one.
-pub struct Above;
-
-impl Write for Above {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        BARS.suspend(|| io::stderr().write_all(bytes)).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
-    }
-}
 
 /// What is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +39,9 @@ impl Progress {
             Extent::Rows(rows) => (rows, "{human_pos}/{human_len} rows {per_sec}"),
         };
         let style = ProgressStyle::with_template(&format!("{{prefix}} {{wide_bar}} {figures} {{eta}}"));
-        let bar = BARS.add(ProgressBar::new(length).with_prefix(job.name.clone()));
-        Some(Self { bar: bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())), extent })
+        let bar = ProgressBar::new(length).with_prefix(job.name.clone());
+        let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Some(Self { bar: screen::add(bar), extent })
     }
 
     /// Shows what has been counted so far.

@@ -21,14 +21,14 @@ pub fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Result<Dur
         Choice::Empty => None,
         Choice::LeaveBehind => {
             if let Some(left) = store.fresh()? {
-                report::note(&format!("starting anew: {left}"));
+                report::remark("starting-anew", &format!("starting anew: {left}"));
             }
             None
         }
         Choice::Restore(epoch) => {
             let manifest = store.read(epoch, &facts.name)?;
             let last = if manifest.last { ", taken when it ended or was stopped" } else { "" };
-            report::note(&format!("going on from checkpoint {epoch} in {}{last}", checkpoint.store.display()));
+            report::remark("going-on", &format!("going on from checkpoint {epoch} in {}{last}", checkpoint.store.display()));
             Some(manifest)
         }
     };

@@ -18,7 +18,7 @@ pub fn start() -> Result<Sandbox, PluginError> {
     let cache = directory().and_then(|directory| match Cache::open(&directory) {
         Ok(cache) => Some(cache),
         Err(error) => {
-            tracing::warn!(%error, directory = %directory.display(), "compiled plugins can't be kept; they are compiled each time");
+            tracing::warn!(code = "plugin-cache", %error, directory = %directory.display(), "compiled plugins can't be kept; they are compiled each time");
             None
         }
     });

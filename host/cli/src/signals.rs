@@ -24,7 +24,7 @@ pub fn listen() -> io::Result<watch::Receiver<bool>> {
                 _ = terminate.recv() => {}
             }
             if first {
-                report::note("stopping; a second signal ends the program at once");
+                report::remark("stopping", "stopping; a second signal ends the program at once");
                 stop.send_replace(true);
             }
         }

@@ -45,7 +45,7 @@ pub struct Summary {
 
 #[derive(Debug, Serialize)]
 struct Failure {
-    code: String,
+    code: &'static str,
     message: String,
     operator: Option<String>,
     row: Option<Value>,
@@ -57,6 +57,8 @@ struct SourceFigures {
     /// Good rows.
     rows: u64,
     malformed: u64,
+    /// Rows that were left out unread, by what their file says of them.
+    pruned: u64,
     bytes: u64,
     watermark: Option<String>,
 }
@@ -200,7 +202,7 @@ fn write_whole(path: &Path, text: &str) -> io::Result<()> {
 }
 
 fn failure(error: &JobError) -> Failure {
-    let JobError { code, message, operator, row, hint } = error.clone();
+    let JobError { code, message, operator, row, hint, .. } = error.clone();
     let row = row.map(|row| serde_json::from_str(&row).unwrap_or(Value::String(row)));
     Failure { code, message, operator, row, hint }
 }
@@ -209,7 +211,7 @@ fn source_of(counts: &NodeCounts) -> SourceFigures {
     let malformed = get(&counts.dead);
     // The counters are added to one after the other, while this reads them.
     let rows = get(&counts.rows_in).saturating_sub(malformed);
-    SourceFigures { rows, malformed, bytes: get(&counts.bytes), watermark: None }
+    SourceFigures { rows, malformed, pruned: get(&counts.pruned), bytes: get(&counts.bytes), watermark: None }
 }
 
 fn sink_of(counts: &NodeCounts) -> SinkFigures {

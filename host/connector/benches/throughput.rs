@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use wasmill_connector::file::{FilePath, FileSource};
-use wasmill_connector::generator::{FieldRule, GeneratorConfig, GeneratorSource, Workload};
+use wasmill_connector::generator::{FieldRule, GeneratorConfig, GeneratorSource, NexmarkKind, Workload};
 use wasmill_connector::json::{JsonIn, JsonOut, RowDecoder, RowEncoder};
 use wasmill_connector::{BatchLimit, Source};
 use wasmill_flow::TaskIndex;
@@ -79,7 +79,13 @@ fn generators(runtime: &tokio::runtime::Runtime) {
         ("at", at),
     ];
     let fields = Workload::Fields(rules.map(|(name, rule)| (name.to_owned(), rule)).to_vec());
-    for (what, workload) in [("generator: micro, 5 columns", Workload::Micro), ("generator: 4 fields by rule", fields)] {
+    let nexmark = |kind| Workload::Nexmark { kind, event_rate: 100_000.0 };
+    for (what, workload) in [
+        ("generator: micro, 5 columns", Workload::Micro),
+        ("generator: 4 fields by rule", fields),
+        ("generator: nexmark, bids of all events", nexmark(Some(NexmarkKind::Bid))),
+        ("generator: nexmark, all kinds", nexmark(None)),
+    ] {
         let config =
             GeneratorConfig { workload, rows: Some(ROWS), rate: None, seed: 0, task: TaskIndex::ONLY, start: Instant::now() };
         let time = best(|| {
@@ -159,7 +165,7 @@ fn file(runtime: &tokio::runtime::Runtime, text: &str) {
     std::fs::write(&path, text).expect("a file");
     let time = best(|| {
         let file = FilePath { written: "quakes.ndjson".to_owned(), path: path.clone() };
-        let mut source = FileSource::open(file, quake_schema(&QUAKE_FIELDS), JsonIn::default()).expect("a file");
+        let mut source = FileSource::open(file, quake_schema(&QUAKE_FIELDS), JsonIn::default().into()).expect("a file");
         runtime.block_on(async {
             while let Some(read) = source.read(LIMIT).await.expect("a read") {
                 black_box(read);

@@ -2,13 +2,18 @@
 
 mod at_once;
 mod by_epoch;
-mod fault;
+pub(crate) mod fault;
+mod part;
+mod parts;
+mod parts_sink;
 mod sink;
 mod source;
 mod staged;
+mod whole;
 
 use std::path::PathBuf;
 
+pub use part::FileFormat;
 pub use sink::{FileSinkConfig, file_sink};
 pub use source::FileSource;
 

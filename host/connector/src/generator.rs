@@ -1,8 +1,9 @@
-//! Rows that are made: the micro-benchmarks' records, or fields by rule. Row `i` depends on the seed and `i` alone.
+//! Rows that are made: the micro-benchmarks' records, Nexmark's events, or fields by rule. Row `i` depends on the seed and `i` alone.
 
 mod fields;
 mod micro;
 mod mix;
+mod nexmark;
 mod pace;
 mod share;
 mod source;
@@ -12,6 +13,7 @@ use std::time::{Duration, Instant};
 use wasmill_flow::TaskIndex;
 
 pub use mix::mix;
+pub use nexmark::NexmarkKind;
 pub use source::GeneratorSource;
 
 /// What a generator makes.
@@ -19,7 +21,7 @@ pub use source::GeneratorSource;
 pub struct GeneratorConfig {
     /// What rows.
     pub workload: Workload,
-    /// How many in all, over all tasks; without end where there is no number.
+    /// How many in all, over all tasks; without end where there is no number. Of Nexmark's events those of all kinds.
     pub rows: Option<u64>,
     /// How many a second in all, over all tasks, each due at its own moment; as fast as it goes where there is no number. More than
     /// zero.
@@ -53,6 +55,18 @@ pub enum Workload {
     /// `h & 255`, `ts = 1700000000000 + floor(local * p * 60 / 1000) - ((h >> 40) mod 500)` with `local = id mod (rows / p)`: every
     /// task has its own timeline. Without a number of rows `local * p` is `id`. With a seed other than 0, `h = mix(id ^ mix(seed))`.
     Micro,
+    /// The events of Nexmark: of every fifty one person, three auctions and 46 bids. With several tasks, each has its own timeline.
+    ///
+    /// Identities, kinds and times are those of the original's generator; values are drawn by splitmix64 from the seed and the event's
+    /// number, so that any event can be made on its own. Event `i`, from 0, is the original's event `i + 2`.
+    Nexmark {
+        /// The only kind that is handed out, with the columns that Nexmark's SQL has for it. Rows and rates count the events of all
+        /// kinds. `None`: all of them, in one stream: `event_type` (0 person, 1 auction, 2 bid), `dateTime`, `extra`, and the other
+        /// columns of each kind as `person_id`, `auction_id`, `bid_auction` …, null in events of other kinds.
+        kind: Option<NexmarkKind>,
+        /// Events a second of event time, over all kinds and tasks. More than zero.
+        event_rate: f64,
+    },
     /// Fields by rule, in the order of columns.
     Fields(Vec<(String, FieldRule)>),
 }

@@ -6,14 +6,13 @@ mod decimal;
 mod decode;
 mod encode;
 mod layout;
-mod lines;
-mod rows;
 mod scan;
 mod time;
 
 pub use decode::{Fault, RowDecoder};
 pub use encode::{RowEncoder, row_object};
-pub(crate) use rows::{Place, RowReader};
+
+use crate::rows::MAX_ROW_BYTES;
 
 /// How rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,22 +21,13 @@ pub struct JsonIn {
     pub timestamps: TimestampUnit,
     /// A field that the schema doesn't name makes its row malformed; otherwise it is ignored.
     pub reject_unknown_fields: bool,
-    /// A longer row, its line end not counted, is malformed. At most [`Self::MOST_ROW_BYTES`].
+    /// A longer row, its line end not counted, is malformed. At most [`MOST_ROW_BYTES`](crate::rows::MOST_ROW_BYTES).
     pub max_row_bytes: usize,
-}
-
-impl JsonIn {
-    /// The default of `max-row-bytes`: 16 MiB.
-    pub const MAX_ROW_BYTES: usize = 16 << 20;
-    /// The largest `max-row-bytes` there is: 1 GiB. A larger one is taken for this.
-    pub const MOST_ROW_BYTES: usize = 1 << 30;
-    /// How much is kept of a row that is too long: 64 KiB.
-    pub const KEPT_BYTES: usize = 64 << 10;
 }
 
 impl Default for JsonIn {
     fn default() -> Self {
-        Self { timestamps: TimestampUnit::Milliseconds, reject_unknown_fields: false, max_row_bytes: Self::MAX_ROW_BYTES }
+        Self { timestamps: TimestampUnit::Milliseconds, reject_unknown_fields: false, max_row_bytes: MAX_ROW_BYTES }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Where records enter and leave a job.
 //!
 //! The contracts are [`Source`] and [`Sink`]; one suite for each (`conformance`, feature `test-suite`) says what they promise.
-//! Formats turn bytes into rows and back: [`json`]. Connectors are [`mod@file`], [`stdio`], [`generator`] and [`blackhole`].
+//! Formats turn bytes into rows and back: [`json`] row by row, [`columnar`] files of columns. Connectors are [`mod@file`], [`stdio`], [`generator`] and [`blackhole`].
 
 pub mod error;
+pub mod format;
 pub mod sink;
 pub mod source;
 
@@ -11,6 +12,9 @@ pub mod source;
 pub mod conformance;
 
 pub mod json;
+pub mod rows;
+
+pub mod columnar;
 
 pub mod blackhole;
 pub mod file;
@@ -23,6 +27,7 @@ mod pacer;
 
 pub use dead_letter::dead_letter;
 pub use error::ConnectorError;
+pub use format::{FormatIn, FormatOut};
 pub use json::row_object;
 pub use limited::Limited;
 pub use sink::{Prepared, Sink, Visibility};

@@ -107,6 +107,10 @@ impl Source for Box<dyn Source> {
     fn done(&self) -> u64 {
         (**self).done()
     }
+
+    fn pruned(&self) -> u64 {
+        (**self).pruned()
+    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub(crate) async fn blocking<T: Send + 'static>(
 /// How a sink's output becomes visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Visibility {
-    /// As it comes: the job takes no checkpoints.
+    /// As it comes, or as a whole at the end: the job takes no checkpoints.
     AtOnce,
     /// Epoch by epoch, once each is committed.
     ByEpoch,
@@ -66,7 +66,8 @@ pub enum Visibility {
 ///
 /// # Contract
 /// 1. Rows leave in the order in which they came.
-/// 2. With [`Visibility::AtOnce`]: what was written is visible after `flush` at the latest; `close` is called last.
+/// 2. With [`Visibility::AtOnce`]: what was written is visible after `flush` at the latest, or, where only a whole file can be read,
+///    after `close`, which is called last. (Conformance suite.)
 /// 3. With [`Visibility::ByEpoch`]: `recover` is called first. Rows written before `prepare(n)` are invisible until `commit` is called
 ///    with what `prepare(n)` returned, and are durable, though invisible, when `prepare(n)` returns. (Conformance suite.)
 ///    A commit shows all rows before its `prepare`: those of earlier epochs too, whose checkpoints failed or aren't committed yet.

@@ -106,6 +106,12 @@ pub trait Source: Send {
 
     /// How much of that lies before where the source is, in the same unit; 0 where the extent isn't known.
     fn done(&self) -> u64;
+
+    /// How many rows of the input it leaves out, of all that there are, since a filter behind it wants none of them. They are in no
+    /// other count.
+    fn pruned(&self) -> u64 {
+        0
+    }
 }
 
 /// How much there is to read.

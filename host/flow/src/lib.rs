@@ -7,6 +7,7 @@ pub mod message;
 
 pub mod batch;
 pub mod column_type;
+pub mod comparison;
 pub mod key;
 
 pub mod dead_letter;

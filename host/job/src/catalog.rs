@@ -1,4 +1,4 @@
-//! What this crate must ask others: the types of expressions, and what plugins declare.
+//! What this crate must ask others: the types of expressions, what plugins declare, which columns a file brings.
 
 use std::ops::Range;
 use std::path::Path;
@@ -6,9 +6,9 @@ use std::path::Path;
 use arrow_schema::{Field, Schema, SchemaRef};
 use serde_json::Value;
 
-use crate::graph::{Limits, Port};
+use crate::graph::{ColumnarIn, Limits, Port};
 
-/// Answers what only an SQL engine or a plugin can know. Called while a job is validated, never while it runs.
+/// Answers what only an SQL engine, a plugin or a file can know. Called while a job is validated, never while it runs.
 pub trait Catalog {
     /// Checks an expression over the columns of one row.
     ///
@@ -33,6 +33,34 @@ pub trait Catalog {
         inputs: &[InputSchema<'_>],
         limits: &Limits,
     ) -> Result<PluginDeclared, PluginProblem>;
+
+    /// Asks a file of columns for those that its rows have; `declared` are those that the job wants, where it says so.
+    ///
+    /// # Errors
+    /// Why the file can't be read, or doesn't fit what is wanted.
+    fn columns(&self, file: &ColumnarFile<'_>, declared: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem>;
+}
+
+/// A file that brings its columns.
+#[derive(Debug, Clone, Copy)]
+pub struct ColumnarFile<'a> {
+    /// Its path as the job has it, for messages.
+    pub written: &'a str,
+    /// Its path.
+    pub path: &'a Path,
+    /// Its format.
+    pub format: ColumnarIn,
+}
+
+/// Why a file can't be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileProblem {
+    /// A stable code, as `file-not-found`.
+    pub code: &'static str,
+    /// What is wrong, as a sentence without a full stop.
+    pub message: String,
+    /// What to do, in words, if that is known.
+    pub hint: Option<String>,
 }
 
 /// An expression that fits its input.

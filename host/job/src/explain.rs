@@ -1,13 +1,17 @@
-//! A job and its plan as text for people: what comes in, what happens, what goes out, what runs where and what is moved.
+//! A job and its plan explained: as text for people, as one object for programs, as diagrams.
 
 mod describe;
+mod diagram;
+mod graph;
 mod stages;
 
 use std::fmt::Write;
 
-use crate::graph::{Checkpoint, Job, NodeId, SourceConnector, Upstream};
+use crate::graph::{Checkpoint, Job, MAIN_PORT, NodeId, SourceConnector, Upstream};
 use crate::measure::{show_duration, show_size};
 use crate::plan::Plan;
+
+pub use graph::{ColumnPart, Explanation, Flow, OperatorPart, OutputPart, SinkPart, SourcePart, StagePart, Way};
 
 /// Explains a job. The text is for people and may change; it ends with a newline.
 #[must_use]
@@ -26,6 +30,9 @@ pub fn explain(job: &Job, plan: &Plan) -> String {
         let limit = source.limit.map_or_else(String::new, |limit| format!(", at most {limit} rows"));
         line(&mut out, 1, &format!("{}: {}{limit}", source.name, describe::source(&source.connector)));
         line(&mut out, 2, &format!("out: {}", describe::columns(&source.schema)));
+        if let Some(condition) = &source.predicate {
+            line(&mut out, 2, &format!("left out where statistics say so: rows without {condition}"));
+        }
     }
     if !job.operators.is_empty() {
         line(&mut out, 0, "\noperators");
@@ -36,8 +43,8 @@ pub fn explain(job: &Job, plan: &Plan) -> String {
         let key = if key.is_empty() { String::new() } else { format!(", by key {}", key.join(", ")) };
         line(&mut out, 1, &format!("{}: {}", operator.name, describe::verb(&operator.verb)));
         line(&mut out, 2, &format!("in: {} ({}){key}", inputs.join(" and "), describe::columns(&operator.input_schema)));
-        for (index, port) in operator.ports.iter().enumerate() {
-            let name = if index == 0 { "out".to_owned() } else { format!("out .{}", port.name) };
+        for port in &operator.ports {
+            let name = if port.name == MAIN_PORT { "out".to_owned() } else { format!("out .{}", port.name) };
             line(&mut out, 2, &format!("{name}: {}", describe::columns(&port.schema)));
         }
     }
@@ -85,9 +92,9 @@ fn output_name(job: &Job, output: Upstream) -> String {
         NodeId::Source(index) => job.sources[index].name.clone(),
         NodeId::Operator(index) => {
             let operator = &job.operators[index];
-            match output.port {
-                0 => operator.name.clone(),
-                port => format!("{}.{}", operator.name, operator.ports[port].name),
+            match operator.ports[output.port].name.as_str() {
+                MAIN_PORT => operator.name.clone(),
+                port => format!("{}.{port}", operator.name),
             }
         }
     }

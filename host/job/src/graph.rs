@@ -47,8 +47,20 @@ pub struct Source {
     pub connector: SourceConnector,
     /// The most rows that are read, where the job says so.
     pub limit: Option<u64>,
-    /// Its rows' columns.
+    /// Its rows' columns. Of a file of columns those that somebody reads.
     pub schema: SchemaRef,
+    /// What the filter directly behind it says, where nobody else reads the source: rows for which this is false or null, and doesn't
+    /// fail, may be left out. Only for files of columns, which know before rows are decoded, and not with a `limit`, which counts rows.
+    pub predicate: Option<String>,
+}
+
+impl Source {
+    /// Whether it is known not to have an end; standard input may have one.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        let endless = matches!(&self.connector, SourceConnector::Generator(generator) if generator.rows.is_none());
+        endless && self.limit.is_none()
+    }
 }
 
 /// How a source is read.
@@ -61,15 +73,63 @@ pub enum SourceConnector {
         /// Its path, absolute or relative to the working directory.
         path: PathBuf,
         /// How rows are read.
-        json: JsonIn,
+        format: FormatIn,
     },
     /// Standard input. One reader.
     Stdio {
         /// How rows are read.
-        json: JsonIn,
+        format: FormatIn,
     },
     /// Rows that are made. One generator a task.
     Generator(Generator),
+}
+
+/// The format that rows are read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FormatIn {
+    /// JSON, one object a line.
+    Json(JsonIn),
+    /// A file of columns, which brings its own.
+    Columnar(ColumnarIn),
+}
+
+/// A format of columns that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnarIn {
+    /// Parquet.
+    Parquet,
+    /// Arrow IPC, as a file or as a stream.
+    Arrow,
+}
+
+/// A format of columns that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnarOut {
+    /// Parquet.
+    Parquet {
+        /// How pages are compressed.
+        compression: Compression,
+        /// The most rows of a row group, where the job says so.
+        row_group_rows: Option<usize>,
+    },
+    /// Arrow IPC, as a file.
+    Arrow,
+}
+
+/// How the pages of Parquet are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Compression {
+    /// Zstandard.
+    #[default]
+    Zstd,
+    /// Snappy.
+    Snappy,
+    /// LZ4 without frames.
+    Lz4,
+    /// Gzip.
+    Gzip,
+    /// Not at all.
+    None,
 }
 
 /// How rows are read from JSON lines.
@@ -114,8 +174,26 @@ pub struct Generator {
 pub enum Workload {
     /// The records of the micro-benchmarks: id, key, ts, value, payload.
     Micro,
+    /// The events of Nexmark.
+    Nexmark {
+        /// The only kind there is, with columns of its own; all of them in one stream where there is none.
+        kind: Option<NexmarkKind>,
+        /// Events of all kinds a second of event time.
+        event_rate: f64,
+    },
     /// Fields by rule, in the order of columns.
     Fields(Vec<(String, FieldRule)>),
+}
+
+/// A kind of Nexmark's events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NexmarkKind {
+    /// Somebody new.
+    Person,
+    /// Something is put up.
+    Auction,
+    /// Somebody offers a price for it.
+    Bid,
 }
 
 /// How a generated field gets its values.
@@ -169,7 +247,7 @@ pub struct Operator {
     pub key_by: Vec<usize>,
     /// What it does.
     pub verb: Verb,
-    /// Its outputs; the first is the main one.
+    /// Its outputs; the first is the main one, but for a split, which has none.
     pub ports: Vec<Port>,
     /// Indices of the input columns that it reads or passes on, ascending and with those of its key; `None` for all. Never
     /// none at all. An exchange before it moves no others, and it is handed the rows with those columns only.
@@ -178,6 +256,9 @@ pub struct Operator {
 
 /// The name of a source's output, of an operator's first one, and of a plugin's only input.
 pub const MAIN_PORT: &str = "main";
+
+/// The name of the output of a `split` for the rows that no condition is true for.
+pub const REST_PORT: &str = "rest";
 
 /// An output of an operator.
 #[derive(Debug, Clone, PartialEq)]
@@ -204,8 +285,22 @@ pub enum Verb {
         /// Names.
         drop: Vec<String>,
     },
-    /// Running aggregates by key: name and expression.
-    Aggregate(Vec<(String, String)>),
+    /// A row for each item of a column's lists.
+    Unnest {
+        /// The column.
+        column: String,
+        /// The name that it has then.
+        name: String,
+    },
+    /// Rows to the output of the first condition that is true, by name and condition; the others to [`REST_PORT`].
+    Split(Vec<(String, String)>),
+    /// Running aggregates by key.
+    Aggregate {
+        /// Name and expression.
+        columns: Vec<(String, String)>,
+        /// One row a key at the end of bounded input, not one for each row that comes in.
+        at_end: bool,
+    },
     /// A component.
     Plugin(Plugin),
 }
@@ -265,7 +360,7 @@ pub struct Sink {
     pub schema: SchemaRef,
 }
 
-/// How a sink is written: by one writer, but for a blackhole, which has one in each task of its input.
+/// How a sink is written: by one writer, but for a folder and a blackhole, which have one in each task of their input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SinkConnector {
     /// A file of rows.
@@ -274,18 +369,29 @@ pub enum SinkConnector {
         written: String,
         /// Its path.
         path: PathBuf,
+        /// Whether the path ends in `/`: a folder, which gets a file from each task, and with checkpoints one with each.
+        is_folder: bool,
         /// What becomes of a file that is there already.
         existing: Existing,
         /// How rows are written.
-        json: JsonOut,
+        format: FormatOut,
     },
     /// Standard output.
     Stdio {
         /// How rows are written.
-        json: JsonOut,
+        format: FormatOut,
     },
     /// Nowhere; counted.
     Blackhole,
+}
+
+/// The format that rows are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormatOut {
+    /// JSON, one object a line.
+    Json(JsonOut),
+    /// A file of columns, which is whole at its end only.
+    Columnar(ColumnarOut),
 }
 
 /// How rows are written as JSON lines.

@@ -28,7 +28,9 @@ pub mod explain;
 pub mod plan;
 
 mod load;
+mod locate;
 
 pub use catalog::Catalog;
 pub use load::load;
+pub use locate::locate;
 pub use problem::{Problem, render};

@@ -2,11 +2,13 @@
 
 pub mod code;
 mod collection;
+pub mod excerpt;
 mod render;
 
 use serde::Serialize;
 
 pub use collection::Problems;
+pub use excerpt::Excerpt;
 pub use render::render;
 
 /// One thing that is wrong with a job. As JSON it is an item of `problems` in what `validate --format json` prints.
@@ -91,6 +93,14 @@ impl Problem {
     pub fn advice(&mut self, words: impl Into<String>) -> &mut Self {
         self.suggestion = Some(Words::Phrase(words.into()));
         self
+    }
+}
+
+impl std::fmt::Display for Words {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Verbatim(text) | Self::Phrase(text) | Self::Sentence(text) => f.write_str(text),
+        }
     }
 }
 

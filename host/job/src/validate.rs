@@ -7,6 +7,7 @@ mod operator;
 mod order;
 mod parallelism;
 mod paths;
+mod prune;
 mod union;
 mod warnings;
 
@@ -15,9 +16,9 @@ use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, ColumnarFile};
 use crate::graph::{self, Job};
-use crate::place::Spot;
+use crate::place::{At, Spot};
 use crate::problem::{Problems, code};
 use crate::written;
 use links::{Link, Links};
@@ -53,10 +54,11 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
         let inputs: Option<Vec<_>> = inputs.into_iter().collect();
         resolved.operators[index] = operator::resolve(&job.operators[index], inputs, given, problems);
     }
+    let by_epoch = job.checkpoint.is_some();
     let sinks: Vec<Option<graph::Sink>> = (job.sinks.iter().zip(&links.of_sinks))
         .map(|(sink, link)| {
             let output = link.as_ref().and_then(|link| resolved.output(link, problems));
-            let connector = sink.connector.as_ref().and_then(|connector| resolve_sink(connector, given, problems));
+            let connector = sink.connector.as_ref().and_then(|connector| resolve_sink(connector, by_epoch, given, problems));
             let output = output?;
             Some(graph::Sink {
                 name: sink.name.value.clone(),
@@ -70,7 +72,7 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
         problems.error(code::NO_SINK, spot).found_to_be("no sinks").expected("at least one: a job without a sink writes nothing");
     }
     let dead_letters = job.dead_letters.as_ref().map(|letters| {
-        let connector = letters.connector.as_ref().and_then(|connector| resolve_sink(connector, given, problems));
+        let connector = letters.connector.as_ref().and_then(|connector| resolve_sink(connector, by_epoch, given, problems));
         connector.map(|connector| graph::DeadLetters { connector, limit: letters.limit })
     });
     let checkpoint = job.checkpoint.as_ref().map(|checkpoint| resolve_checkpoint(checkpoint, given, problems));
@@ -98,7 +100,7 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
         },
     };
     warnings::warn(job, &resolved, problems);
-    Some(resolved)
+    Some(prune::prune(resolved, given.catalog))
 }
 
 /// An output that was found, and what its rows are.
@@ -154,30 +156,75 @@ fn report_cycles(job: &written::Job, links: &Links, cycles: &[Vec<usize>], probl
 fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Source> {
     use written::SourceConnector as Written;
     let (connector, schema) = match source.connector.as_ref()? {
-        Written::File { path, json, schema } => {
+        Written::File { path, format, schema } => {
             let found = path.as_ref().and_then(|path| paths::input(path, given.dir, problems));
-            let file = graph::SourceConnector::File { written: path.as_ref()?.value.clone(), path: found?, json: json.clone()? };
-            (file, schema.clone()?)
+            let (path, found, format) = (path.as_ref()?, found?, format.clone()?);
+            let schema = match format {
+                graph::FormatIn::Columnar(columnar) => file_columns(path, &found, columnar, schema.as_ref(), given, problems)?,
+                graph::FormatIn::Json(_) => schema.clone()?,
+            };
+            (graph::SourceConnector::File { written: path.value.clone(), path: found, format }, schema)
         }
-        Written::Stdio { json, schema, .. } => (graph::SourceConnector::Stdio { json: json.clone()? }, schema.clone()?),
+        Written::Stdio { format, schema, .. } => (graph::SourceConnector::Stdio { format: format.clone()? }, schema.clone()?),
         Written::Generator(generator) => {
             let generator = generator.clone()?;
             let schema = generator.workload.schema();
             (graph::SourceConnector::Generator(generator), schema)
         }
     };
-    Some(graph::Source { name: source.name.value.clone(), connector, limit: source.limit, schema })
+    Some(graph::Source { name: source.name.value.clone(), connector, limit: source.limit, schema, predicate: None })
 }
 
-fn resolve_sink(sink: &written::SinkConnector, given: &Given<'_>, problems: &mut Problems) -> Option<graph::SinkConnector> {
+/// The columns of a file that brings its own.
+fn file_columns(
+    written: &At<String>,
+    path: &Path,
+    format: graph::ColumnarIn,
+    declared: Option<&SchemaRef>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<SchemaRef> {
+    let file = ColumnarFile { written: &written.value, path, format };
+    match given.catalog.columns(&file, declared) {
+        Ok(schema) => Some(schema),
+        Err(fault) => {
+            let problem = problems.error(fault.code, &written.spot).message(fault.message);
+            problem.expected("a file whose columns can be read");
+            if let Some(hint) = fault.hint {
+                problem.advice(hint);
+            }
+            None
+        }
+    }
+}
+
+fn resolve_sink(
+    sink: &written::SinkConnector,
+    by_epoch: bool,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<graph::SinkConnector> {
     use written::SinkConnector as Written;
     Some(match sink {
-        Written::File { path, existing, json } => {
-            let found = path.as_ref().and_then(|path| paths::output(path, given.dir, problems));
-            let written = path.as_ref()?.value.clone();
-            graph::SinkConnector::File { written, path: found?, existing: *existing, json: (*json)? }
+        Written::File { path, existing, format } => {
+            let found = path.as_ref().and_then(|path| paths::local(path, given.dir, problems));
+            let (path, found, format, existing) = (path.as_ref()?, found?, (*format)?, *existing);
+            let is_folder = path.value.ends_with('/');
+            if let (graph::FormatOut::Columnar(_), false) = (format, is_folder)
+                && (by_epoch || existing == graph::Existing::Append)
+            {
+                let problem = problems.error(code::INVALID_VALUE, &path.spot).found(path.value.clone());
+                problem.expected("a folder, whose path ends in `/`: a file of columns is whole at its end only");
+                problem.advice(if by_epoch {
+                    "each checkpoint then adds a file to the folder"
+                } else {
+                    "`existing: append` then adds a file to the folder"
+                });
+                return None;
+            }
+            graph::SinkConnector::File { written: path.value.clone(), path: found, is_folder, existing, format }
         }
-        Written::Stdio { json, .. } => graph::SinkConnector::Stdio { json: (*json)? },
+        Written::Stdio { format, .. } => graph::SinkConnector::Stdio { format: (*format)? },
         Written::Blackhole => graph::SinkConnector::Blackhole,
     })
 }

@@ -6,7 +6,7 @@
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 
-use crate::graph::{BatchLimits, Existing, Generator, JsonIn, JsonOut, Limits, OnPoison};
+use crate::graph::{BatchLimits, Existing, FormatIn, FormatOut, Generator, Limits, OnPoison};
 use crate::place::{At, Spot};
 
 /// A job file.
@@ -53,7 +53,7 @@ pub enum SourceConnector {
         /// Its path.
         path: Option<At<String>>,
         /// How rows are read.
-        json: Option<JsonIn>,
+        format: Option<FormatIn>,
         /// Their columns.
         schema: Option<SchemaRef>,
     },
@@ -62,7 +62,7 @@ pub enum SourceConnector {
         /// Where `connector` stands.
         spot: Spot,
         /// How rows are read.
-        json: Option<JsonIn>,
+        format: Option<FormatIn>,
         /// Their columns.
         schema: Option<SchemaRef>,
     },
@@ -99,8 +99,22 @@ pub enum Verb {
         /// Columns taken away.
         drop: Vec<At<String>>,
     },
+    /// A row for each item of a column's lists.
+    Unnest {
+        /// The column.
+        column: At<String>,
+        /// The name that it has then; its own where there is none.
+        name: Option<At<String>>,
+    },
+    /// Rows to the output of the first condition that is true.
+    Split(Vec<Column>),
     /// Running aggregates.
-    Aggregate(Vec<Column>),
+    Aggregate {
+        /// By name and expression.
+        columns: Vec<Column>,
+        /// Where it says that rows come out at the end of input only.
+        at_end: Option<Spot>,
+    },
     /// A component.
     Plugin {
         /// Its file or directory.
@@ -144,14 +158,14 @@ pub enum SinkConnector {
         /// What becomes of a file that is there already.
         existing: Existing,
         /// How rows are written.
-        json: Option<JsonOut>,
+        format: Option<FormatOut>,
     },
     /// Standard output.
     Stdio {
         /// Where `connector` stands.
         spot: Spot,
         /// How rows are written.
-        json: Option<JsonOut>,
+        format: Option<FormatOut>,
     },
     /// Nowhere.
     Blackhole,

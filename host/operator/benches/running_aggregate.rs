@@ -11,7 +11,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringViewArr
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use wasmill_flow::Batch;
 use wasmill_flow::key::EncodedKeys;
-use wasmill_operator::aggregate::RunningAggregate;
+use wasmill_operator::aggregate::{Emit, RunningAggregate};
 use wasmill_operator::filter::Filter;
 use wasmill_operator::{Context, Operator};
 use wasmill_state::memory::MemoryState;
@@ -44,7 +44,7 @@ fn main() {
         let named: Vec<_> =
             aggregates.iter().enumerate().map(|(index, text)| (format!("a{index}"), (*text).to_owned())).collect();
         let run = || {
-            let mut operator = RunningAggregate::new(&[0], &named, &schema).expect("aggregates");
+            let mut operator = RunningAggregate::new(&[0], &named, Emit::EachRow, &schema).expect("aggregates");
             let state = MemoryState::new(operator.declaration().states);
             drive(&mut operator, Context { state: Some(Box::new(state)), ..Context::stateless() }, &prepared, batches)
         };

@@ -1,27 +1,37 @@
-//! `key-by` and `aggregate`: running aggregates of each key, one row out per row in.
+//! `key-by` and `aggregate`: running aggregates of each key, one row out per row in, or one per key at the end of bounded input.
 //!
-//! A row out has the key's columns, in the order of `key-by`, and then each aggregate's value after the row that came in. What
-//! is remembered of a key is one value of the state `aggregates` (`aggregate/layout.rs` has its bytes).
+//! A row out has the key's columns, in the order of `key-by`, and then each aggregate's value: after the row that came in, or after
+//! all of them. What is remembered of a key is one value of the state `aggregates` (`aggregate/layout.rs` has its bytes).
 //!
 //! The way of a batch: the aggregates' arguments are computed for all rows; rows that fail die. The keys are found, and each
-//! distinct key's accumulators loaded, once. Each aggregate goes over all rows in one typed loop. What the keys hold now is
-//! written, once. A row that would take a sum out of its range dies, and no aggregate counts it: that is found out by starting
-//! again from what was loaded, row by row, which only such a batch pays for.
+//! distinct key's accumulators loaded, once. Each aggregate goes over all rows: those of a fixed width in one typed loop, the
+//! others by DataFusion's accumulators (`aggregate/general.rs`). What the keys hold now is written, once. A row that an aggregate
+//! can't take, as one that would take a sum out of its range, dies, and no aggregate counts it: that is found out by starting
+//! again from what was loaded, which only such a batch pays for.
 
 mod accumulator;
 mod average;
 mod call;
 mod count;
+mod distinct;
+mod encoding;
 mod extreme;
 mod fold;
+mod general;
+mod last;
 mod layout;
 mod number;
+mod pair;
+mod refused;
+mod spread;
 mod sum;
 mod text_extreme;
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 use wasmill_flow::Batch;
@@ -31,10 +41,24 @@ use wasmill_state::{CallKeys, KeyedState, StateWrite, Values};
 use crate::computed::{Computed, bury, compute};
 use crate::contract::{Context, Declaration, Operator, OperatorError, Port, Step};
 use crate::definition::{DefinitionProblem, DefinitionProblems};
-use crate::expression::ExpressionProblem;
-use layout::{Accumulators, Layout, STATE};
+use crate::expression::{Expression, ExpressionProblem};
+use layout::{Accumulators, Arguments, Layout, STATE};
+use refused::Refused;
 
 pub use call::Aggregate;
+
+/// When rows come out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Emit {
+    /// One for each row that comes in.
+    EachRow,
+    /// One for each key at the end of bounded input: ascending by the key's columns, nulls last, within a task. Nothing is
+    /// remembered after that.
+    AtEnd {
+        /// The most that leave in a batch.
+        most_rows: usize,
+    },
+}
 
 /// Running aggregates by key. Its context has keyed state, of the one state that its declaration names.
 #[derive(Debug)]
@@ -43,12 +67,13 @@ pub struct RunningAggregate {
     key_by: Vec<usize>,
     /// What the aggregates are over, for those that are over something.
     arguments: Vec<Computed>,
-    /// For each aggregate the index of its argument.
-    argument_of: Vec<Option<usize>>,
+    /// For each aggregate the indices of its arguments and of its filter.
+    argument_of: Vec<(Range<usize>, Option<usize>)>,
     /// Each aggregate as its reasons name it.
     named: Vec<String>,
     layout: Layout,
     reads: Vec<usize>,
+    emit: Emit,
     // What follows is memory that is used again from call to call; it holds nothing between calls.
     keys: EncodedKeys,
     call: CallKeys,
@@ -64,7 +89,12 @@ impl RunningAggregate {
     ///
     /// # Panics
     /// Where `input` has fewer columns than an index of `key_by` says: names have been looked up before.
-    pub fn new(key_by: &[usize], aggregates: &[(String, String)], input: &SchemaRef) -> Result<Self, DefinitionProblems> {
+    pub fn new(
+        key_by: &[usize],
+        aggregates: &[(String, String)],
+        emit: Emit,
+        input: &SchemaRef,
+    ) -> Result<Self, DefinitionProblems> {
         let (parsed, problems) = parse(key_by, aggregates, input);
         if !problems.is_empty() {
             return Err(problems);
@@ -77,8 +107,11 @@ impl RunningAggregate {
         reads.dedup();
         let (mut arguments, mut argument_of) = (Vec::new(), Vec::new());
         for ((name, _), aggregate) in aggregates.iter().zip(&parsed) {
-            argument_of.push(aggregate.argument.as_ref().map(|_| arguments.len()));
-            arguments.extend(aggregate.argument.clone().map(|argument| Computed::new(format!("aggregate.{name}"), argument)));
+            let mut compute =
+                |expression: &Expression| arguments.push(Computed::new(format!("aggregate.{name}"), expression.clone()));
+            aggregate.arguments.iter().chain(&aggregate.filter).for_each(&mut compute);
+            let end = arguments.len() - usize::from(aggregate.filter.is_some());
+            argument_of.push((end - aggregate.arguments.len()..end, aggregate.filter.as_ref().map(|_| end)));
         }
         Ok(Self {
             output,
@@ -88,6 +121,7 @@ impl RunningAggregate {
             named: aggregates.iter().map(|(name, text)| format!("aggregate.{name} \"{text}\"")).collect(),
             layout: Layout::new(&parsed),
             reads,
+            emit,
             keys: EncodedKeys::default(),
             call: CallKeys::default(),
             write: StateWrite { state: 0, keys: None, values: Values::default() },
@@ -132,14 +166,16 @@ impl RunningAggregate {
             state.apply(&self.call, std::slice::from_ref(&self.write));
         }
         state.finish(&self.call);
-        let Updated { dead, alive, values } = updated?;
-        let alive = match alive {
-            None => batch,
-            Some(_) => match bury(&batch, &dead, input, cx) {
-                Some(alive) => alive,
-                None => return Ok(()),
-            },
+        let Updated { dead, values } = updated?;
+        let alive = if dead.is_empty() {
+            batch
+        } else {
+            let Some(alive) = bury(&batch, &dead, input, cx) else { return Ok(()) };
+            alive
         };
+        if self.emit != Emit::EachRow {
+            return Ok(());
+        }
         let keys = self.key_by.iter().map(|&index| Arc::clone(alive.rows.column(index)));
         #[expect(
             clippy::expect_used,
@@ -154,28 +190,53 @@ impl RunningAggregate {
     /// Loads what the keys hold, takes the rows, and leaves in `write` what they hold then.
     fn update(&mut self, state: &dyn KeyedState, batch: &Batch, computed: &[ArrayRef]) -> Result<Updated, OperatorError> {
         let keys = self.call.count();
-        self.load(state)?;
-        let arguments = self.arguments_of(computed);
-        if let Ok(values) = self.layout.update(&mut self.accumulators, &self.call.row_key, &arguments) {
-            set_all(&mut self.write.values.present, keys);
-            self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
-            return Ok(Updated { dead: BTreeMap::new(), alive: None, values });
+        let wanted = self.emit == Emit::EachRow;
+        let mut dead = BTreeMap::new();
+        loop {
+            self.load(state)?;
+            let alive = (!dead.is_empty()).then(|| alive(batch.len(), &dead));
+            let row_keys: Vec<u32>;
+            let (row_keys, mut arguments) = match &alive {
+                None => (self.call.row_key.as_slice(), self.arguments_of(computed)),
+                Some(alive) => {
+                    row_keys = alive.values().iter().map(|&row| self.call.row_key[row as usize]).collect();
+                    let computed: Vec<ArrayRef> = computed.iter().map(|argument| take(argument, alive)).collect();
+                    (row_keys.as_slice(), self.arguments_of(&computed))
+                }
+            };
+            let refused = match self.layout.narrow(&mut self.accumulators, row_keys, &mut arguments) {
+                Ok(()) => match self.layout.update(&mut self.accumulators, row_keys, &arguments, wanted) {
+                    Ok(values) => {
+                        match alive {
+                            None => set_all(&mut self.write.values.present, keys),
+                            Some(_) => row_keys.iter().for_each(|&key| {
+                                self.write.values.present[key as usize / 8] |= 1 << (key % 8);
+                            }),
+                        }
+                        self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
+                        return Ok(Updated { dead, values });
+                    }
+                    Err(refused) => refused,
+                },
+                Err(refused) => refused,
+            };
+            let rows = match refused {
+                (_, Refused::Damaged) => return Err(damaged()),
+                (aggregate, Refused::Rows(rows)) => {
+                    rows.into_iter().map(|(row, cause)| (row, format!("{}: {cause}", self.named[aggregate]))).collect()
+                }
+                (_, Refused::Overflow) => {
+                    let row_keys = row_keys.to_vec();
+                    self.load(state)?;
+                    self.overflows(&row_keys, &arguments)
+                }
+            };
+            if rows.is_empty() {
+                return Err(bug("rows that fit one by one don't fit together"));
+            }
+            let number = |row: usize| alive.as_ref().map_or(row, |alive| alive.value(row) as usize);
+            dead.extend(rows.into_iter().map(|(row, reason)| (number(row), reason)));
         }
-        self.load(state)?;
-        let dead = self.overflows(&arguments);
-        self.load(state)?;
-        let alive: Vec<u32> = (0u32..).take(batch.len()).filter(|row| !dead.contains_key(&(*row as usize))).collect();
-        let alive = UInt32Array::from(alive);
-        let computed: Vec<ArrayRef> = computed.iter().map(|argument| take(argument, &alive)).collect();
-        let row_keys: Vec<u32> = alive.values().iter().map(|&row| self.call.row_key[row as usize]).collect();
-        for &key in &row_keys {
-            self.write.values.present[key as usize / 8] |= 1 << (key % 8);
-        }
-        let arguments = self.arguments_of(&computed);
-        let values = self.layout.update(&mut self.accumulators, &row_keys, &arguments);
-        let values = values.map_err(|_| bug("rows that fit one by one don't fit together"))?;
-        self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
-        Ok(Updated { dead, alive: Some(alive), values })
     }
 
     fn load(&mut self, state: &dyn KeyedState) -> Result<(), OperatorError> {
@@ -183,22 +244,26 @@ impl RunningAggregate {
         self.layout.decode(&mut self.write.values, self.call.count(), &mut self.accumulators).ok_or_else(damaged)
     }
 
-    fn arguments_of<'a>(&self, computed: &'a [ArrayRef]) -> Vec<Option<&'a ArrayRef>> {
-        self.argument_of.iter().map(|argument| argument.map(|index| &computed[index])).collect()
+    fn arguments_of(&self, computed: &[ArrayRef]) -> Vec<Arguments> {
+        let of = |(values, filter): &(Range<usize>, Option<usize>)| Arguments {
+            values: computed[values.clone()].to_vec(),
+            counts: filter.map(|filter| computed[filter].as_boolean().clone()),
+        };
+        self.argument_of.iter().map(of).collect()
     }
 
     /// The rows that overflow an aggregate, with the reason, taking one row after the other.
-    fn overflows(&mut self, arguments: &[Option<&ArrayRef>]) -> BTreeMap<usize, String> {
+    fn overflows(&mut self, row_keys: &[u32], arguments: &[Arguments]) -> Vec<(usize, String)> {
         let stride = self.layout.stride();
         let fixed = &mut self.accumulators.fixed;
-        let mut dead = BTreeMap::new();
+        let mut dead = Vec::new();
         let mut before = vec![0; stride];
-        for (row, &key) in self.call.row_key.iter().enumerate() {
+        for (row, &key) in row_keys.iter().enumerate() {
             let bytes = key as usize * stride..(key as usize + 1) * stride;
             before.copy_from_slice(&fixed[bytes.clone()]);
             if let Err(aggregate) = self.layout.try_row(fixed, key, row, arguments) {
                 fixed[bytes].copy_from_slice(&before);
-                dead.insert(row, format!("{}: the sum overflows", self.named[aggregate]));
+                dead.push((row, format!("{}: the sum overflows", self.named[aggregate])));
             }
         }
         dead
@@ -207,12 +272,15 @@ impl RunningAggregate {
 
 /// What a batch has come to.
 struct Updated {
-    /// Rows that overflow an aggregate, with the reason.
+    /// Rows that an aggregate can't take, with the reason.
     dead: BTreeMap<usize, String>,
-    /// The numbers of the others, where there are such rows.
-    alive: Option<UInt32Array>,
-    /// Each aggregate's values after each of them.
+    /// Each aggregate's values after each of the others.
     values: Vec<ArrayRef>,
+}
+
+/// The numbers of the rows that aren't dead.
+fn alive(rows: usize, dead: &BTreeMap<usize, String>) -> UInt32Array {
+    (0u32..).take(rows).filter(|row| !dead.contains_key(&(*row as usize))).collect()
 }
 
 /// Sets the bits of all keys.
@@ -276,6 +344,11 @@ fn damaged() -> OperatorError {
 impl Operator for RunningAggregate {
     fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
         let done = self.step(input, batch, cx);
+        Box::pin(std::future::ready(done))
+    }
+
+    fn end<'a>(&'a mut self, cx: &'a mut Context) -> Step<'a> {
+        let done = self.emit_all(cx);
         Box::pin(std::future::ready(done))
     }
 }

@@ -11,7 +11,7 @@ use wasmill_state::{KeyedState, StateNeed};
 /// One output of an operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Port {
-    /// `main` for the first, otherwise the name in `operator.NAME`.
+    /// `main` for the first, which a split has none of; otherwise the name in `operator.NAME`.
     pub name: String,
     /// Its rows' columns.
     pub schema: SchemaRef,

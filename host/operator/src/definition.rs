@@ -9,7 +9,7 @@ use crate::expression::ExpressionProblem;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path}: {problem}")]
 pub struct DefinitionProblem {
-    /// The place below the operator: `filter`, `select.felt`, `with.felt`, `drop`, `key-by`, `aggregate.n`.
+    /// The place below the operator: `filter`, `select.felt`, `with.felt`, `drop`, `unnest`, `split.big`, `key-by`, `aggregate.n`.
     pub path: String,
     /// What is wrong there.
     pub problem: ExpressionProblem,

@@ -15,15 +15,17 @@
 
 pub(crate) mod catalogue;
 pub(crate) mod cause;
+mod comparisons;
 mod evaluate;
 mod fold;
-mod plan;
+pub(crate) mod plan;
 pub(crate) mod problem;
 pub(crate) mod syntax;
 
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema};
+use datafusion_physical_expr::expressions;
 use datafusion_physical_expr::utils::collect_columns;
 use datafusion_sql::sqlparser::ast::Expr as Syntax;
 use wasmill_flow::column_type;
@@ -48,7 +50,7 @@ impl Expression {
     /// [`ExpressionProblem`] with the first problem of the text: syntax, a name that isn't known, types that don't fit, what is
     /// refused, or a constant part that always fails.
     pub fn parse(text: &str, schema: &Schema) -> Result<Self, ExpressionProblem> {
-        Self::from_syntax(&syntax::parse(text)?, text, schema)
+        Self::from_syntax(&syntax::parse(text, schema)?, text, schema)
     }
 
     /// The same for a part of `text` that is parsed already; [`Self::text`] stays the whole.
@@ -86,6 +88,21 @@ impl Expression {
     #[must_use]
     pub fn reads(&self) -> &[usize] {
         &self.reads
+    }
+
+    /// The same expression with its values as this type; as of every cast, a value that doesn't fit fails on its row.
+    pub(crate) fn cast(self, data_type: &DataType, schema: &Schema) -> Result<Self, ExpressionProblem> {
+        let unknown = |error| ExpressionProblem::new("type", cause::cause(&error));
+        if self.physical.data_type(schema).map_err(unknown)? == *data_type {
+            return Ok(Self { data_type: data_type.clone(), ..self });
+        }
+        let physical = expressions::cast(Arc::clone(&self.physical), schema, data_type.clone()).map_err(unknown)?;
+        Ok(Self { physical: fold::constants(&physical)?, data_type: data_type.clone(), ..self })
+    }
+
+    /// What computes it, where that is a constant.
+    pub(crate) fn constant(&self) -> Option<plan::Physical> {
+        self.physical.is::<expressions::Literal>().then(|| Arc::clone(&self.physical))
     }
 
     /// The problem of an expression that should be true or false and isn't.

@@ -8,6 +8,8 @@
 //! | `filter` | [`filter::Filter`] |
 //! | `select` | [`select::Select`] |
 //! | `with`, `drop` | [`with::With`] |
+//! | `unnest` | [`unnest::Unnest`] |
+//! | `split` | [`split::Split`] |
 //! | none, several inputs | [`union::Union`] |
 //! | `key-by` and `aggregate` | [`aggregate::RunningAggregate`] |
 //!
@@ -21,6 +23,8 @@ pub mod expression;
 mod computed;
 pub mod filter;
 pub mod select;
+pub mod split;
+pub mod unnest;
 pub mod with;
 
 pub mod aggregate;
@@ -29,11 +33,13 @@ pub mod union;
 #[cfg(test)]
 mod testing;
 
-pub use aggregate::{Aggregate, RunningAggregate};
+pub use aggregate::{Aggregate, Emit, RunningAggregate};
 pub use contract::{Context, Dead, Declaration, Emitted, Operator, OperatorError, PluginCounts, Port, Step};
 pub use definition::{DefinitionProblem, DefinitionProblems};
 pub use expression::{Evaluated, Expression, ExpressionProblem};
 pub use filter::Filter;
 pub use select::Select;
+pub use split::Split;
 pub use union::Union;
+pub use unnest::Unnest;
 pub use with::With;

@@ -24,7 +24,7 @@ impl LogLines {
     pub fn line(&mut self, level: Level, message: &str) {
         if self.second.elapsed().as_secs() >= 1 {
             if self.dropped > 0 {
-                tracing::warn!(target: "plugin", operator = self.operator, task = self.task, dropped = self.dropped, "log lines over the rate limit were dropped");
+                tracing::warn!(target: "plugin", code = "plugin-log-dropped", operator = self.operator, task = self.task, dropped = self.dropped, "log lines over the rate limit were dropped");
             }
             (self.second, self.in_second, self.dropped) = (Instant::now(), 0, 0);
         }
@@ -37,7 +37,7 @@ impl LogLines {
         match level {
             Level::Debug => tracing::debug!(target: "plugin", operator, task, "{message}"),
             Level::Info => tracing::info!(target: "plugin", operator, task, "{message}"),
-            Level::Warn => tracing::warn!(target: "plugin", operator, task, "{message}"),
+            Level::Warn => tracing::warn!(target: "plugin", code = "plugin-log-dropped", operator, task, "{message}"),
             Level::Error => tracing::error!(target: "plugin", operator, task, "{message}"),
         }
     }

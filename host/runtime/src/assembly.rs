@@ -1,8 +1,9 @@
 //! Makes a job's tasks from its plan: nodes by the factory, lanes for its edges.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 use wasmill_connector::{BatchLimit, Visibility};
@@ -12,8 +13,9 @@ use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target 
 use wasmill_operator::Context;
 
 use crate::chain::{Chain, Node, OperatorWork, Target, Work};
+use crate::clock::TaskClock;
 use crate::control::{Event, TaskId};
-use crate::counts::{JobCounts, NodeCounts};
+use crate::counts::{JobCounts, NodeCounts, TaskGauges};
 use crate::dead_letters::DeadLetters;
 use crate::edge::{DrainLimit, LaneLimit, LaneSender, Lanes, lanes};
 use crate::error::JobError;
@@ -47,6 +49,7 @@ pub fn counts(job: &Job) -> JobCounts {
         operators: job.operators.iter().map(|operator| NodeCounts::new(operator.ports.len())).collect(),
         sinks: job.sinks.iter().map(|_| NodeCounts::new(0)).collect(),
         dead_letters: NodeCounts::new(0),
+        stages: OnceLock::new(),
         checkpoints: AtomicU64::new(0),
         failed_checkpoints: AtomicU64::new(0),
         last_epoch: AtomicU64::new(0),
@@ -69,11 +72,14 @@ pub(crate) fn assemble(
     let visibility = if durable { Visibility::ByEpoch } else { Visibility::AtOnce };
     let mut assembly =
         Assembly { tasks: Vec::new(), barriers: Vec::new(), commits: Vec::new(), events: told, idle_commits: Vec::new() };
+    let mut stages = Vec::new();
     for (stage_index, stage) in plan.stages.iter().enumerate() {
+        let mut gauges = Vec::new();
         for index in 0..stage.parallelism {
+            let clock = Arc::new(TaskClock::new());
             let id = TaskId(assembly.tasks.len());
             let task = TaskIndex { index, of: stage.parallelism };
-            let parts = Parts { job, factory, task, visibility };
+            let parts = Parts { job, factory, counts, task, visibility };
             let nodes = stage
                 .nodes
                 .iter()
@@ -91,13 +97,18 @@ pub(crate) fn assemble(
                 nodes,
                 dead_letters: DeadLetters {
                     job: Arc::clone(&name),
+                    clock: Arc::clone(&clock),
                     lane: wiring.dead_letter_lanes.remove(&(stage_index, index)),
                     count: Arc::clone(&buried),
                     limit: job.dead_letters.as_ref().and_then(|dead_letters| dead_letters.limit),
                 },
                 counts: Arc::clone(counts),
                 task,
+                clock: Arc::clone(&clock),
+                observed: Instant::now(),
             };
+            let queue = if let Head::Inbox(inbox) = &head { Some(inbox.queue()) } else { None };
+            gauges.push(TaskGauges { clock, queue });
             let (sender, commits) = mpsc::unbounded_channel();
             if chain.has_sinks() {
                 assembly.commits.push((id, sender));
@@ -106,7 +117,10 @@ pub(crate) fn assemble(
             }
             assembly.tasks.push(StageTask { id, head, chain, events: events.clone(), commits, durable });
         }
+        stages.push(gauges);
     }
+    // Set already where the same counters were handed to a run before; the first run's are kept.
+    let _ = counts.stages.set(stages);
     Ok(assembly)
 }
 
@@ -118,6 +132,7 @@ fn drain_limit(job: &Job) -> DrainLimit {
 struct Parts<'a> {
     job: &'a Job,
     factory: &'a dyn Factory,
+    counts: &'a JobCounts,
     task: TaskIndex,
     visibility: Visibility,
 }
@@ -148,13 +163,14 @@ impl Parts<'_> {
     }
 
     fn sink(&self, id: SinkId, name: &str) -> Result<Work, JobError> {
-        let sink = self.factory.sink(id, self.visibility).map_err(|error| JobError::connector(name, error))?;
+        let sink = self.factory.sink(id, self.task, self.visibility).map_err(|error| JobError::connector(name, error))?;
         Ok(Work::Sink(id, sink))
     }
 
     fn source(&self, index: usize, barriers: mpsc::UnboundedReceiver<Barrier>) -> Result<SourceHead, JobError> {
         let name: Arc<str> = self.job.sources[index].name.as_str().into();
         let source = self.factory.source(index, self.task).map_err(|error| JobError::connector(&name, error))?;
+        NodeCounts::add(&self.counts.sources[index].pruned, source.pruned());
         let limit = BatchLimit { rows: self.job.batch.max_rows, bytes: self.job.batch.max_bytes };
         Ok(SourceHead { index, task: self.task, name, source, limit, barriers, ended: false })
     }

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wasmill_connector::{Prepared, Sink};
 use wasmill_flow::{Barrier, Batch, Message, TaskIndex};
 use wasmill_operator::{Context, Operator};
 
+use crate::clock::TaskClock;
 use crate::control::Part;
 use crate::counts::{JobCounts, NodeCounts};
 use crate::dead_letters::{DeadLetters, receiver_gone};
@@ -17,6 +18,8 @@ use crate::factory::SinkId;
 
 /// Keys that are added to a snapshot at a time, between two batches.
 const SNAPSHOT_KEYS: usize = 4_096;
+/// How often what operators hold and count is noted while rows flow.
+const OBSERVED_EVERY: Duration = Duration::from_secs(1);
 
 /// A stage's nodes in one task.
 pub(crate) struct Chain {
@@ -25,6 +28,9 @@ pub(crate) struct Chain {
     pub dead_letters: DeadLetters,
     pub counts: Arc<JobCounts>,
     pub task: TaskIndex,
+    pub clock: Arc<TaskClock>,
+    /// When what operators hold and count was last noted.
+    pub observed: Instant,
 }
 
 /// One of them.
@@ -79,7 +85,7 @@ impl Chain {
     pub async fn push_read(&mut self, source: usize, batch: Batch) -> Result<(), JobError> {
         NodeCounts::add(&self.counts.sources[source].rows_out[0], batch.len() as u64);
         let mut waiting = Vec::new();
-        send(&mut self.nodes[0].outputs[0], &batch, &mut waiting).await?;
+        send(&mut self.nodes[0].outputs[0], &batch, &mut waiting, &self.clock).await?;
         while let Some((node, batch)) = waiting.pop() {
             self.push(node, batch).await?;
         }
@@ -106,7 +112,7 @@ impl Chain {
     pub async fn mark(&mut self, mark: &Message) -> Result<(), JobError> {
         for target in self.nodes.iter_mut().flat_map(|node| node.outputs.iter_mut().flatten()) {
             if let Target::Edge(exchange) = target {
-                exchange.mark(mark).await.map_err(|_| receiver_gone())?;
+                self.clock.held_up(exchange.mark(mark)).await.map_err(|_| receiver_gone())?;
             }
         }
         self.dead_letters.mark(mark).await
@@ -231,6 +237,10 @@ impl Chain {
         NodeCounts::add(&counts.busy_nanos, u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
         NodeCounts::add(&counts.rows_in, rows);
         NodeCounts::add(&counts.batches, 1);
+        if start.duration_since(self.observed) >= OBSERVED_EVERY {
+            self.observed = start;
+            self.observe();
+        }
         Ok(())
     }
 
@@ -242,7 +252,7 @@ impl Chain {
         let mut chained = Vec::new();
         for emitted in work.context.emitted.drain(..) {
             NodeCounts::add(&counts.rows_out[emitted.port], emitted.batch.len() as u64);
-            send(&mut outputs[emitted.port], &emitted.batch, &mut chained).await?;
+            send(&mut outputs[emitted.port], &emitted.batch, &mut chained, &self.clock).await?;
         }
         // Last in, first out: what was emitted first must be on top.
         waiting.extend(chained.into_iter().rev());
@@ -263,11 +273,16 @@ pub(crate) fn sink_counts(counts: &JobCounts, sink: SinkId) -> &NodeCounts {
 }
 
 /// Sends rows of one output to all of its targets.
-async fn send(targets: &mut [Target], batch: &Batch, chained: &mut Vec<(usize, Batch)>) -> Result<(), JobError> {
+async fn send(
+    targets: &mut [Target],
+    batch: &Batch,
+    chained: &mut Vec<(usize, Batch)>,
+    clock: &TaskClock,
+) -> Result<(), JobError> {
     for target in targets {
         match target {
             Target::Chained(node, columns) => chained.push((*node, project(batch, columns.as_deref()))),
-            Target::Edge(exchange) => exchange.send(batch).await.map_err(|_| receiver_gone())?,
+            Target::Edge(exchange) => clock.held_up(exchange.send(batch)).await.map_err(|_| receiver_gone())?,
         }
     }
     Ok(())

@@ -193,7 +193,7 @@ impl Driver {
         blocking(move || {
             store.write(&manifest)?;
             if let Err(error) = store.retain(retain) {
-                tracing::warn!(%error, "old checkpoints could not be removed");
+                tracing::warn!(code = "checkpoints-not-removed", %error, "old checkpoints could not be removed");
             }
             Ok(())
         })

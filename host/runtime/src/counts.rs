@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use wasmill_operator::PluginCounts;
+
+use crate::clock::{Spent, TaskClock};
+use crate::edge::Queue;
 
 /// What one task of a plugin counts, and its author's figures by name.
 pub type PluginTask = (PluginCounts, BTreeMap<String, f64>);
@@ -20,6 +23,8 @@ pub struct NodeCounts {
     pub rows_out: Vec<AtomicU64>,
     /// Rows that died: for a source malformed ones.
     pub dead: AtomicU64,
+    /// Rows that a source left out, since the filter behind it wants none of them; in no other count.
+    pub pruned: AtomicU64,
     /// Batches in.
     pub batches: AtomicU64,
     /// Bytes read, or written.
@@ -84,6 +89,15 @@ impl NodeCounts {
     }
 }
 
+/// What can be seen of a task from outside while it runs.
+#[derive(Debug)]
+pub struct TaskGauges {
+    /// How it spends its time.
+    pub clock: Arc<TaskClock>,
+    /// What waits in its lanes; none where a source heads it.
+    pub queue: Option<Queue>,
+}
+
 /// What a job counts.
 #[derive(Debug)]
 pub struct JobCounts {
@@ -95,10 +109,33 @@ pub struct JobCounts {
     pub sinks: Vec<NodeCounts>,
     /// The dead letters.
     pub dead_letters: NodeCounts,
+    /// The tasks of each stage of the plan; empty until they are made.
+    pub stages: OnceLock<Vec<Vec<TaskGauges>>>,
     /// Checkpoints completed.
     pub checkpoints: AtomicU64,
     /// Checkpoints that failed.
     pub failed_checkpoints: AtomicU64,
     /// The epoch of the last completed checkpoint; 0 for none.
     pub last_epoch: AtomicU64,
+}
+
+impl JobCounts {
+    /// A stage's tasks; none before they are made.
+    #[must_use]
+    pub fn tasks(&self, stage: usize) -> &[TaskGauges] {
+        self.stages.get().and_then(|stages| stages.get(stage)).map_or(&[], Vec::as_slice)
+    }
+
+    /// How the tasks of a stage have spent their time, together.
+    #[must_use]
+    pub fn spent(&self, stage: usize) -> Spent {
+        self.tasks(stage).iter().fold(Spent::default(), |sum, task| sum + task.clock.spent())
+    }
+
+    /// Rows and bytes that wait in the lanes of a stage.
+    #[must_use]
+    pub fn queued(&self, stage: usize) -> (usize, usize) {
+        let queues = self.tasks(stage).iter().filter_map(|task| task.queue.as_ref());
+        queues.map(Queue::waiting).fold((0, 0), |(rows, bytes), (more_rows, more_bytes)| (rows + more_rows, bytes + more_bytes))
+    }
 }

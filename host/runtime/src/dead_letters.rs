@@ -10,12 +10,15 @@ use wasmill_flow::dead_letter::{DeadLetter, Kind, to_rows};
 use wasmill_flow::{Batch, Message};
 use wasmill_operator::Dead;
 
+use crate::clock::TaskClock;
 use crate::edge::LaneSender;
-use crate::error::JobError;
+use crate::error::{JobError, RowPlace};
 
 /// One task's way to the dead letters.
 pub(crate) struct DeadLetters {
     pub job: Arc<str>,
+    /// The task's.
+    pub clock: Arc<TaskClock>,
     /// The lane to their sink; none where the job has no dead letters.
     pub lane: Option<LaneSender>,
     /// How many there are, in the whole job.
@@ -51,7 +54,7 @@ impl DeadLetters {
     /// Sends a mark to the dead letters' sink.
     pub async fn mark(&mut self, mark: &Message) -> Result<(), JobError> {
         match &mut self.lane {
-            Some(lane) => lane.send(mark.clone()).await.map_err(|_| receiver_gone()),
+            Some(lane) => self.clock.held_up(lane.send(mark.clone())).await.map_err(|_| receiver_gone()),
             None => Ok(()),
         }
     }
@@ -63,14 +66,22 @@ impl DeadLetters {
         if let Some(limit) = self.limit.filter(|limit| count > *limit) {
             let mut error = unburied(name, first);
             error.message = format!("more than {limit} dead letters; the last: {}", error.message);
-            error.code = "too-many-dead-letters".to_owned();
+            error.code = "too-many-dead-letters";
             error.hint = Some(
                 "see the dead-letters output for the others; `limit` in `dead-letters` says how many are tolerated".to_owned(),
             );
             return Err(error);
         }
-        lane.send(Message::Rows(Batch::unkeyed(to_rows(&letters)))).await.map_err(|_| receiver_gone())
+        let rows = Message::Rows(Batch::unkeyed(to_rows(&letters)));
+        self.clock.held_up(lane.send(rows)).await.map_err(|_| receiver_gone())
     }
+}
+
+/// Where a malformed row stands, with its text as far as that is known.
+fn row_place(letter: &DeadLetter) -> Option<Box<RowPlace>> {
+    let line = u64::try_from(letter.line?).ok()?;
+    let column = letter.column.and_then(|column| u64::try_from(column).ok());
+    Some(Box::new(RowPlace { file: letter.file.clone(), line, column, text: letter.raw.clone() }))
 }
 
 fn key_of(rows: &RecordBatch, key: &[String]) -> Option<RecordBatch> {
@@ -91,17 +102,19 @@ fn unburied(name: &str, letter: &DeadLetter) -> JobError {
         _ => String::new(),
     };
     let node = if letter.source.is_some() { "source" } else { "operator" };
-    let what = match kind {
-        Kind::Malformed => "a row can't be read",
-        Kind::Expression => "an expression fails on a row",
-        Kind::Rejected => "a row is rejected",
-        Kind::Trap | Kind::Limit => "a row is poison",
+    let (code, what) = match kind {
+        Kind::Malformed => ("row-malformed", "a row can't be read"),
+        Kind::Expression => ("row-expression", "an expression fails on a row"),
+        Kind::Rejected => ("row-rejected", "a row is rejected"),
+        Kind::Trap => ("row-trap", "a row is poison"),
+        Kind::Limit => ("row-limit", "a row is poison"),
     };
     JobError {
-        code: format!("row-{}", kind.name()),
+        code,
         message: format!("{node} `{name}`: {what}: {place}{}", letter.reason),
         operator: Some(name.to_owned()),
         row: letter.row.clone(),
+        place: row_place(letter),
         hint: Some(
             "mend the row, or let the job go on without such rows by adding to the job: \
              dead-letters: { connector: file, path: dead.ndjson, format: json }"

@@ -29,11 +29,12 @@ pub struct Durability {
 impl From<CheckpointError> for JobError {
     fn from(error: CheckpointError) -> Self {
         Self {
-            code: error.code().to_owned(),
+            code: error.code(),
             hint: error.hint().map(str::to_owned),
             message: error.to_string(),
             operator: None,
             row: None,
+            place: None,
         }
     }
 }

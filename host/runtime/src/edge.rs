@@ -35,6 +35,10 @@ pub struct Lanes {
     next: usize,
 }
 
+/// What waits in the lanes of an inbox, for whoever looks on.
+#[derive(Debug, Clone)]
+pub struct Queue(Arc<Mutex<Shared>>);
+
 /// The sending end of one lane.
 pub struct LaneSender {
     shared: Arc<Mutex<Shared>>,
@@ -61,14 +65,14 @@ pub struct SenderGone;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceiverGone;
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Shared {
     lanes: Vec<Lane>,
     receiver: Option<Waker>,
     receiver_gone: bool,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Lane {
     queue: VecDeque<(Message, usize)>,
     rows: usize,
@@ -140,7 +144,21 @@ impl Drop for LaneSender {
     }
 }
 
+impl Queue {
+    /// Rows and bytes that wait now.
+    #[must_use]
+    pub fn waiting(&self) -> (usize, usize) {
+        lock(&self.0).lanes.iter().fold((0, 0), |(rows, bytes), lane| (rows + lane.rows, bytes + lane.bytes))
+    }
+}
+
 impl Lanes {
+    /// What waits in the lanes, for whoever looks on.
+    #[must_use]
+    pub fn queue(&self) -> Queue {
+        Queue(Arc::clone(&self.shared))
+    }
+
     /// How many lanes there are.
     #[must_use]
     pub fn count(&self) -> usize {

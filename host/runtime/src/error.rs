@@ -8,22 +8,37 @@ use wasmill_operator::OperatorError;
 #[error("{message}")]
 pub struct JobError {
     /// A stable code.
-    pub code: String,
+    pub code: &'static str,
     /// What was found and where.
     pub message: String,
     /// The source, operator or sink it happened in.
     pub operator: Option<String>,
     /// The row it happened on, as a JSON object.
     pub row: Option<String>,
+    /// Where the row stands that it happened on, for one that could not be read.
+    pub place: Option<Box<RowPlace>>,
     /// What the user can do.
     pub hint: Option<String>,
+}
+
+/// Where a row stands in what a source reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowPlace {
+    /// The file as the job names it; none for standard input.
+    pub file: Option<String>,
+    /// Its line, from 1.
+    pub line: u64,
+    /// The column at which reading failed, in bytes from 1.
+    pub column: Option<u64>,
+    /// The row as it was found, where it is text.
+    pub text: Option<String>,
 }
 
 impl JobError {
     /// An error of the job as a whole.
     #[must_use]
-    pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into(), operator: None, row: None, hint: None }
+    pub fn new(code: &'static str, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), operator: None, row: None, place: None, hint: None }
     }
 
     /// The same with what the user can do.
@@ -35,11 +50,11 @@ impl JobError {
 
     pub(crate) fn operator(name: &str, error: OperatorError) -> Self {
         let OperatorError { code, message, row, hint } = error;
-        Self { code: code.to_owned(), message, operator: Some(name.to_owned()), row, hint }
+        Self { code, message, operator: Some(name.to_owned()), row, place: None, hint }
     }
 
     pub(crate) fn connector(name: &str, error: ConnectorError) -> Self {
         let ConnectorError { code, message, hint } = error;
-        Self { code: code.to_owned(), message, operator: Some(name.to_owned()), row: None, hint }
+        Self { code, message, operator: Some(name.to_owned()), row: None, place: None, hint }
     }
 }

@@ -40,5 +40,5 @@ pub trait Factory: Send + Sync {
     ///
     /// # Errors
     /// Where it can't be opened.
-    fn sink(&self, sink: SinkId, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError>;
+    fn sink(&self, sink: SinkId, task: TaskIndex, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError>;
 }

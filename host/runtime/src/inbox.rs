@@ -4,7 +4,7 @@ use wasmill_checkpoint::{Alignment, Disorder, Progress};
 use wasmill_flow::Epoch;
 
 use crate::dead_letters::receiver_gone;
-use crate::edge::{DrainLimit, Lanes, Received};
+use crate::edge::{DrainLimit, Lanes, Queue, Received};
 use crate::error::JobError;
 use crate::stage_task::Inbound;
 
@@ -20,6 +20,11 @@ impl Inbox {
     pub fn new(lanes: Lanes, limit: DrainLimit, first: Epoch) -> Self {
         let alignment = Alignment::new(lanes.count(), first);
         Self { lanes, limit, alignment }
+    }
+
+    /// What waits in the lanes, for whoever looks on.
+    pub fn queue(&self) -> Queue {
+        self.lanes.queue()
     }
 
     /// What comes next. A barrier comes when it has come on all lanes, the end when all have ended. Dropping the future loses nothing.

@@ -88,7 +88,7 @@ async fn first_failure(running: &mut JoinSet<Result<(), JobError>>) -> JobError 
         match running.join_next().await {
             Some(Ok(Ok(()))) => {}
             // A task whose neighbour is gone fails by that; the neighbour's own error is the one to show, and comes as well.
-            Some(Ok(Err(error))) if matches!(error.code.as_str(), "task-gone" | "driver-gone") => consequence = Some(error),
+            Some(Ok(Err(error))) if matches!(error.code, "task-gone" | "driver-gone") => consequence = Some(error),
             Some(Ok(Err(error))) => return error,
             Some(Err(error)) => return panicked(error),
             None => match consequence {

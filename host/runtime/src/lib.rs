@@ -24,12 +24,14 @@ pub mod facts;
 mod names;
 mod restore;
 
+pub mod clock;
 pub mod counts;
 pub mod error;
 
-pub use counts::{JobCounts, NodeCounts};
+pub use clock::{Doing, Spent, TaskClock};
+pub use counts::{JobCounts, NodeCounts, TaskGauges};
 pub use durability::Durability;
-pub use error::JobError;
+pub use error::{JobError, RowPlace};
 pub use factory::{Factory, OperatorParts, SinkId};
 pub use facts::facts;
 pub use job_run::{JobRun, Outcome};

@@ -18,7 +18,12 @@ use crate::stage_task::{Head, StageTask};
 pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Durability) -> Result<(), JobError> {
     if let Some(manifest) = &durability.restored {
         for operator in recovery::check(manifest, &durability.facts)? {
-            tracing::info!(operator, epoch = manifest.epoch.0, "the plugin is another than at the checkpoint");
+            tracing::info!(
+                code = "plugin-changed",
+                operator,
+                epoch = manifest.epoch.0,
+                "the plugin is another than at the checkpoint"
+            );
         }
         for (source, &was) in &manifest.job.sources {
             let now = durability.facts.sources.get(source).copied().unwrap_or(was);
@@ -36,6 +41,7 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
             let position = manifest.sources.iter().find(|part| *part.source == *head.name && part.task == head.task.index);
             if !head.source.replays() {
                 tracing::warn!(
+                    code = "source-not-replayable",
                     source = &*head.name,
                     "the source can't go back to where the checkpoint left it: rows that were in flight are lost"
                 );

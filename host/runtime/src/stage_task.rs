@@ -11,6 +11,7 @@ use wasmill_connector::{Prepared, Read};
 use wasmill_flow::{Barrier, Batch, Epoch, Message, TaskIndex};
 
 use crate::chain::Chain;
+use crate::clock::Doing;
 use crate::control::{Event, Part, TaskId};
 use crate::counts::NodeCounts;
 use crate::error::JobError;
@@ -86,6 +87,7 @@ impl StageTask {
         let mut idle = tokio::time::interval(IDLE);
         // Ticks that a busy task has missed are no signs of idleness.
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.chain.clock.turn(Doing::Working);
         let mut progress = Progress { part: None, prepared: BTreeMap::new(), last: None, active: false };
         loop {
             // A task that always has rows must still let others run.
@@ -120,6 +122,7 @@ impl StageTask {
             }
         }
         self.chain.observe();
+        self.chain.clock.turn(Doing::Ended);
         Ok(())
     }
 
@@ -141,12 +144,15 @@ impl StageTask {
         if progress.last.is_none() {
             chain.flush().await?;
         }
-        tokio::select! {
+        chain.clock.turn(Doing::Idle);
+        let next = tokio::select! {
             biased;
             epoch = commits.recv() => epoch.map(Next::Commit).ok_or_else(|| JobError::new("driver-gone", "the job's driver is gone")),
             inbound = inbound, if progress.last.is_none() => inbound.map(Next::Inbound),
             _ = idle.tick() => Ok(Next::Idle),
-        }
+        };
+        chain.clock.turn(Doing::Working);
+        next
     }
 
     /// Handles what came in; whether the task is done.

@@ -69,7 +69,7 @@ async fn a_panic_of_the_host_ends_its_own_job_only() {
 async fn the_error_that_is_shown_is_the_cause_and_not_its_consequences() {
     let parts = Parts::new(Behaviour::Fail, 3, Some(100_000));
     let error = run(&parts, never()).await.expect_err("it fails");
-    assert_eq!((error.code.as_str(), error.operator.as_deref()), ("test-failed", Some("work")));
+    assert_eq!((error.code, error.operator.as_deref()), ("test-failed", Some("work")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! `wasmill run`: runs a job until its sources end, it fails, or a signal stops it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,14 +16,14 @@ use crate::commands::compose;
 use crate::composition::Composition;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
-use crate::progress::{self, Progress};
+use crate::metrics::{self, Server};
 use crate::summary::{self, Ran, Summary};
-use crate::{job_file, recovery, report, signals};
+use crate::watch::Watch;
+use crate::{event, job_file, recovery, report, signals};
 
 /// Runs a job.
 pub fn run(args: &RunArgs) -> Exit {
-    let later =
-        [("--mode", &args.mode), ("--from", &args.from), ("--metrics", &args.metrics), ("--log-format", &args.log_format)];
+    let later = [("--mode", &args.mode), ("--from", &args.from)];
     if let Some((option, _)) = later.iter().find(|(_, value)| value.is_some()) {
         return not_in_this_version(&format!("`run {option}`"), None);
     }
@@ -38,22 +38,32 @@ pub fn run(args: &RunArgs) -> Exit {
     let loaded = job_file::open(&args.job, &composition);
     loaded.print_problems();
     match &loaded.job {
-        Some(job) => run_job(job, args, &composition),
+        Some(job) => run_job(job, &loaded.text, args, &composition),
         None => Exit::Wrong,
     }
 }
 
-/// Runs a valid job, and sums up what came of it.
-fn run_job(job: &Job, args: &RunArgs, composition: &Composition) -> Exit {
+/// Runs a valid job, and sums up what came of it. `text` is the job file's.
+fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition) -> Exit {
+    event::set_job(&job.name);
+    let plan = plan(job);
     let counts = Arc::new(assembly::counts(job));
+    let metrics = match args.metrics.map(|address| serve(address, job, &plan, &counts)).transpose() {
+        Ok(metrics) => metrics,
+        Err(error) => {
+            report::error(&error);
+            return Exit::Wrong;
+        }
+    };
     let began = Instant::now();
     let mut known = Known::default();
-    let outcome = attempt(job, args.fresh, composition, &counts, &mut known);
+    let outcome = attempt(job, &plan, args.fresh, composition, &counts, &mut known);
     let wall = began.elapsed();
+    drop(metrics);
     let mut exit = match &outcome {
         Ok(_) => Exit::Done,
         Err(error) => {
-            report::error(error);
+            report::error_in(error, &args.job.job.display().to_string(), text);
             Exit::Failed
         }
     };
@@ -74,38 +84,48 @@ struct Known {
     restored_from: Option<u64>,
 }
 
+/// Serves a job's figures to Prometheus until the server is dropped.
+fn serve(address: SocketAddr, job: &Job, plan: &Plan, counts: &Arc<JobCounts>) -> Result<Server, JobError> {
+    let listener = Server::bind(address)?;
+    let (job, plan, counts) = (job.clone(), plan.clone(), Arc::clone(counts));
+    let server = Server::start(listener, move || metrics::exposition(&job, &plan, &counts));
+    let server = server.map_err(|error| JobError::new("system", format!("the system refuses a thread for metrics: {error}")))?;
+    report::remark("metrics", &format!("metrics at http://{}/metrics", server.address()));
+    Ok(server)
+}
+
 fn attempt(
     job: &Job,
+    plan: &Plan,
     fresh: bool,
     composition: &Composition,
     counts: &Arc<JobCounts>,
     known: &mut Known,
 ) -> Result<Outcome, JobError> {
-    let plan = plan(job);
     let factory = composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
     let operators = || 0..job.operators.len();
     known.plugins = operators().filter_map(|index| Some((index, factory.digest(index)?.to_owned()))).collect();
     let stateful: BTreeSet<usize> = operators().filter(|&index| factory.is_stateful(index)).collect();
     let durability = match &job.checkpoint {
         None => {
-            survives(job).iter().for_each(|sentence| report::note(sentence));
+            survives(job).iter().for_each(|sentence| report::remark("nothing-survives", sentence));
             None
         }
         Some(checkpoint) => {
-            let durability = recovery::open(checkpoint, facts(job, &plan, &stateful, &known.plugins), fresh)?;
+            let durability = recovery::open(checkpoint, facts(job, plan, &stateful, &known.plugins), fresh)?;
             known.restored_from = durability.restored.as_ref().map(|manifest| manifest.epoch.0);
             Some(durability)
         }
     };
     let refused = |error: std::io::Error| JobError::new("system", format!("the system refuses threads or signals: {error}"));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
-    let outcome = on(&runtime, job, &plan, &factory, counts, durability);
+    let outcome = on(&runtime, job, plan, &factory, counts, durability);
     // Not waited for: one of its threads may be reading a standard input that never ends.
     runtime.shutdown_background();
     outcome
 }
 
-/// Runs a job on a runtime, with a progress bar and an ear for signals.
+/// Runs a job on a runtime, watched, and with an ear for signals.
 fn on(
     runtime: &Runtime,
     job: &Job,
@@ -117,24 +137,13 @@ fn on(
     runtime.block_on(async {
         let stop =
             signals::listen().map_err(|error| JobError::new("system", format!("signals can't be listened to: {error}")))?;
-        let bar = Progress::of(job);
-        let drawing = async {
-            match &bar {
-                Some(bar) => loop {
-                    bar.show(counts);
-                    tokio::time::sleep(progress::PAUSE).await;
-                },
-                None => std::future::pending::<Infallible>().await,
-            }
-        };
+        let mut watch = Watch::new(job, plan, counts);
         let running = JobRun { job, plan, factory, counts: Arc::clone(counts), durability, stop }.run();
         let outcome = tokio::select! {
             outcome = running => outcome,
-            never = drawing => match never {},
+            never = watch.show() => match never {},
         };
-        if let Some(bar) = &bar {
-            bar.end();
-        }
+        watch.end();
         outcome
     })
 }

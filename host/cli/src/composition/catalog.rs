@@ -1,17 +1,21 @@
-//! What a job's validation asks: the types of expressions of DataFusion, what a plugin declares of the sandbox.
+//! What a job's validation asks: the types of expressions of DataFusion, what a plugin declares of the sandbox, a file's columns of
+//! its connector.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_schema::Schema;
+use arrow_schema::{Schema, SchemaRef};
 use serde_json::Value;
+use wasmill_connector::columnar;
+use wasmill_connector::file::FilePath;
 use wasmill_job::Catalog;
-use wasmill_job::catalog::{Checked, ExpressionProblem, InputSchema, PluginDeclared, PluginProblem};
+use wasmill_job::catalog::{Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem};
 use wasmill_job::graph::{self, Port};
 use wasmill_operator::aggregate::Aggregate;
 use wasmill_operator::{Expression, ExpressionProblem as OperatorProblem};
 use wasmill_plugin::InputShape;
 
+use super::factory::columnar_in;
 use super::{Composition, describe};
 
 impl Catalog for Composition {
@@ -36,6 +40,19 @@ impl Catalog for Composition {
         let plan = describe(&component, &settings.to_string(), &shapes(inputs), &super::limits(limits))?;
         let port = |port: wasmill_operator::Port| Port { name: port.name, schema: port.schema };
         Ok(PluginDeclared { ports: plan.declaration.ports.into_iter().map(port).collect(), reads: plan.declaration.reads })
+    }
+
+    /// A file that isn't there yet has the columns that the job says, where it says so: an earlier job may write it.
+    fn columns(&self, file: &ColumnarFile<'_>, declared: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {
+        if let (Some(declared), false) = (declared, file.path.exists()) {
+            return Ok(Arc::clone(declared));
+        }
+        let path = FilePath { written: file.written.to_owned(), path: file.path.to_owned() };
+        columnar::columns(&path, columnar_in(file.format), declared.map(Arc::as_ref)).map_err(|error| FileProblem {
+            code: error.code,
+            message: error.message,
+            hint: error.hint,
+        })
     }
 }
 

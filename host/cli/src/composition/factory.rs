@@ -5,20 +5,23 @@ use std::time::Instant;
 
 use arrow_schema::{Schema, SchemaRef};
 use wasmill_connector::blackhole::BlackholeSink;
-use wasmill_connector::file::{FilePath, FileSinkConfig, FileSource, file_sink};
+use wasmill_connector::columnar::{ColumnarIn, ColumnarOut, ColumnarSource, Compression, ParquetOut};
+use wasmill_connector::file::{FileFormat, FilePath, FileSinkConfig, FileSource, file_sink};
 use wasmill_connector::generator::{GeneratorConfig, GeneratorSource};
 use wasmill_connector::json::{JsonIn, JsonOut};
 use wasmill_connector::stdio::{StdinSource, stdout_sink};
-use wasmill_connector::{ConnectorError, Limited, Sink, Source, Visibility, file, generator, json};
+use wasmill_connector::{ConnectorError, FormatIn, Limited, Sink, Source, Visibility, file, generator, json};
 use wasmill_flow::{TaskIndex, dead_letter};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph::{self, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload};
-use wasmill_operator::aggregate::RunningAggregate;
+use wasmill_operator::aggregate::{Emit, RunningAggregate};
 use wasmill_operator::filter::Filter;
 use wasmill_operator::select::Select;
+use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
+use wasmill_operator::unnest::Unnest;
 use wasmill_operator::with::With;
-use wasmill_operator::{DefinitionProblems, Operator, OperatorError};
+use wasmill_operator::{DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
 use wasmill_plugin::{InputShape, OnPoison, PluginOperator};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
@@ -86,7 +89,7 @@ impl JobFactory<'_> {
     pub fn is_stateful(&self, operator: usize) -> bool {
         match &self.plugins[operator] {
             Some(definition) => !definition.plan.declaration.states.is_empty(),
-            None => matches!(self.job.operators[operator].verb, Verb::Aggregate(_)),
+            None => matches!(self.job.operators[operator].verb, Verb::Aggregate { .. }),
         }
     }
 }
@@ -97,15 +100,25 @@ impl Factory for JobFactory<'_> {
         let schema = Arc::clone(&source.schema);
         let is_generator = matches!(source.connector, SourceConnector::Generator(_));
         let opened: Box<dyn Source> = match &source.connector {
-            SourceConnector::File { written, path, json } => {
+            SourceConnector::File { written, path, format } => {
                 let file = FilePath { written: written.clone(), path: path.clone() };
-                Box::new(FileSource::open(file, schema, json_in(json))?)
+                match format_in(format) {
+                    Format::Rows(rows) => Box::new(FileSource::open(file, schema, rows)?),
+                    Format::Columns(columns) => {
+                        let condition = source.predicate.as_ref().and_then(|text| Expression::parse(text, &schema).ok());
+                        let comparisons = condition.map_or_else(Vec::new, |condition| condition.comparisons(&schema));
+                        Box::new(ColumnarSource::open(file, columns, schema, &comparisons)?)
+                    }
+                }
             }
-            SourceConnector::Stdio { json } => Box::new(StdinSource::open(schema, json_in(json))?),
+            SourceConnector::Stdio { format } => match format_in(format) {
+                Format::Rows(rows) => Box::new(StdinSource::open(schema, rows)?),
+                Format::Columns(_) => return Err(not_of_columns("standard input")),
+            },
             SourceConnector::Generator(generator) => Box::new(GeneratorSource::new(&GeneratorConfig {
                 workload: workload(&generator.workload),
                 // A limit is of all tasks together, as the number of rows is.
-                rows: generator.rows.into_iter().chain(source.limit).min(),
+                rows: generator.rows.into_iter().chain(source.limit.map(|limit| events(&generator.workload, limit))).min(),
                 rate: generator.rate,
                 seed: generator.seed,
                 task,
@@ -136,12 +149,17 @@ impl Factory for JobFactory<'_> {
             Verb::Filter(text) => (Box::new(Filter::new(text, &schema).map_err(refused)?), Vec::new()),
             Verb::Select(columns) => (Box::new(Select::new(columns, &schema).map_err(refused)?), Vec::new()),
             Verb::With { columns, drop } => (Box::new(With::new(columns, drop, &schema).map_err(refused)?), Vec::new()),
-            Verb::Aggregate(aggregates) => {
+            Verb::Unnest { column, name } => {
+                (Box::new(Unnest::new(column, name, &schema, self.job.batch.max_rows).map_err(refused)?), Vec::new())
+            }
+            Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
+            Verb::Aggregate { columns, at_end } => {
                 let place = |column: &usize| {
                     definition.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))
                 };
+                let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
                 let key: Vec<usize> = definition.key_by.iter().filter_map(place).collect();
-                let aggregate = RunningAggregate::new(&key, aggregates, &schema).map_err(refused)?;
+                let aggregate = RunningAggregate::new(&key, columns, emit, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;
                 (Box::new(aggregate), states)
             }
@@ -156,11 +174,11 @@ impl Factory for JobFactory<'_> {
         Ok(OperatorParts { operator: made, state })
     }
 
-    fn sink(&self, sink: SinkId, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
+    fn sink(&self, sink: SinkId, task: TaskIndex, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
         match sink {
-            SinkId::Sink(index) => open(&self.job.sinks[index].connector, &self.job.sinks[index].schema, visibility),
+            SinkId::Sink(index) => open(&self.job.sinks[index].connector, &self.job.sinks[index].schema, task, visibility),
             SinkId::DeadLetters => match &self.job.dead_letters {
-                Some(dead_letters) => open(&dead_letters.connector, &dead_letter::schema(), visibility),
+                Some(dead_letters) => open(&dead_letters.connector, &dead_letter::schema(), task, visibility),
                 None => Ok(Box::new(BlackholeSink::new())),
             },
         }
@@ -175,9 +193,14 @@ fn handed(input: &SchemaRef, reads: Option<&[usize]>) -> SchemaRef {
     }
 }
 
-fn open(connector: &SinkConnector, schema: &SchemaRef, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
+fn open(
+    connector: &SinkConnector,
+    schema: &SchemaRef,
+    task: TaskIndex,
+    visibility: Visibility,
+) -> Result<Box<dyn Sink>, ConnectorError> {
     match connector {
-        SinkConnector::File { written, path, existing, json } => {
+        SinkConnector::File { written, path, is_folder, existing, format } => {
             let config = FileSinkConfig {
                 file: FilePath { written: written.clone(), path: path.clone() },
                 existing: match existing {
@@ -185,14 +208,62 @@ fn open(connector: &SinkConnector, schema: &SchemaRef, visibility: Visibility) -
                     Existing::Append => file::Existing::Append,
                     Existing::Refuse => file::Existing::Refuse,
                 },
-                json: json_out(*json),
+                format: format_out(*format),
                 visibility,
+                parts: is_folder.then_some(task),
             };
             file_sink(config, schema)
         }
-        SinkConnector::Stdio { json } => stdout_sink(schema, json_out(*json), visibility),
+        SinkConnector::Stdio { format } => match format_out(*format) {
+            FileFormat::Rows(rows) => stdout_sink(schema, rows, visibility),
+            FileFormat::Columns(_) => Err(not_of_columns("standard output")),
+        },
         SinkConnector::Blackhole => Ok(Box::new(BlackholeSink::new())),
     }
+}
+
+/// A format that is read.
+enum Format {
+    /// Row by row.
+    Rows(FormatIn),
+    /// Column by column.
+    Columns(ColumnarIn),
+}
+
+fn format_in(format: &graph::FormatIn) -> Format {
+    match format {
+        graph::FormatIn::Json(json) => Format::Rows(FormatIn::Json(json_in(json))),
+        graph::FormatIn::Columnar(format) => Format::Columns(columnar_in(*format)),
+    }
+}
+
+/// A format of columns that is read.
+pub(super) fn columnar_in(format: graph::ColumnarIn) -> ColumnarIn {
+    match format {
+        graph::ColumnarIn::Parquet => ColumnarIn::Parquet,
+        graph::ColumnarIn::Arrow => ColumnarIn::Arrow,
+    }
+}
+
+fn columnar_out(format: graph::ColumnarOut) -> ColumnarOut {
+    match format {
+        graph::ColumnarOut::Parquet { compression, row_group_rows } => ColumnarOut::Parquet(ParquetOut {
+            compression: match compression {
+                graph::Compression::Zstd => Compression::Zstd,
+                graph::Compression::Snappy => Compression::Snappy,
+                graph::Compression::Lz4 => Compression::Lz4,
+                graph::Compression::Gzip => Compression::Gzip,
+                graph::Compression::None => Compression::None,
+            },
+            row_group_rows: row_group_rows.unwrap_or(ParquetOut::ROW_GROUP_ROWS),
+        }),
+        graph::ColumnarOut::Arrow => ColumnarOut::Arrow,
+    }
+}
+
+/// What no valid job asks for.
+fn not_of_columns(what: &str) -> ConnectorError {
+    ConnectorError::new("not-in-this-version", format!("{what}: expected a format of rows, found one of columns"))
 }
 
 fn json_in(json: &graph::JsonIn) -> JsonIn {
@@ -208,13 +279,35 @@ fn json_in(json: &graph::JsonIn) -> JsonIn {
     }
 }
 
-fn json_out(json: graph::JsonOut) -> JsonOut {
-    JsonOut { timestamps_as_millis: json.timestamps_as_millis }
+fn format_out(format: graph::FormatOut) -> FileFormat {
+    match format {
+        graph::FormatOut::Json(json) => JsonOut { timestamps_as_millis: json.timestamps_as_millis }.into(),
+        graph::FormatOut::Columnar(format) => FileFormat::Columns(columnar_out(format)),
+    }
+}
+
+/// How many rows a generator counts for so many that are handed over.
+fn events(workload: &Workload, rows: u64) -> u64 {
+    match workload {
+        Workload::Nexmark { kind: Some(kind), .. } => nexmark_kind(*kind).events_for(rows),
+        Workload::Nexmark { kind: None, .. } | Workload::Micro | Workload::Fields(_) => rows,
+    }
+}
+
+fn nexmark_kind(kind: graph::NexmarkKind) -> generator::NexmarkKind {
+    match kind {
+        graph::NexmarkKind::Person => generator::NexmarkKind::Person,
+        graph::NexmarkKind::Auction => generator::NexmarkKind::Auction,
+        graph::NexmarkKind::Bid => generator::NexmarkKind::Bid,
+    }
 }
 
 fn workload(workload: &Workload) -> generator::Workload {
     match workload {
         Workload::Micro => generator::Workload::Micro,
+        Workload::Nexmark { kind, event_rate } => {
+            generator::Workload::Nexmark { kind: kind.map(nexmark_kind), event_rate: *event_rate }
+        }
         Workload::Fields(fields) => generator::Workload::Fields(
             fields
                 .iter()

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use wasmill_flow::Epoch;
 
 use super::{Existing, FilePath, fault, sink};
-use crate::json::RowEncoder;
+use crate::format::Encoder;
 use crate::sink::{blocking, not_by_epoch};
 use crate::{ConnectorError, Prepared, Sink};
 
@@ -22,7 +22,7 @@ const BUFFER: usize = 256 << 10;
 pub(super) struct AtOnceFile {
     path: FilePath,
     existing: Existing,
-    encoder: RowEncoder,
+    encoder: Box<dyn Encoder>,
     buffer: Vec<u8>,
     file: Option<Opened>,
     /// Rows and bytes that are in the file.
@@ -40,7 +40,7 @@ struct Opened {
 }
 
 impl AtOnceFile {
-    pub(super) fn new(path: FilePath, existing: Existing, encoder: RowEncoder) -> Self {
+    pub(super) fn new(path: FilePath, existing: Existing, encoder: Box<dyn Encoder>) -> Self {
         Self { path, existing, encoder, buffer: Vec::new(), file: None, rows: 0, bytes: 0 }
     }
 

@@ -13,7 +13,7 @@ use wasmill_flow::Epoch;
 use super::at_once::ends_a_line;
 use super::staged::{StageError, StagedEpoch, StagedFiles};
 use super::{Existing, FilePath, fault, sink};
-use crate::json::RowEncoder;
+use crate::format::Encoder;
 use crate::sink::blocking;
 use crate::{ConnectorError, Prepared, Sink};
 
@@ -25,7 +25,7 @@ const BUFFER: usize = 256 << 10;
 pub(super) struct ByEpochFile {
     path: FilePath,
     existing: Existing,
-    encoder: RowEncoder,
+    encoder: Box<dyn Encoder>,
     files: Arc<StagedFiles>,
     buffer: Vec<u8>,
     staging: Option<Arc<File>>,
@@ -39,7 +39,7 @@ pub(super) struct ByEpochFile {
 }
 
 impl ByEpochFile {
-    pub(super) fn new(path: FilePath, existing: Existing, encoder: RowEncoder) -> Self {
+    pub(super) fn new(path: FilePath, existing: Existing, encoder: Box<dyn Encoder>) -> Self {
         let files = Arc::new(StagedFiles::new(&path.path));
         Self { path, existing, encoder, files, buffer: Vec::new(), staging: None, staged: 0, rows: 0, length: None, bytes: 0 }
     }

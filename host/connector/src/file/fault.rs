@@ -6,7 +6,7 @@ use super::FilePath;
 use crate::ConnectorError;
 
 /// An input file that can't be opened or read.
-pub(super) fn input(file: &FilePath, doing: &str, error: &io::Error) -> ConnectorError {
+pub(crate) fn input(file: &FilePath, doing: &str, error: &io::Error) -> ConnectorError {
     let path = &file.written;
     match error.kind() {
         io::ErrorKind::NotFound => ConnectorError::new("file-not-found", format!("{path}: there is no such file"))
@@ -44,7 +44,7 @@ pub(super) fn disk_full(file: &FilePath, doing: &str, error: &io::Error) -> Conn
 }
 
 /// A folder where a file is expected.
-pub(super) fn is_directory(file: &FilePath) -> ConnectorError {
+pub(crate) fn is_directory(file: &FilePath) -> ConnectorError {
     ConnectorError::new("file-is-directory", format!("{}: expected a file, found a folder", file.written))
         .with_hint("name a file in it")
 }

@@ -1,4 +1,4 @@
-//! The source of a local file with one JSON object a line.
+//! The source of a local file of rows.
 
 use std::fs::File;
 use std::io::{Read as _, Seek, SeekFrom};
@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::{FilePath, fault};
-use crate::json::{JsonIn, Place, RowReader};
-use crate::{BatchLimit, ConnectorError, Extent, Position, Read, Source};
+use crate::rows::{Place, RowReader};
+use crate::{BatchLimit, ConnectorError, Extent, FormatIn, Position, Read, Source};
 
 /// How much is read from the file at once.
 const CHUNK: u64 = 256 << 10;
@@ -32,7 +32,7 @@ impl FileSource {
     ///
     /// # Errors
     /// Codes `file-not-found`, `file-is-directory`, `file-not-regular` (a pipe or a device), `file-unreadable`, `type-not-in-json`.
-    pub fn open(file: FilePath, schema: SchemaRef, options: JsonIn) -> Result<Self, ConnectorError> {
+    pub fn open(file: FilePath, schema: SchemaRef, format: FormatIn) -> Result<Self, ConnectorError> {
         let failed = |error: &std::io::Error| fault::input(&file, "opened", error);
         let metadata = std::fs::metadata(&file.path).map_err(|error| failed(&error))?;
         if metadata.is_dir() {
@@ -43,7 +43,7 @@ impl FileSource {
             return Err(ConnectorError::new("file-not-regular", message).with_hint("read a pipe with `connector: stdio`"));
         }
         let handle = File::open(&file.path).map_err(|error| failed(&error))?;
-        let reader = RowReader::new(schema, options, Some(file.written.clone()))?;
+        let reader = RowReader::new(schema, &format, Some(file.written.clone()))?;
         Ok(Self { handle, length: metadata.len(), reader, ended: false, file })
     }
 

@@ -10,10 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::fields::Fields;
 use super::micro::{self, Micro};
+use super::nexmark::Nexmark;
 use super::pace::Pace;
 use super::share::Share;
 use super::{GeneratorConfig, Workload};
 use crate::{BatchLimit, ConnectorError, Extent, Position, Read, Source, pacer};
+
+/// So many events are looked at for rows of a kind before other tasks of the thread have their turn.
+const MOST_EVENTS: u64 = 64 << 10;
 
 /// One task's generator. Rows are made when they are read; with a rate, when they are due, all that are due at once.
 #[derive(Debug)]
@@ -22,7 +26,7 @@ pub struct GeneratorSource {
     row_bytes: u64,
     share: Share,
     pace: Option<Pace>,
-    /// How many rows were handed over since the task's first.
+    /// How many rows were made since the task's first: those that are handed over, and with `kind` those of other kinds between them.
     made: u64,
     /// Where `made` was when the pace began.
     pace_from: u64,
@@ -32,6 +36,7 @@ pub struct GeneratorSource {
 enum Rows {
     Micro(Micro),
     Fields(Fields),
+    Nexmark(Nexmark),
 }
 
 /// The position: how many of the task's rows were made, and which rows are the task's.
@@ -61,6 +66,15 @@ impl GeneratorSource {
         let (rows_made, row_bytes) = match workload {
             Workload::Micro => (Rows::Micro(Micro::new(*seed, *task, *rows)), micro::ROW_BYTES),
             Workload::Fields(rules) => (Rows::Fields(Fields::new(rules, *seed, *task, *rows)?), 8 * rules.len().max(1) as u64),
+            Workload::Nexmark { kind, event_rate } => {
+                if !(event_rate.is_finite() && *event_rate > 0.0) {
+                    return Err(ConnectorError::new(
+                        "generator-rate",
+                        format!("event-rate: expected a number of events a second above 0, found {event_rate}"),
+                    ));
+                }
+                (Rows::Nexmark(Nexmark::new(*kind, *event_rate, *seed, *task, *rows)), Nexmark::row_bytes(*kind))
+            }
         };
         Ok(Self {
             rows: rows_made,
@@ -77,21 +91,31 @@ impl GeneratorSource {
     }
 
     async fn next(&mut self, limit: BatchLimit) -> Result<Option<Read>, ConnectorError> {
-        let most = (limit.rows as u64).min(limit.bytes as u64 / self.row_bytes).max(1).min(self.left());
-        if most == 0 {
-            return Ok(None);
-        }
-        let rows = match &self.pace {
-            None => most,
-            Some(pace) => {
-                let place = self.made - self.pace_from;
-                pacer::wait_until(pace.due(place)).await?;
-                pace.due_rows(place, Instant::now(), most).max(1)
+        let most = (limit.rows as u64).min(limit.bytes as u64 / self.row_bytes).max(1);
+        loop {
+            let ahead = match &self.rows {
+                Rows::Micro(_) | Rows::Fields(_) => most.min(self.left()),
+                Rows::Nexmark(nexmark) => nexmark.events(self.made, most, self.left().min(MOST_EVENTS)),
+            };
+            if ahead == 0 {
+                return Ok(None);
             }
-        };
-        let made = self.make(rows);
-        self.made += rows;
-        Ok(Some(Read { rows: made, malformed: Vec::new(), bytes: rows * self.row_bytes }))
+            let due = match &self.pace {
+                None => ahead,
+                Some(pace) => {
+                    let place = self.made - self.pace_from;
+                    pacer::wait_until(pace.due(place)).await?;
+                    pace.due_rows(place, Instant::now(), ahead).max(1)
+                }
+            };
+            let rows = self.make(due);
+            self.made += due;
+            if rows.num_rows() > 0 {
+                let bytes = rows.num_rows() as u64 * self.row_bytes;
+                return Ok(Some(Read { rows, malformed: Vec::new(), bytes }));
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     fn make(&self, rows: u64) -> RecordBatch {
@@ -99,6 +123,7 @@ impl GeneratorSource {
         match &self.rows {
             Rows::Micro(micro) => micro.rows(self.made, rows as usize),
             Rows::Fields(fields) => fields.rows(self.made, rows as usize),
+            Rows::Nexmark(nexmark) => nexmark.rows(self.made, rows as usize),
         }
     }
 }
@@ -108,6 +133,7 @@ impl Source for GeneratorSource {
         match &self.rows {
             Rows::Micro(micro) => micro.schema().clone(),
             Rows::Fields(fields) => fields.schema().clone(),
+            Rows::Nexmark(nexmark) => nexmark.schema().clone(),
         }
     }
 
@@ -146,7 +172,11 @@ impl Source for GeneratorSource {
     }
 
     fn extent(&self) -> Extent {
-        self.share.count.map_or(Extent::Unknown, Extent::Rows)
+        let count = match &self.rows {
+            Rows::Micro(_) | Rows::Fields(_) => self.share.count,
+            Rows::Nexmark(nexmark) => nexmark.row_count(),
+        };
+        count.map_or(Extent::Unknown, Extent::Rows)
     }
 
     fn done(&self) -> u64 {

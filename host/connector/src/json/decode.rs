@@ -15,6 +15,7 @@ use super::columns::Column;
 use super::layout::Layout;
 use super::scan::{Place, scan};
 use crate::ConnectorError;
+use crate::format::Decoder;
 
 /// The most characters of what was found that an error repeats.
 const SHOWN: usize = 64;
@@ -91,7 +92,7 @@ impl RowDecoder {
         self.rows
     }
 
-    /// Reads one row from a line, which has no line end but may end in space. A line of at most [`JsonIn::MOST_ROW_BYTES`].
+    /// Reads one row from a line, which has no line end but may end in space. A line of at most [`MOST_ROW_BYTES`](crate::rows::MOST_ROW_BYTES).
     ///
     /// # Errors
     /// What is wrong with the row. Nothing of it is kept.
@@ -185,6 +186,28 @@ impl RowDecoder {
             }
         };
         Fault { reason, column: Some(u64::from(start) + 1), field: Some(field.to_owned()) }
+    }
+}
+
+impl Decoder for RowDecoder {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn is_blank(&self, row: &[u8]) -> bool {
+        row.trim_ascii().is_empty()
+    }
+
+    fn decode(&mut self, row: &[u8]) -> Result<(), Fault> {
+        self.decode(row)
+    }
+
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn take_rows(&mut self) -> RecordBatch {
+        self.take_rows()
     }
 }
 

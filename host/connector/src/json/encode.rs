@@ -16,6 +16,7 @@ use wasmill_flow::dead_letter::RAW_JSON;
 
 use super::{JsonOut, time};
 use crate::ConnectorError;
+use crate::format::Encoder;
 
 /// Writes rows as lines of JSON: columns in order; timestamps as RFC 3339 with milliseconds and `Z`, or as integers; dates as
 /// `YYYY-MM-DD`; binary as base64; decimals as strings; floats as the shortest text that reads back the same, NaN and infinities as
@@ -79,6 +80,12 @@ impl RowEncoder {
             values.put(row, out);
         }
         out.push(b'}');
+    }
+}
+
+impl Encoder for RowEncoder {
+    fn encode(&self, rows: &RecordBatch, out: &mut Vec<u8>) {
+        self.encode(rows, out);
     }
 }
 

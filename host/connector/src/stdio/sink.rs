@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use wasmill_flow::Epoch;
 
-use crate::json::{JsonOut, RowEncoder};
+use crate::format::{Encoder, FormatOut};
 use crate::sink::{blocking, not_by_epoch};
 use crate::{ConnectorError, Prepared, Sink, Visibility};
 
@@ -25,7 +25,7 @@ const BUFFER: usize = 64 << 10;
 /// For that, a checkpoint holds the text that wasn't written when it was taken; jobs with much output and a checkpoint write to a file.
 pub struct StdoutSink {
     output: Arc<Mutex<Box<dyn Write + Send>>>,
-    encoder: RowEncoder,
+    encoder: Box<dyn Encoder>,
     visibility: Visibility,
     buffer: Vec<u8>,
     /// Epochs that were prepared and not yet committed, in order.
@@ -51,8 +51,8 @@ struct PreparedText {
 ///
 /// # Errors
 /// Code `type-not-in-json`.
-pub fn stdout_sink(schema: &Schema, options: JsonOut, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
-    Ok(Box::new(StdoutSink::of(Box::new(io::stdout()), schema, options, visibility)?))
+pub fn stdout_sink(schema: &Schema, format: FormatOut, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
+    Ok(Box::new(StdoutSink::of(Box::new(io::stdout()), schema, format, visibility)?))
 }
 
 impl StdoutSink {
@@ -63,10 +63,10 @@ impl StdoutSink {
     pub fn of(
         output: Box<dyn Write + Send>,
         schema: &Schema,
-        options: JsonOut,
+        format: FormatOut,
         visibility: Visibility,
     ) -> Result<Self, ConnectorError> {
-        let encoder = RowEncoder::new(schema, options)?;
+        let encoder = format.encoder(schema)?;
         Ok(Self {
             output: Arc::new(Mutex::new(output)),
             encoder,

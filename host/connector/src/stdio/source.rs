@@ -5,8 +5,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use crate::json::{JsonIn, RowReader};
-use crate::{BatchLimit, ConnectorError, Extent, Position, Read, Source};
+use crate::rows::RowReader;
+use crate::{BatchLimit, ConnectorError, Extent, FormatIn, Position, Read, Source};
 
 /// The most that is read at once.
 const CHUNK: usize = 64 << 10;
@@ -27,16 +27,16 @@ impl StdinSource {
     ///
     /// # Errors
     /// Codes `type-not-in-json`, and `stdin-thread` where the thread can't be started.
-    pub fn open(schema: SchemaRef, options: JsonIn) -> Result<Self, ConnectorError> {
-        Self::of(std::io::stdin(), schema, options)
+    pub fn open(schema: SchemaRef, format: FormatIn) -> Result<Self, ConnectorError> {
+        Self::of(std::io::stdin(), schema, format)
     }
 
     /// Starts to read from something else, as if it were standard input.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn of(input: impl std::io::Read + Send + 'static, schema: SchemaRef, options: JsonIn) -> Result<Self, ConnectorError> {
-        let reader = RowReader::new(schema, options, None)?;
+    pub fn of(input: impl std::io::Read + Send + 'static, schema: SchemaRef, format: FormatIn) -> Result<Self, ConnectorError> {
+        let reader = RowReader::new(schema, &format, None)?;
         let (sender, chunks) = mpsc::channel(CHUNKS);
         let started = std::thread::Builder::new().name("wasmill-stdin".to_owned()).spawn(move || pump(input, &sender));
         started.map_err(|error| {

@@ -85,14 +85,14 @@ mod tests {
     fn what_can_not_be_set_is_refused() {
         assert_eq!(
             applied("a: [1]", "a.b", "1").expect_err("a list"),
-            "error: invalid option: found a list at `a`, expected a mapping, to set one of its keys\n  --> --set (a.b)\n   = set all of it: --set a=VALUE"
+            "error[invalid-option]: found a list at `a`, expected a mapping, to set one of its keys\n  --> --set (a.b)\n   = set all of it: --set a=VALUE"
         );
         assert_eq!(
             applied("a: 1", "a..b", "1").expect_err("a path"),
-            "error: invalid option: found `a..b`, expected a dotted path of at most 64 keys\n  --> --set (a..b)\n   = write, for example, --set sources.quakes.path=x.ndjson"
+            "error[invalid-option]: found `a..b`, expected a dotted path of at most 64 keys\n  --> --set (a..b)\n   = write, for example, --set sources.quakes.path=x.ndjson"
         );
         assert!(
-            applied("a: 1", "a", "[1").expect_err("no YAML").starts_with("error: invalid yaml: while parsing a flow sequence")
+            applied("a: 1", "a", "[1").expect_err("no YAML").starts_with("error[invalid-yaml]: while parsing a flow sequence")
         );
     }
 }

@@ -292,7 +292,7 @@ mod tests {
     fn a_key_that_comes_twice_is_refused() {
         assert_eq!(
             said("a: 1\nb: 2\na: 3\n"),
-            "error: duplicate key: found `a` a second time, expected each key of a mapping once\n  --> job.yaml:3:1\n  |\n3 | a: 3\n  | ^"
+            "error[duplicate-key]: found `a` a second time, expected each key of a mapping once\n  --> job.yaml:3:1\n  |\n3 | a: 3\n  | ^"
         );
     }
 
@@ -300,7 +300,7 @@ mod tests {
     fn what_is_no_yaml_is_said_to_be_none() {
         assert_eq!(
             said("a:\n\t- b"),
-            "error: invalid yaml: tabs disallowed within this context (block indentation); expected YAML\n  --> job.yaml:2:2\n  |\n2 |  - b\n  |  ^\n   = indent with spaces"
+            "error[invalid-yaml]: tabs disallowed within this context (block indentation); expected YAML\n  --> job.yaml:2:2\n  |\n2 |  - b\n  |  ^\n   = indent with spaces"
         );
         for (text, advice) in [
             ("a: [1, 2\nb: 3", "close each `[` and `{` before the next key"),
@@ -322,39 +322,39 @@ mod tests {
     #[test]
     fn what_yaml_can_do_and_job_files_should_not_is_refused() {
         let found = |text| said(text).lines().next().map(str::to_owned).expect("a line");
-        assert_eq!(found("a: 1\n---\nb: 2"), "error: invalid yaml: found a second document, expected one document");
-        assert_eq!(found("a: !x 1"), "error: invalid yaml: found the tag `!x`, expected a value without a tag");
-        assert_eq!(found("[a]: 1"), "error: invalid yaml: found a list as a key, expected a key that is text");
-        assert_eq!(found("? {a: 1}\n: 1"), "error: invalid yaml: found a mapping as a key, expected a key that is text");
-        assert_eq!(found(": 1"), "error: invalid yaml: found a value without a key, expected a key that is text");
+        assert_eq!(found("a: 1\n---\nb: 2"), "error[invalid-yaml]: found a second document, expected one document");
+        assert_eq!(found("a: !x 1"), "error[invalid-yaml]: found the tag `!x`, expected a value without a tag");
+        assert_eq!(found("[a]: 1"), "error[invalid-yaml]: found a list as a key, expected a key that is text");
+        assert_eq!(found("? {a: 1}\n: 1"), "error[invalid-yaml]: found a mapping as a key, expected a key that is text");
+        assert_eq!(found(": 1"), "error[invalid-yaml]: found a value without a key, expected a key that is text");
         assert_eq!(
             found("a: &x [*x]"),
-            "error: invalid yaml: found an alias inside of what it stands for, expected an alias of what came before"
+            "error[invalid-yaml]: found an alias inside of what it stands for, expected an alias of what came before"
         );
     }
 
     #[test]
     fn hostile_yaml_is_refused_in_no_time() {
         let first = |text: &str| said(text).lines().next().map(str::to_owned).expect("a line");
-        assert_eq!(first(&"[".repeat(1 << 20)), "error: too large: found more than 64 levels, expected at most 64 levels");
-        assert_eq!(first(&"- ".repeat(1 << 19)), "error: too large: found more than 64 levels, expected at most 64 levels");
-        assert_eq!(first(&"? ".repeat(1 << 19)), "error: invalid yaml: found a mapping as a key, expected a key that is text");
+        assert_eq!(first(&"[".repeat(1 << 20)), "error[too-large]: found more than 64 levels, expected at most 64 levels");
+        assert_eq!(first(&"- ".repeat(1 << 19)), "error[too-large]: found more than 64 levels, expected at most 64 levels");
+        assert_eq!(first(&"? ".repeat(1 << 19)), "error[invalid-yaml]: found a mapping as a key, expected a key that is text");
         assert_eq!(first(&"[1],".repeat(1 << 18)).split(':').next(), Some("error"));
         assert_eq!(
             first(&format!("[{}]", "1,".repeat(1 << 18))),
-            "error: too large: found more than 20000 values, expected at most 20000 values"
+            "error[too-large]: found more than 20000 values, expected at most 20000 values"
         );
         assert_eq!(
             first(&" ".repeat((1 << 20) + 1)),
-            "error: too large: found 1048577 bytes, expected a job file of at most 1048576 bytes"
+            "error[too-large]: found 1048577 bytes, expected a job file of at most 1048576 bytes"
         );
         let laughs: String =
             (1..20).map(|level| format!("l{level}: &l{level} [{}]\n", format!("*l{},", level - 1).repeat(10))).collect();
         assert_eq!(
             first(&format!("l0: &l0 lol\n{laughs}")),
-            "error: too large: found more than 20000 values, expected at most 20000 values"
+            "error[too-large]: found more than 20000 values, expected at most 20000 values"
         );
         let long = format!("a: &a {}\nb: [{}]", "x".repeat(1 << 19), "*a,".repeat(1000));
-        assert_eq!(first(&long), "error: too large: found more, expected aliases that repeat at most 4194304 bytes");
+        assert_eq!(first(&long), "error[too-large]: found more, expected aliases that repeat at most 4194304 bytes");
     }
 }

@@ -142,8 +142,8 @@ mod tests {
         assert_eq!(
             said,
             [
-                "error: unset variable: found `ONE`, expected a variable that is set in the environment\n  --> job.yaml:1:4 (a)\n  |\n1 | a: ${ONE}\n  |    ^\n   = set ONE, or give a default: `${ONE:-default}`",
-                "error: unset variable: found `THREE`, expected a variable that is set in the environment\n  --> job.yaml:2:8 (b[1])\n  |\n2 | b: [x, \"${THREE}\"]\n  |        ^\n   = set THREE, or give a default: `${THREE:-default}`",
+                "error[unset-variable]: found `ONE`, expected a variable that is set in the environment\n  --> job.yaml:1:4 (a)\n  |\n1 | a: ${ONE}\n  |    ^\n   = set ONE, or give a default: `${ONE:-default}`",
+                "error[unset-variable]: found `THREE`, expected a variable that is set in the environment\n  --> job.yaml:2:8 (b[1])\n  |\n2 | b: [x, \"${THREE}\"]\n  |        ^\n   = set THREE, or give a default: `${THREE:-default}`",
             ]
         );
     }
@@ -153,11 +153,11 @@ mod tests {
         let first = |text: &str| with_variables(text).expect_err("wrong")[0].lines().next().map(str::to_owned);
         assert_eq!(
             first("a: x${HOST").as_deref(),
-            Some("error: invalid variable: found `${HOST`, expected `${VAR}` or `${VAR:-default}`")
+            Some("error[invalid-variable]: found `${HOST`, expected `${VAR}` or `${VAR:-default}`")
         );
         assert_eq!(
             first("a: \"${2 b}\"").as_deref(),
-            Some("error: invalid variable: found `${2 b}`, expected `${VAR}` or `${VAR:-default}`")
+            Some("error[invalid-variable]: found `${2 b}`, expected `${VAR}` or `${VAR:-default}`")
         );
     }
 }

@@ -6,7 +6,8 @@ use arrow_schema::Schema;
 use wasmill_flow::column_type;
 
 use crate::graph::{
-    Existing, FieldRule, Generator, JsonIn, JsonOut, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
+    ColumnarIn, ColumnarOut, Compression, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut, NexmarkKind,
+    SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -19,9 +20,17 @@ pub fn columns(schema: &Schema) -> String {
 /// How a source is read.
 pub fn source(connector: &SourceConnector) -> String {
     match connector {
-        SourceConnector::File { written, json, .. } => format!("file {written}, {}", json_in(json)),
-        SourceConnector::Stdio { json } => format!("standard input, {}", json_in(json)),
+        SourceConnector::File { written, format, .. } => format!("file {written}, {}", format_in(format)),
+        SourceConnector::Stdio { format } => format!("standard input, {}", format_in(format)),
         SourceConnector::Generator(generator) => generated(generator),
+    }
+}
+
+fn format_in(format: &FormatIn) -> String {
+    match format {
+        FormatIn::Json(json) => json_in(json),
+        FormatIn::Columnar(ColumnarIn::Parquet) => "parquet".to_owned(),
+        FormatIn::Columnar(ColumnarIn::Arrow) => "arrow".to_owned(),
     }
 }
 
@@ -40,6 +49,15 @@ fn json_in(json: &JsonIn) -> String {
 fn generated(generator: &Generator) -> String {
     let what = match &generator.workload {
         Workload::Micro => "workload micro".to_owned(),
+        Workload::Nexmark { kind, event_rate } => {
+            let kind = match kind {
+                None => "all kinds",
+                Some(NexmarkKind::Person) => "person",
+                Some(NexmarkKind::Auction) => "auction",
+                Some(NexmarkKind::Bid) => "bid",
+            };
+            format!("workload nexmark, {kind}, {event_rate} events a second of event time")
+        }
         Workload::Fields(fields) => {
             fields.iter().map(|(name, rule)| format!("{name} {}", field_rule(rule))).collect::<Vec<_>>().join(", ")
         }
@@ -64,21 +82,32 @@ fn field_rule(rule: &FieldRule) -> String {
 /// How a sink is written.
 pub fn sink(connector: &SinkConnector) -> String {
     match connector {
-        SinkConnector::File { written, existing, json, .. } => {
+        SinkConnector::File { written, existing, format, .. } => {
             let existing = match existing {
                 Existing::Replace => "replacing one that is there",
                 Existing::Append => "appending to one that is there",
                 Existing::Refuse => "refusing to start if it is there",
             };
-            format!("file {written}, {existing}, {}", json_out(*json))
+            format!("file {written}, {existing}, {}", format_out(*format))
         }
-        SinkConnector::Stdio { json } => format!("standard output, {}", json_out(*json)),
+        SinkConnector::Stdio { format } => format!("standard output, {}", format_out(*format)),
         SinkConnector::Blackhole => "nowhere, counted".to_owned(),
     }
 }
 
-fn json_out(json: JsonOut) -> &'static str {
-    if json.timestamps_as_millis { "json (timestamps in ms)" } else { "json" }
+fn format_out(format: FormatOut) -> &'static str {
+    match format {
+        FormatOut::Json(JsonOut { timestamps_as_millis: true }) => "json (timestamps in ms)",
+        FormatOut::Json(JsonOut { timestamps_as_millis: false }) => "json",
+        FormatOut::Columnar(ColumnarOut::Parquet { compression, .. }) => match compression {
+            Compression::Zstd => "parquet (zstd)",
+            Compression::Snappy => "parquet (snappy)",
+            Compression::Lz4 => "parquet (lz4)",
+            Compression::Gzip => "parquet (gzip)",
+            Compression::None => "parquet (not compressed)",
+        },
+        FormatOut::Columnar(ColumnarOut::Arrow) => "arrow",
+    }
 }
 
 /// What an operator does.
@@ -92,7 +121,15 @@ pub fn verb(verb: &Verb) -> String {
             let drop = (!drop.is_empty()).then(|| format!("drop {}", drop.join(", ")));
             with.into_iter().chain(drop).collect::<Vec<_>>().join("; ")
         }
-        Verb::Aggregate(columns) => format!("running aggregate {}", assigned(columns)),
+        Verb::Unnest { column, name } if column == name => format!("unnest {column}"),
+        Verb::Unnest { column, name } => format!("unnest {column} as {name}"),
+        Verb::Split(conditions) => {
+            format!("split {}", conditions.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join(", "))
+        }
+        Verb::Aggregate { columns, at_end: false } => format!("running aggregate {}", assigned(columns)),
+        Verb::Aggregate { columns, at_end: true } => {
+            format!("aggregate {}; a row per key at the end of input, in the order of keys within a task", assigned(columns))
+        }
         Verb::Plugin(plugin) => format!("plugin {}", plugin.path.display()),
     }
 }

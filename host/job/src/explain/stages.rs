@@ -3,7 +3,7 @@
 use arrow_schema::Schema;
 
 use super::line;
-use crate::graph::{Job, NodeId};
+use crate::graph::{Job, MAIN_PORT, NodeId};
 use crate::plan::{Plan, PlanNode, Routing, Stage, StageNode, Target};
 
 /// Writes a paragraph for each stage.
@@ -45,7 +45,8 @@ fn called(node: &StageNode) -> Vec<usize> {
     node.outputs.iter().flatten().filter_map(target).collect()
 }
 
-fn name(job: &Job, node: PlanNode) -> &str {
+/// A node's name, in words.
+pub fn name(job: &Job, node: PlanNode) -> &str {
     match node {
         PlanNode::Node(NodeId::Source(index)) => &job.sources[index].name,
         PlanNode::Node(NodeId::Operator(index)) => &job.operators[index].name,
@@ -60,10 +61,18 @@ fn sent_by<'a>(job: &'a Job, plan: &Plan, edge: usize) -> Option<&'a Schema> {
         let port = node.outputs.iter().position(|targets| targets.contains(&Target::Edge(edge)))?;
         Some((node.node, port))
     });
-    match sender? {
-        (PlanNode::Node(NodeId::Source(index)), _) => Some(&job.sources[index].schema),
-        (PlanNode::Node(NodeId::Operator(index)), port) => Some(&job.operators[index].ports[port].schema),
-        (PlanNode::Sink(_) | PlanNode::DeadLetters, _) => None,
+    let (node, port) = sender?;
+    output(job, node, port).map(|(_, schema)| schema)
+}
+
+/// An output's name and columns; `None` for a sink, which has none.
+pub fn output(job: &Job, node: PlanNode, port: usize) -> Option<(&str, &Schema)> {
+    match node {
+        PlanNode::Node(NodeId::Source(index)) => Some((MAIN_PORT, &job.sources[index].schema)),
+        PlanNode::Node(NodeId::Operator(index)) => {
+            job.operators[index].ports.get(port).map(|port| (port.name.as_str(), &*port.schema))
+        }
+        PlanNode::Sink(_) | PlanNode::DeadLetters => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target};
 /// File and standard-input sources have one task, generators as many as the job's parallelism. A keyed operator starts a stage with
 /// the job's parallelism, behind edges that route by key. An operator with several inputs starts a stage with as many tasks as each
 /// of them has, or with one where they differ. Every other operator is chained to its input. A sink is chained where its input has one
-/// task or it swallows rows, else it is a stage of one. The dead letters' sink is the last stage, without edges: the runtime wires every task to it.
+/// task, it is a folder or it swallows rows, else it is a stage of one. The dead letters' sink is the last stage, without edges: the runtime wires every task to it.
 #[must_use]
 pub fn plan(job: &Job) -> Plan {
     let mut build = Build { plan: Plan { stages: Vec::new(), edges: Vec::new() }, places: HashMap::new() };
@@ -25,7 +25,8 @@ pub fn plan(job: &Job) -> Plan {
         build.operator(job, NodeId::Operator(index), operator);
     }
     for (index, sink) in job.sinks.iter().enumerate() {
-        build.sink(PlanNode::Sink(index), sink.input, sink.connector == SinkConnector::Blackhole);
+        let may_be_parallel = matches!(sink.connector, SinkConnector::Blackhole | SinkConnector::File { is_folder: true, .. });
+        build.sink(PlanNode::Sink(index), sink.input, may_be_parallel);
     }
     if job.dead_letters.is_some() {
         build.start(1, PlanNode::DeadLetters, 0);

@@ -50,6 +50,8 @@ pub const SAME_FILE: &str = "same-file";
 pub const UNEQUAL_SCHEMAS: &str = "unequal-schemas";
 /// A job that writes nothing.
 pub const NO_SINK: &str = "no-sink";
+/// Warning: rows that come at the end of input, which has none.
+pub const NEVER_EMITS: &str = "never-emits";
 /// Warning: rows that nobody reads.
 pub const UNREAD_OUTPUT: &str = "unread-output";
 /// Warning: dead letters are asked for, and there is no place for them.

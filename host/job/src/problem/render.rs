@@ -1,11 +1,10 @@
 //! A problem as people see it: what and where, the line itself with a caret, and what to do.
 
-use std::fmt::Write;
-
+use crate::problem::excerpt::{Excerpt, clean};
 use crate::problem::{Problem, Severity, Words};
 
-/// The most characters that are shown of a line or of what was found.
-const WIDTH: usize = 110;
+/// The most characters that are shown of what was found.
+const MOST: usize = 220;
 
 /// A problem as text of several lines, without a newline at the end. `text` is the job file's.
 #[must_use]
@@ -20,15 +19,14 @@ pub fn render(problem: &Problem, text: &str) -> String {
         Some(Words::Sentence(sentence)) => format!("{}; ", clipped(sentence)),
         None => String::new(),
     };
-    let title = problem.code.replace('-', " ");
-    let mut out = format!("{severity}: {title}: {found}expected {}\n  --> {}", clean(&problem.expected), place(problem));
-    let line = problem.line.and_then(|line| Some((line, text.lines().nth(line.checked_sub(1)?)?)));
-    if let (Some((number, line)), Some(column)) = (line, problem.column) {
-        let (shown, caret) = window(line, column);
-        let number = number.to_string();
-        let margin = " ".repeat(number.len());
-        let _ = write!(out, "\n{margin} |\n{number} | {shown}\n{margin} | {}^", " ".repeat(caret));
-    }
+    let place = Excerpt {
+        file: &problem.file,
+        line: problem.line,
+        column: problem.column,
+        path: &clipped(&problem.path),
+        text: problem.line.and_then(|line| text.lines().nth(line.checked_sub(1)?)),
+    };
+    let mut out = format!("{severity}[{}]: {found}expected {}\n{place}", problem.code, clean(&problem.expected));
     match &problem.suggestion {
         Some(Words::Verbatim(name)) => out.push_str(&format!("\n   = did you mean `{}`?", clipped(name))),
         Some(Words::Phrase(words) | Words::Sentence(words)) => out.push_str(&format!("\n   = {}", clean(words))),
@@ -37,46 +35,11 @@ pub fn render(problem: &Problem, text: &str) -> String {
     out
 }
 
-fn place(problem: &Problem) -> String {
-    let mut place = clean(&problem.file);
-    if let (Some(line), Some(column)) = (problem.line, problem.column) {
-        let _ = write!(place, ":{line}:{column}");
-    }
-    if !problem.path.is_empty() {
-        let _ = write!(place, " ({})", clipped(&problem.path));
-    }
-    place
-}
-
-/// The part of a long line around a column, and how far in the column is.
-fn window(line: &str, column: usize) -> (String, usize) {
-    let characters: Vec<char> = line.chars().collect();
-    let caret = (column - 1).min(characters.len());
-    let start = if caret < WIDTH { 0 } else { caret - WIDTH / 2 };
-    let end = characters.len().min(start + WIDTH);
-    (clean(&characters[start..end].iter().collect::<String>()), caret - start)
-}
-
 fn clipped(text: &str) -> String {
-    match text.char_indices().nth(WIDTH * 2) {
+    match text.char_indices().nth(MOST) {
         Some((end, _)) => format!("{}…", clean(&text[..end])),
         None => clean(text),
     }
-}
-
-/// Without characters that would move a terminal's cursor or change its colours.
-fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c == '\t' || c == '\n' {
-                ' '
-            } else if c.is_control() {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]
@@ -114,7 +77,7 @@ mod tests {
         let text = "operators:\n  strong: { filter: \"magg >= 1\" }\n";
         assert_eq!(
             render(&problem, text),
-            "error: unknown column: found `magg`, expected a column of quakes\n  --> job.yaml:2:20 (operators.strong.filter)\n  |\n2 |   strong: { filter: \"magg >= 1\" }\n  |                    ^\n   = did you mean `mag`?"
+            "error[unknown-column]: found `magg`, expected a column of quakes\n  --> job.yaml:2:20 (operators.strong.filter)\n  |\n2 |   strong: { filter: \"magg >= 1\" }\n  |                    ^\n   = did you mean `mag`?"
         );
     }
 
@@ -126,7 +89,7 @@ mod tests {
         });
         assert_eq!(
             render(&problem, "name: x"),
-            "warning: invalid value: found 0, expected at least 1\n  --> --set (parallelism)\n   = leave it out"
+            "warning[invalid-value]: found 0, expected at least 1\n  --> --set (parallelism)\n   = leave it out"
         );
     }
 

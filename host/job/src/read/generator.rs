@@ -1,15 +1,19 @@
-//! A source that makes its rows: `workload: micro`, or `fields` by rule.
+//! A source that makes its rows: `workload: micro` or `nexmark`, or `fields` by rule.
 
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDateTime};
 
-use crate::graph::{FieldRule, Generator, Workload};
+use crate::graph::{FieldRule, Generator, NexmarkKind, Workload};
 use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
 
-const KEYS: &[&str] = &["connector", "workload", "fields", "rows", "rate", "seed", "limit"];
+const KEYS: &[&str] = &["connector", "workload", "fields", "rows", "rate", "seed", "limit", "kind", "event-rate"];
+/// The keys that say which of Nexmark's events there are.
+const OF_NEXMARK: &[&str] = &["kind", "event-rate"];
+/// Nexmark's events a second of event time unless the job says otherwise.
+const EVENT_RATE: f64 = 100_000.0;
 const A_RULE: &str = "a rule: `sequence`, or a mapping with one of uniform, one-of, at, or every";
 const A_MOMENT: &str = "a moment, as 2024-01-01T00:00:00Z";
 
@@ -18,7 +22,10 @@ pub fn read(keys: &Mapping<'_>, later: &[&str], problems: &mut Problems) -> Opti
     let before = problems.count();
     keys.check_keys(KEYS, later, problems);
     let workload = match (keys.get("workload"), keys.get("fields")) {
-        (Some(workload), None) => workload.word(&[("micro", ())], &["nexmark"], problems).map(|()| Workload::Micro),
+        (Some(workload), None) => {
+            let nexmark = workload.word(&[("micro", false), ("nexmark", true)], &[], problems);
+            nexmark.map(|nexmark| if nexmark { read_nexmark(keys, problems) } else { Workload::Micro })
+        }
         (None, Some(fields)) => read_fields(&fields, problems).map(Workload::Fields),
         (Some(workload), Some(_)) => {
             let problem = problems.error(code::MISPLACED_KEY, &workload.key_spot()).found("workload");
@@ -30,12 +37,25 @@ pub fn read(keys: &Mapping<'_>, later: &[&str], problems: &mut Problems) -> Opti
             None
         }
     };
+    if matches!(workload, Some(Workload::Micro | Workload::Fields(_))) {
+        for (key, field) in OF_NEXMARK.iter().filter_map(|key| Some((*key, keys.get(key)?))) {
+            let problem = problems.error(code::MISPLACED_KEY, &field.key_spot()).found(key);
+            problem.expected("`workload: nexmark` beside it");
+        }
+    }
     let whole = 0..=i128::from(u64::MAX);
     let rows = keys.get("rows").and_then(|field| field.integer(whole.clone(), problems));
     let rate = keys.get("rate").and_then(|field| field.positive_number(problems));
     let seed = keys.get("seed").and_then(|field| field.integer(whole, problems)).unwrap_or(0);
     let workload = workload?;
     (problems.count() == before).then_some(Generator { workload, rows, rate, seed })
+}
+
+fn read_nexmark(keys: &Mapping<'_>, problems: &mut Problems) -> Workload {
+    let kinds = [("person", NexmarkKind::Person), ("auction", NexmarkKind::Auction), ("bid", NexmarkKind::Bid)];
+    let kind = keys.get("kind").and_then(|field| field.word(&kinds, &[], problems));
+    let event_rate = keys.get("event-rate").and_then(|field| field.positive_number(problems)).unwrap_or(EVENT_RATE);
+    Workload::Nexmark { kind, event_rate }
 }
 
 fn read_fields(field: &Field<'_>, problems: &mut Problems) -> Option<Vec<(String, FieldRule)>> {

@@ -3,22 +3,44 @@
 use serde_json::Value as Json;
 
 use crate::document::Value;
-use crate::graph::{Limits, OnPoison};
+use crate::graph::{Limits, OnPoison, REST_PORT};
 use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
-use crate::read::{limits, settings};
+use crate::read::{limits, name, settings};
 use crate::written::{Column, Operator, Verb};
 
-const KEYS: &[&str] =
-    &["input", "inputs", "filter", "select", "with", "drop", "key-by", "aggregate", "plugin", "settings", "limits", "on-poison"];
-const LATER: &[&str] = &["unnest", "as", "split", "window", "join", "on", "kind", "within", "emit"];
+const KEYS: &[&str] = &[
+    "input",
+    "inputs",
+    "filter",
+    "select",
+    "with",
+    "drop",
+    "unnest",
+    "as",
+    "split",
+    "emit",
+    "key-by",
+    "aggregate",
+    "plugin",
+    "settings",
+    "limits",
+    "on-poison",
+];
+const LATER: &[&str] = &["window", "join", "on", "kind", "within"];
 /// `with` and `drop` are one verb.
-const VERBS: &[&str] = &["filter", "select", "with", "drop", "aggregate", "plugin"];
+const VERBS: &[&str] = &["filter", "select", "with", "drop", "unnest", "split", "aggregate", "plugin"];
 /// A key, and the verbs that it goes with.
-const BESIDE: &[(&str, &[&str])] =
-    &[("key-by", &["aggregate", "plugin"]), ("settings", &["plugin"]), ("limits", &["plugin"]), ("on-poison", &["plugin"])];
+const BESIDE: &[(&str, &[&str])] = &[
+    ("as", &["unnest"]),
+    ("emit", &["aggregate"]),
+    ("key-by", &["aggregate", "plugin"]),
+    ("settings", &["plugin"]),
+    ("limits", &["plugin"]),
+    ("on-poison", &["plugin"]),
+];
 const ON_POISON: &[(&str, OnPoison)] =
     &[("halt", OnPoison::Halt), ("dead-letter", OnPoison::DeadLetter), ("skip", OnPoison::Skip)];
 const A_REFERENCE: &str = "the name of a source or operator";
@@ -92,7 +114,7 @@ fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut
             problems.error(code::MISPLACED_KEY, &field.key_spot()).found(*key).expected(expected);
         }
     }
-    let expected = "one verb: filter, select, with (and drop), aggregate (with key-by) or plugin";
+    let expected = "one verb: filter, select, with (and drop), unnest, split, aggregate (with key-by) or plugin";
     match there.as_slice() {
         [] if matches!(keys.get("inputs"), Some(inputs) if matches!(inputs.node.value, Value::List(_))) => Some(Verb::Union),
         [] => {
@@ -104,13 +126,19 @@ fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut
         ["filter"] => keys.get("filter").and_then(|field| field.expression(problems)).map(Verb::Filter),
         ["select"] => read_columns(&keys.get("select")?, problems).map(Verb::Select),
         ["with"] | ["drop"] | ["with", "drop"] => read_with(keys, problems),
+        ["unnest"] => read_unnest(keys, problems),
+        ["split"] => read_split(&keys.get("split")?, problems),
         ["aggregate"] => {
             let columns = read_columns(&keys.get("aggregate")?, problems);
             if keys.get("key-by").is_none() && all_known {
                 keys.require("key-by", "the columns that rows are grouped by: [net]", problems);
                 return None;
             }
-            columns.map(Verb::Aggregate)
+            let at_end = match keys.get("emit") {
+                Some(field) => Some(field.word(&[("final", ())], &[], problems).map(|()| field.spot)?),
+                None => None,
+            };
+            columns.map(|columns| Verb::Aggregate { columns, at_end })
         }
         ["plugin"] => read_plugin(keys, of_job, problems),
         several => {
@@ -135,6 +163,28 @@ fn read_with(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Verb> {
         None => Some(Vec::new()),
     };
     Some(Verb::With { columns: columns?, drop: drop? })
+}
+
+fn read_unnest(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Verb> {
+    let column = keys.get("unnest")?.text("the name of a column of lists", problems);
+    let name = match keys.get("as") {
+        Some(field) => Some(field.text("the name that the column has then", problems)?),
+        None => None,
+    };
+    Some(Verb::Unnest { column: column?, name })
+}
+
+/// Outputs by name and condition. Names are those of references, `operator.NAME`.
+fn read_split(field: &Field<'_>, problems: &mut Problems) -> Option<Verb> {
+    let conditions = read_columns(field, problems)?;
+    for output in conditions.iter().map(|condition| &condition.name) {
+        name::check(output, problems);
+        if output.value == REST_PORT {
+            let problem = problems.error(code::DUPLICATE_NAME, &output.spot).found(REST_PORT);
+            problem.expected("another name: `rest` is the output of the rows for which no condition is true");
+        }
+    }
+    Some(Verb::Split(conditions))
 }
 
 fn read_columns(field: &Field<'_>, problems: &mut Problems) -> Option<Vec<Column>> {

@@ -1,8 +1,8 @@
 //! A sink, or the dead letters' sink: its connector and what goes with it.
 
-use crate::graph::{Existing, JsonOut};
+use crate::graph::{Existing, FormatOut};
 use crate::place::At;
-use crate::problem::Problems;
+use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::format;
 use crate::read::mapping::Mapping;
@@ -48,11 +48,16 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
             keys.check_keys(&[own, "connector", "path", "existing", "format"], &[], problems);
             let path = keys.require("path", "the file", problems).and_then(|field| field.text("the path of a file", problems));
             let existing = keys.get("existing").and_then(|field| field.word(EXISTING, &[], problems)).unwrap_or_default();
-            SinkConnector::File { path, existing, json: read_format(keys, problems) }
+            SinkConnector::File { path, existing, format: read_format(keys, problems) }
         }
         Connector::Stdio => {
             keys.check_keys(&[own, "connector", "format"], &[], problems);
-            SinkConnector::Stdio { spot: field.spot.clone(), json: read_format(keys, problems) }
+            let format = read_format(keys, problems);
+            if let (Some(FormatOut::Columnar(_)), Some(format)) = (&format, keys.get("format")) {
+                let problem = problems.error(code::NOT_IN_THIS_VERSION, &format.spot).found_to_be("columns to standard output");
+                problem.expected("`connector: file`, or rows as json");
+            }
+            SinkConnector::Stdio { spot: field.spot.clone(), format }
         }
         Connector::Blackhole => {
             keys.check_keys(&[own, "connector"], &[], problems);
@@ -61,7 +66,7 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
     })
 }
 
-fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<JsonOut> {
-    let field = keys.require("format", "how rows are written: json", problems)?;
+fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatOut> {
+    let field = keys.require("format", "how rows are written: json, parquet or arrow", problems)?;
     format::read_out(&field, problems)
 }

@@ -1,7 +1,8 @@
 //! A source: its connector and what goes with it.
 
+use crate::graph::FormatIn;
 use crate::place::At;
-use crate::problem::Problems;
+use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
 use crate::read::{format, generator, schema};
@@ -32,13 +33,19 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
                 keys.check_keys(&["connector", "path", "format", "schema", "limit"], &["event-time", "parallel-files"], problems);
                 let path =
                     keys.require("path", "the file", problems).and_then(|field| field.text("the path of a file", problems));
-                SourceConnector::File { path, json: read_format(&keys, problems), schema: read_schema(&keys, problems) }
+                let format = read_format(&keys, problems);
+                let schema = match format {
+                    // The file brings its own.
+                    Some(FormatIn::Columnar(_)) => keys.get("schema").and_then(|field| schema::read(&field, problems)),
+                    _ => read_schema(&keys, problems),
+                };
+                SourceConnector::File { path, format, schema }
             }
             Connector::Stdio => {
                 keys.check_keys(&["connector", "format", "schema", "limit"], LATER, problems);
                 SourceConnector::Stdio {
                     spot: field.spot.clone(),
-                    json: read_format(&keys, problems),
+                    format: by_rows(&keys, read_format(&keys, problems), problems),
                     schema: read_schema(&keys, problems),
                 }
             }
@@ -48,8 +55,18 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
     source
 }
 
-fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<crate::graph::JsonIn> {
-    let field = keys.require("format", "how rows are read: json", problems)?;
+/// Complains about a format of columns, which needs a file.
+fn by_rows(keys: &Mapping<'_>, format: Option<FormatIn>, problems: &mut Problems) -> Option<FormatIn> {
+    if let (Some(FormatIn::Columnar(_)), Some(field)) = (&format, keys.get("format")) {
+        let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.spot).found_to_be("columns from standard input");
+        problem.expected("`connector: file`, or rows as json");
+        return None;
+    }
+    format
+}
+
+fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatIn> {
+    let field = keys.require("format", "how rows are read: json, parquet or arrow", problems)?;
     format::read_in(&field, problems)
 }
 

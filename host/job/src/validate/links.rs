@@ -70,11 +70,11 @@ pub fn report_port(link: &Link, ports: &[graph::Port], problems: &mut Problems) 
     let known = ports.iter().map(|known| known.name.as_str());
     let meant = nearest(port, known.clone()).map(|known| format!("{name}.{known}"));
     let outputs: Vec<&str> = known.collect();
-    problems
-        .error(code::UNKNOWN_INPUT, &link.written.spot)
-        .found(link.written.value.clone())
-        .expected(format!("an output of `{name}`: {}", outputs.join(", ")))
-        .meant(meant.as_deref());
+    let problem = problems.error(code::UNKNOWN_INPUT, &link.written.spot).found(link.written.value.clone());
+    problem.expected(format!("an output of `{name}`: {}", outputs.join(", "))).meant(meant.as_deref());
+    if let (None, Some(first)) = (&link.port, outputs.first()) {
+        problem.advice(format!("name the one that is meant, as in `{name}.{first}`"));
+    }
 }
 
 /// What a name stands for.

@@ -33,7 +33,7 @@ pub fn resolve(
     }
     let schema = Arc::clone(&inputs.first()?.schema);
     let of = names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(", ");
-    let aggregates = matches!(operator.verb, Some(written::Verb::Aggregate(_)));
+    let aggregates = matches!(operator.verb, Some(written::Verb::Aggregate { .. }));
     let scope = Scope { schema: &schema, of, aggregates };
     let key_by = operator.key_by.as_ref().and_then(|columns| {
         let indices: Vec<_> = columns.iter().map(|column| scope.column(column, problems)).collect();
@@ -44,7 +44,11 @@ pub fn resolve(
         written::Verb::Filter(condition) => filter(condition, &scope, &schema, given, problems)?,
         written::Verb::Select(columns) => select(columns, &scope, given, problems)?,
         written::Verb::With { columns, drop } => with(columns, drop, &scope, given, problems)?,
-        written::Verb::Aggregate(columns) => aggregate(columns, key_by.as_deref(), &scope, given, problems)?,
+        written::Verb::Unnest { column, name } => unnest(column, name.as_ref(), &scope, problems)?,
+        written::Verb::Split(conditions) => split(conditions, &scope, &schema, given, problems)?,
+        written::Verb::Aggregate { columns, at_end } => {
+            aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)?
+        }
         written::Verb::Plugin { .. } => plugin(operator, key_by.as_deref(), &schema, given, problems)?,
     };
     let key_by = key_by?;
@@ -81,6 +85,11 @@ fn filter(
     given: &Given<'_>,
     problems: &mut Problems,
 ) -> Option<Outcome> {
+    check_condition(condition, scope, given, problems)?;
+    Some(Outcome { verb: Verb::Filter(condition.value.clone()), ports: main_port(Arc::clone(schema)), reads: None })
+}
+
+fn check_condition(condition: &At<String>, scope: &Scope<'_>, given: &Given<'_>, problems: &mut Problems) -> Option<()> {
     let checked = scope.check(condition, given, problems)?;
     if *checked.field.data_type() != DataType::Boolean {
         problems
@@ -90,7 +99,45 @@ fn filter(
             .advice("compare it with something, as in `mag >= 1`");
         return None;
     }
-    Some(Outcome { verb: Verb::Filter(condition.value.clone()), ports: main_port(Arc::clone(schema)), reads: None })
+    Some(())
+}
+
+fn split(
+    conditions: &[written::Column],
+    scope: &Scope<'_>,
+    schema: &SchemaRef,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<Outcome> {
+    let checked: Vec<Option<()>> =
+        conditions.iter().map(|condition| check_condition(condition.expression.as_ref()?, scope, given, problems)).collect();
+    checked.into_iter().collect::<Option<Vec<()>>>()?;
+    let names = conditions.iter().map(|condition| condition.name.value.as_str()).chain([graph::REST_PORT]);
+    let ports = names.map(|name| Port { name: name.to_owned(), schema: Arc::clone(schema) }).collect();
+    Some(Outcome { verb: Verb::Split(texts(conditions)?), ports, reads: None })
+}
+
+fn unnest(column: &At<String>, name: Option<&At<String>>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Outcome> {
+    let index = scope.column(column, problems)?;
+    let DataType::List(item) = scope.schema.field(index).data_type() else {
+        let problem = problems.error(code::INVALID_VALUE, &column.spot);
+        problem
+            .found_to_be(format!("`{}`, which is {}", column.value, column_type::name(scope.schema.field(index).data_type())))
+            .expected("a column of lists");
+        return None;
+    };
+    let mut fields: Vec<Field> = scope.schema.fields().iter().map(|field| field.as_ref().clone()).collect();
+    if let Some(name) =
+        name.filter(|name| fields.iter().enumerate().any(|(other, field)| other != index && *field.name() == name.value))
+    {
+        let problem = problems.error(code::DUPLICATE_COLUMN, &name.spot).found(name.value.clone());
+        problem.expected("a name that no other column has");
+        return None;
+    }
+    let name = name.unwrap_or(column).value.clone();
+    fields[index] = Field::new(&name, item.data_type().clone(), item.is_nullable());
+    let verb = Verb::Unnest { column: column.value.clone(), name };
+    Some(Outcome { verb, ports: main_port(Arc::new(Schema::new(fields))), reads: None })
 }
 
 fn select(columns: &[written::Column], scope: &Scope<'_>, given: &Given<'_>, problems: &mut Problems) -> Option<Outcome> {
@@ -146,6 +193,7 @@ fn with(
 
 fn aggregate(
     columns: &[written::Column],
+    at_end: bool,
     key_by: Option<&[usize]>,
     scope: &Scope<'_>,
     given: &Given<'_>,
@@ -165,7 +213,7 @@ fn aggregate(
     let checked = checked?;
     fields.extend(checked.iter().map(|checked| checked.field.clone()));
     Some(Outcome {
-        verb: Verb::Aggregate(texts(columns)?),
+        verb: Verb::Aggregate { columns: texts(columns)?, at_end },
         ports: main_port(Arc::new(Schema::new(fields))),
         reads: Some(checked.into_iter().flat_map(|checked| checked.reads).collect()),
     })

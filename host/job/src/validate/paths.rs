@@ -16,17 +16,6 @@ pub fn input(written: &At<String>, dir: &Path, problems: &mut Problems) -> Optio
     Some(path)
 }
 
-/// The path of a file that is written.
-pub fn output(written: &At<String>, dir: &Path, problems: &mut Problems) -> Option<PathBuf> {
-    let path = local(written, dir, problems)?;
-    if written.value.ends_with('/') {
-        let problem = problems.error(code::NOT_IN_THIS_VERSION, &written.spot).found(written.value.clone());
-        problem.expected("the path of one file, not of a directory");
-        return None;
-    }
-    Some(path)
-}
-
 /// A path of the local file system.
 pub fn local(written: &At<String>, dir: &Path, problems: &mut Problems) -> Option<PathBuf> {
     if written.value.contains("://") {

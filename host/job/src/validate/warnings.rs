@@ -21,12 +21,23 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
     }
     for operator in &written.operators {
         let Some(index) = job.operators.iter().position(|resolved| resolved.name == operator.name.value) else { continue };
-        for (port, output) in job.operators[index].ports.iter().enumerate() {
-            if !read.contains(&Upstream { node: NodeId::Operator(index), port }) {
+        let ports = &job.operators[index].ports;
+        let is_read = |port: usize| read.contains(&Upstream { node: NodeId::Operator(index), port });
+        // Who takes one part of a split may well leave the others.
+        let is_split = matches!(operator.verb, Some(Verb::Split(_))) && (0..ports.len()).any(is_read);
+        for (port, output) in ports.iter().enumerate() {
+            if !is_read(port) && !is_split {
                 let name = &operator.name.value;
                 let written = if output.name == MAIN_PORT { name.clone() } else { format!("{name}.{}", output.name) };
                 unread(&operator.name, written, problems);
             }
+        }
+        if let Some(Verb::Aggregate { at_end: Some(spot), .. }) = &operator.verb
+            && let Some(source) = endless(job, index)
+        {
+            problems.warning(code::NEVER_EMITS, spot).found("final").expected("input that ends").advice(format!(
+                "`{source}` has no end, so that no row ever comes out; give it `rows` or `limit`, or leave `emit` out"
+            ));
         }
         if let Some(Verb::Plugin { on_poison, .. }) = &operator.verb
             && on_poison.value == OnPoison::DeadLetter
@@ -39,6 +50,22 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
                 .advice("without it the first such row fails the job");
         }
     }
+}
+
+/// A source without end that an operator reads, be it by others.
+fn endless(job: &Job, operator: usize) -> Option<&str> {
+    let mut ahead = vec![operator];
+    let mut seen = HashSet::new();
+    while let Some(operator) = ahead.pop() {
+        for input in &job.operators[operator].inputs {
+            match input.node {
+                NodeId::Source(index) if job.sources[index].is_endless() => return Some(&job.sources[index].name),
+                NodeId::Operator(index) if seen.insert(index) => ahead.push(index),
+                NodeId::Source(_) | NodeId::Operator(_) => {}
+            }
+        }
+    }
+    None
 }
 
 fn unread(name: &crate::place::At<String>, output: String, problems: &mut Problems) {

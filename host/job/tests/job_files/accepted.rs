@@ -44,10 +44,10 @@ fn the_whole_job_is_read() {
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!((job.name.as_str(), job.parallelism, job.key_groups.count()), ("earthquakes", 4, 128));
     assert_eq!(job.batch, BatchLimits { max_rows: 1024, max_bytes: 1 << 20 });
-    let SourceConnector::File { written, path, json } = &job.sources[0].connector else { panic!("a file") };
+    let SourceConnector::File { written, path, format } = &job.sources[0].connector else { panic!("a file") };
     assert_eq!((written.as_str(), path), ("quakes.ndjson", &PathBuf::from("jobs/quakes.ndjson")));
     let defaults = JsonIn { timestamps: TimestampUnit::Milliseconds, reject_unknown_fields: false, max_row_bytes: 16 << 20 };
-    assert_eq!(*json, defaults);
+    assert_eq!(*format, FormatIn::Json(defaults));
 
     let names: Vec<&str> = job.operators.iter().map(|operator| operator.name.as_str()).collect();
     assert_eq!(names, ["strong", "graded", "per_net"]);
@@ -66,7 +66,10 @@ fn the_whole_job_is_read() {
 
     assert_eq!(job.sinks[2].input, Upstream { node: NodeId::Operator(1), port: 1 });
     assert_eq!(columns(&job.sinks[2].schema), ["why utf8 not null"]);
-    assert!(matches!(&job.sinks[1].connector, SinkConnector::File { json: JsonOut { timestamps_as_millis: true }, .. }));
+    assert!(matches!(
+        &job.sinks[1].connector,
+        SinkConnector::File { format: FormatOut::Json(JsonOut { timestamps_as_millis: true }), .. }
+    ));
     assert_eq!(job.dead_letters.as_ref().and_then(|letters| letters.limit), Some(10));
     let checkpoint = Checkpoint { every: Duration::from_secs(2), store: PathBuf::from("jobs/./out/checkpoints"), retain: 3 };
     assert_eq!(job.checkpoint, Some(checkpoint));
@@ -99,6 +102,7 @@ sources:
     seed: 7
     limit: 50
   micro: { connector: generator, workload: micro }
+  bids: { connector: generator, workload: nexmark, kind: bid, event-rate: 10 }
   read:
     connector: file
     path: /abs.ndjson
@@ -146,12 +150,25 @@ limits: { memory: 9MiB, cpu-per-call: 5ms }
         columns(&job.sources[1].schema),
         ["id int64 not null", "key int64 not null", "ts timestamp not null", "value float64 not null", "payload utf8 not null"]
     );
-    let json = JsonIn { timestamps: TimestampUnit::Microseconds, reject_unknown_fields: true, max_row_bytes: 1024 };
     assert_eq!(
         job.sources[2].connector,
-        SourceConnector::File { written: "/abs.ndjson".to_owned(), path: PathBuf::from("/abs.ndjson"), json }
+        SourceConnector::Generator(Generator {
+            workload: Workload::Nexmark { kind: Some(NexmarkKind::Bid), event_rate: 10.0 },
+            rows: None,
+            rate: None,
+            seed: 0
+        })
     );
-    assert_eq!(columns(&job.sources[2].schema), ["amount decimal(10,2)", "day date"]);
+    let json = JsonIn { timestamps: TimestampUnit::Microseconds, reject_unknown_fields: true, max_row_bytes: 1024 };
+    assert_eq!(
+        job.sources[3].connector,
+        SourceConnector::File {
+            written: "/abs.ndjson".to_owned(),
+            path: PathBuf::from("/abs.ndjson"),
+            format: FormatIn::Json(json)
+        }
+    );
+    assert_eq!(columns(&job.sources[3].schema), ["amount decimal(10,2)", "day date"]);
     let Verb::Plugin(plugin) = &job.operators[0].verb else { panic!("a plugin") };
     assert_eq!(plugin.on_poison, OnPoison::Skip);
     let limits = Limits {
@@ -231,10 +248,10 @@ fn what_is_probably_an_oversight_is_a_warning() {
     assert_eq!(
         warnings,
         [
-            "warning: unread output: found `forgotten`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:2:12 (sources.forgotten)\n   = its rows are dropped",
-            "warning: unread output: found `idle`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:5:3 (operators.idle)\n   = its rows are dropped",
-            "warning: unread output: found `idle.broken`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:5:3 (operators.idle)\n   = its rows are dropped",
-            "warning: no dead letters: found `dead-letter`, expected `dead-letters` in the job, to take them\n  --> jobs/job.yaml:5:52 (operators.idle.on-poison)\n   = without it the first such row fails the job",
+            "warning[unread-output]: found `forgotten`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:2:12 (sources.forgotten)\n   = its rows are dropped",
+            "warning[unread-output]: found `idle`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:5:3 (operators.idle)\n   = its rows are dropped",
+            "warning[unread-output]: found `idle.broken`, expected an operator or a sink that reads it\n  --> jobs/job.yaml:5:3 (operators.idle)\n   = its rows are dropped",
+            "warning[no-dead-letters]: found `dead-letter`, expected `dead-letters` in the job, to take them\n  --> jobs/job.yaml:5:52 (operators.idle.on-poison)\n   = without it the first such row fails the job",
         ]
     );
 }

@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema};
+use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde_json::Value;
-use wasmill_job::catalog::{Catalog, Checked, ExpressionProblem, InputSchema, PluginDeclared, PluginProblem};
+use wasmill_job::catalog::{
+    Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem,
+};
 use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_job::{load, render};
 
@@ -50,6 +52,15 @@ impl Catalog for Fake {
                 Err(ExpressionProblem::Invalid { message, span: None, suggestion: None })
             }
         }
+    }
+
+    fn columns(&self, file: &ColumnarFile<'_>, declared: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {
+        if file.written.ends_with("broken.parquet") {
+            let hint = Some("write the file anew".to_owned());
+            return Err(FileProblem { code: "file-corrupt", message: "broken.parquet: it is damaged".to_owned(), hint });
+        }
+        let all = ["a", "b", "c", "d"].map(|name| Field::new(name, DataType::Int64, false));
+        Ok(declared.cloned().unwrap_or_else(|| Arc::new(Schema::new(all.to_vec()))))
     }
 
     fn plugin(

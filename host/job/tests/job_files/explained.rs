@@ -4,7 +4,7 @@ use wasmill_job::explain::explain;
 use wasmill_job::plan::plan;
 
 use crate::accepted::EARTHQUAKES;
-use crate::catalog::{around, job};
+use crate::catalog::{around, job, loaded};
 
 fn explained(text: &str) -> String {
     let job = job(text);
@@ -72,6 +72,30 @@ fn a_job_without_a_checkpoint_says_that_nothing_survives() {
     assert!(text.contains("  2: 1 task: a -> out -> sink\n    from stage 1, task to task: all columns (3)\n"), "{text}");
     assert!(text.contains("dead letters: none; the first row that can't be read or processed fails the job\n"), "{text}");
     assert!(text.ends_with("\nafter a kill\n  nothing survives a kill: the job has no `checkpoint`\n"), "{text}");
+}
+
+#[test]
+fn a_split_is_explained_with_its_outputs_and_warns_only_where_nobody_reads_one() {
+    let split = "  parts: { input: quakes, split: { big: mag > 5, small: mag < 2 } }";
+    let text = explained(&around(&format!("{split}\n  out: {{ input: parts.small, filter: mag > 1 }}")));
+    let columns = "id utf8 not null, net utf8, mag float64";
+    let expected = format!(
+        "  parts: split big: mag > 5, small: mag < 2\n    in: quakes ({columns})\n    out .big: {columns}\n    out .small: {columns}\n    out .rest: {columns}\n"
+    );
+    assert!(text.contains(&expected), "{text}");
+    assert!(text.contains("    in: parts.small ("), "{text}");
+    let warnings = |operators: &str| loaded(&around(operators)).expect("a job").1;
+    assert_eq!(warnings(&format!("{split}\n  out: {{ input: parts.small, filter: mag > 1 }}")), Vec::<String>::new());
+    let unread = warnings(&format!("{split}\n  out: {{ input: quakes, filter: mag > 1 }}"));
+    assert_eq!(unread.len(), 3, "{unread:?}");
+    assert!(unread[0].starts_with("warning: unread output: found `parts.big`, expected an operator or a sink that reads it\n"));
+}
+
+#[test]
+fn what_comes_at_the_end_only_is_said() {
+    let text = explained(&around("  out: { input: quakes, key-by: [net], aggregate: { n: count(*) }, emit: final }"));
+    let expected = "  out: aggregate n = count(*); a row per key at the end of input, in the order of keys within a task\n";
+    assert!(text.contains(expected), "{text}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ const GENERATED: &str = r#"{ name: g, max-parallelism: 8, sources: { s: { connec
 fn survives(text: &str) {
     match loaded_with(text, &[], None) {
         Ok((job, _)) => assert!(!explain(&job, &plan(&job)).is_empty()),
-        Err(problems) => assert!(problems.iter().any(|problem| problem.starts_with("error: ")), "{problems:?}"),
+        Err(problems) => assert!(problems.iter().any(|problem| problem.starts_with("error[")), "{problems:?}"),
     }
 }
 

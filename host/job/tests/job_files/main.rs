@@ -2,6 +2,7 @@
 
 mod accepted;
 mod catalog;
+mod drawn;
 mod explained;
 mod hostile;
 mod options;

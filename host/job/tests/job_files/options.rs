@@ -43,8 +43,8 @@ fn problems_name_the_option() {
     assert_eq!(
         refused(&[("operators.out.fitler", "mag"), ("parallelism", "many")], None),
         [
-            "error: unknown key: found `fitler`, expected one of input, inputs, filter, select, with, drop, key-by, aggregate, plugin, settings, limits, on-poison\n  --> --set (operators.out.fitler)\n   = did you mean `filter`?",
-            "error: wrong type: found the text `many`, expected a whole number from 1 to 32768\n  --> --set (parallelism)",
+            "error[unknown-key]: found `fitler`, expected one of input, inputs, filter, select, with, drop, unnest, as, split, emit, key-by, aggregate, plugin, settings, limits, on-poison\n  --> --set (operators.out.fitler)\n   = did you mean `filter`?",
+            "error[wrong-type]: found the text `many`, expected a whole number from 1 to 32768\n  --> --set (parallelism)",
         ]
         .map(str::to_owned)
         .into_iter()
@@ -54,13 +54,13 @@ fn problems_name_the_option() {
     assert_eq!(
         refused(&[], Some(0)),
         [
-            "error: invalid value: found `0`, expected 1 to 128 tasks, the number of key groups\n  --> --parallelism (parallelism)\n   = `max-parallelism` says how many key groups there are; it is fixed for the life of the state"
+            "error[invalid-value]: found `0`, expected 1 to 128 tasks, the number of key groups\n  --> --parallelism (parallelism)\n   = `max-parallelism` says how many key groups there are; it is fixed for the life of the state"
         ]
     );
     assert_eq!(
         refused(&[("sources.quakes.path.x", "1")], None),
         [
-            "error: invalid option: found the text `q.ndjson` at `sources.quakes.path`, expected a mapping, to set one of its keys\n  --> --set (sources.quakes.path.x)\n   = set all of it: --set sources.quakes.path=VALUE"
+            "error[invalid-option]: found the text `q.ndjson` at `sources.quakes.path`, expected a mapping, to set one of its keys\n  --> --set (sources.quakes.path.x)\n   = set all of it: --set sources.quakes.path=VALUE"
         ]
     );
 }

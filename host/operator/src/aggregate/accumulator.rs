@@ -40,6 +40,7 @@ pub(super) trait Accumulator: Send + Sync + std::fmt::Debug {
     /// The name of its encoding.
     fn format(&self) -> String;
 
-    /// Takes rows, whose keys are `keys` and whose arguments are `argument`, and gives the value after each.
-    fn update(&self, cells: Cells<'_>, keys: &[u32], argument: Option<&ArrayRef>) -> Result<ArrayRef, Overflow>;
+    /// Takes rows, whose keys are `keys` and whose arguments are `arguments`, and gives the value after each. A row whose argument
+    /// is null doesn't count.
+    fn update(&self, cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef]) -> Result<ArrayRef, Overflow>;
 }

@@ -1,35 +1,60 @@
-//! One aggregate as it is written, `max(mag * 2)`: which function, over what, and of which type.
+//! One aggregate as it is written, `max(mag * 2) filter (where felt)`: which function, over what, of which rows, and of which type.
 
 use arrow_schema::{DataType, Field, Schema};
 use datafusion_sql::sqlparser::ast::{
-    DuplicateTreatment, Expr, Function as Call, FunctionArg, FunctionArgExpr, FunctionArguments,
+    DuplicateTreatment, Expr, Function as Call, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
+    NullTreatment,
 };
 use wasmill_flow::column_type;
 
-use crate::expression::catalogue::AGGREGATES;
+use super::general::General;
+use super::pair::Pair;
+use super::spread::Spread;
+use crate::expression::catalogue::Catalogue;
 use crate::expression::problem::nearest;
 use crate::expression::syntax::{self, Walked};
 use crate::expression::{Expression, ExpressionProblem};
 
-/// The aggregate functions of this version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// An aggregate function over arguments of some types.
+#[derive(Debug, Clone)]
 pub(super) enum Function {
     Count,
     Sum,
     Min,
     Max,
     Average,
+    Spread(Spread),
+    Pair(Pair),
+    General(Box<General>),
 }
 
-const FUNCTIONS: &[(&str, Function)] = &[
-    ("count", Function::Count),
-    ("sum", Function::Sum),
-    ("min", Function::Min),
-    ("max", Function::Max),
-    ("avg", Function::Average),
+/// Functions of one number, and of two.
+const SPREADS: &[(&str, Spread)] = &[
+    ("var", Spread { sample: true, root: false }),
+    ("var_pop", Spread { sample: false, root: false }),
+    ("stddev", Spread { sample: true, root: true }),
+    ("stddev_pop", Spread { sample: false, root: true }),
 ];
-
-const OFFER: &str = "count(*), count(x), sum(x), min(x), max(x) and avg(x)";
+const PAIRS: &[(&str, Pair)] = &[
+    ("covar_pop", Pair::CovariancePopulation),
+    ("covar_samp", Pair::CovarianceSample),
+    ("corr", Pair::Correlation),
+    ("regr_count", Pair::Count),
+    ("regr_avgx", Pair::AverageX),
+    ("regr_avgy", Pair::AverageY),
+    ("regr_sxx", Pair::SumXX),
+    ("regr_syy", Pair::SumYY),
+    ("regr_sxy", Pair::SumXY),
+    ("regr_slope", Pair::Slope),
+    ("regr_intercept", Pair::Intercept),
+    ("regr_r2", Pair::R2),
+];
+/// Functions that are the same with and without `distinct`.
+const INDISTINCT: &[&str] = &["min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or", "approx_distinct"];
+/// Functions that take `within group (order by x)` for their first argument.
+const WITHIN_GROUP: &[&str] = &["percentile_cont", "approx_percentile_cont", "approx_percentile_cont_with_weight"];
+/// Functions that may pass over nulls.
+const IGNORE_NULLS: &[&str] = &["first_value", "last_value", "nth_value"];
 
 /// An aggregate over rows of one schema.
 ///
@@ -40,14 +65,24 @@ const OFFER: &str = "count(*), count(x), sum(x), min(x), max(x) and avg(x)";
 /// | | floats | `float64` | null |
 /// | | `decimal(p,s)` | `decimal(38,s)` | null |
 /// | `avg(x)` | numbers | `float64`, summed as such; of decimals too | null |
-/// | `min(x)`, `max(x)` | numbers, timestamps, dates, `utf8` by bytes | the type of `x` | null |
+/// | `min(x)`, `max(x)` | what has an order; text by bytes | the type of `x` | null |
+/// | `var_pop`, `var_samp`, `stddev_pop`, `stddev_samp` | numbers | `float64` | null |
+/// | `covar_pop`, `covar_samp`, `corr`, `regr_slope` and the other `regr_` | two numbers | `float64`, `regr_count` `int64` | null, 0 |
+/// | the others | as DataFusion has them | as DataFusion has it | null |
 ///
-/// Nulls are passed over. A sum that overflows fails on the row that would overflow it. NaN is greater than every other float.
+/// Nulls are passed over; only `first_value`, `last_value`, `nth_value` and `array_agg` see them. A sum that overflows fails on the
+/// row that would overflow it. NaN is greater than every other float. `distinct` counts each value of a key once,
+/// `filter (where …)` the rows for which it is true. What grows with its rows (`distinct`, `median`, `percentile_cont`,
+/// `array_agg`, `string_agg`, `nth_value`) holds at most 1 MiB a key, and fails on the row that would make it more; it is read and
+/// written as a whole for each batch in which the key has a row.
 #[derive(Debug, Clone)]
 pub struct Aggregate {
     pub(super) function: Function,
-    pub(super) argument: Option<Expression>,
+    pub(super) arguments: Vec<Expression>,
+    pub(super) filter: Option<Expression>,
+    pub(super) distinct: bool,
     data_type: DataType,
+    reads: Vec<usize>,
 }
 
 impl Aggregate {
@@ -57,93 +92,191 @@ impl Aggregate {
     /// [`ExpressionProblem`] with the first problem of the text; what other systems can aggregate and this version can't is
     /// named as such.
     pub fn parse(text: &str, schema: &Schema) -> Result<Self, ExpressionProblem> {
-        let syntax = syntax::parse(text)?;
+        let syntax = syntax::parse(text, schema)?;
         let Expr::Function(call) = &syntax else { return Err(no_call(&syntax)) };
-        let function = function(call, text)?;
-        refuse_clauses(call)?;
-        let argument = match argument(call)? {
-            Argument::Star if function == Function::Count => None,
-            Argument::Star => {
-                let message = format!("`{}(*)`: only count takes `*`, the others a column or an expression", call.name);
-                return Err(ExpressionProblem::new("syntax", message));
-            }
-            Argument::Of(expression) => Some(Expression::from_syntax(expression, text, schema)?),
+        let name = function_name(call, text)?;
+        let clauses = Clauses::read(call, name)?;
+        let arguments = arguments(call, name, text, schema)?;
+        let filter = match &call.filter {
+            Some(filter) => Some(Expression::from_syntax(filter, text, schema)?.require_boolean()?),
+            None => None,
         };
-        let data_type = data_type(function, call, argument.as_ref().map(Expression::data_type))?;
-        Ok(Self { function, argument, data_type })
+        let (function, arguments) = function(name, call, arguments, &clauses, schema)?;
+        let distinct = clauses.distinct && !INDISTINCT.contains(&name);
+        if distinct && !arguments.split_first().is_some_and(|(_, more)| more.iter().all(|more| more.constant().is_some())) {
+            let message = format!("`{call}`: `distinct` is over one column or expression in this version");
+            return Err(ExpressionProblem::new("not-in-this-version", message));
+        }
+        let data_type = value_type(&function, arguments.first().map(Expression::data_type));
+        let mut reads: Vec<usize> = arguments.iter().chain(&filter).flat_map(Expression::reads).copied().collect();
+        reads.sort_unstable();
+        reads.dedup();
+        Ok(Self { function, arguments, filter, distinct, data_type, reads })
     }
 
     /// The column that its values make, by that name.
     #[must_use]
     pub fn field(&self, name: &str) -> Field {
-        Field::new(name, self.data_type.clone(), self.function != Function::Count)
+        let counts = matches!(self.function, Function::Count | Function::Pair(Pair::Count));
+        Field::new(name, self.data_type.clone(), !counts)
     }
 
     /// The indices of the columns that it reads, ascending.
     #[must_use]
     pub fn reads(&self) -> &[usize] {
-        self.argument.as_ref().map_or(&[], Expression::reads)
+        &self.reads
     }
 }
 
-enum Argument<'a> {
-    Star,
-    Of(&'a Expr),
+/// What is written around a call's arguments.
+struct Clauses {
+    distinct: bool,
+    ignore_nulls: bool,
 }
 
-fn argument(call: &Call) -> Result<Argument<'_>, ExpressionProblem> {
-    let arguments = match &call.args {
-        FunctionArguments::List(list) => list.args.as_slice(),
-        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
-    };
-    match arguments {
-        [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] => Ok(Argument::Star),
-        [FunctionArg::Unnamed(FunctionArgExpr::Expr(expression))] => Ok(Argument::Of(expression)),
-        other => {
-            let message = format!("`{}` takes one argument, found {} in `{call}`", call.name, other.len());
-            Err(ExpressionProblem::new("syntax", message))
+impl Clauses {
+    fn read(call: &Call, name: &str) -> Result<Self, ExpressionProblem> {
+        let (treatment, clauses) = match &call.args {
+            FunctionArguments::List(list) => (list.duplicate_treatment, list.clauses.as_slice()),
+            FunctionArguments::None | FunctionArguments::Subquery(_) => (None, &[][..]),
+        };
+        if call.over.is_some() {
+            return Err(not_yet("`over (…)`", "aggregates run by the columns of key-by"));
+        }
+        let mut nulls = call.null_treatment;
+        for clause in clauses {
+            match clause {
+                FunctionArgumentClause::IgnoreOrRespectNulls(treatment) => nulls = Some(*treatment),
+                FunctionArgumentClause::OrderBy(_) => {
+                    return Err(not_yet("`order by` in an aggregate", "rows are taken in the order of their arrival"));
+                }
+                other => {
+                    return Err(not_yet(&format!("`{other}` in an aggregate"), "an aggregate takes arguments and `distinct`"));
+                }
+            }
+        }
+        if !call.within_group.is_empty() && !WITHIN_GROUP.contains(&name) {
+            return Err(not_yet("`within group`", &format!("it is for {}", WITHIN_GROUP.join(", "))));
+        }
+        let ignore_nulls = nulls == Some(NullTreatment::IgnoreNulls);
+        if ignore_nulls && !IGNORE_NULLS.contains(&name) {
+            return Err(not_yet("`ignore nulls`", &format!("it is for {}", IGNORE_NULLS.join(", "))));
+        }
+        Ok(Self { distinct: treatment == Some(DuplicateTreatment::Distinct), ignore_nulls })
+    }
+}
+
+fn not_yet(what: &str, instead: &str) -> ExpressionProblem {
+    ExpressionProblem::new("not-in-this-version", format!("{what} is not in this version; {instead}"))
+}
+
+/// The function's own name, whatever it was called by.
+fn function_name(call: &Call, text: &str) -> Result<&'static str, ExpressionProblem> {
+    let name = call.name.to_string();
+    let position = call.name.0.first().and_then(|part| part.as_ident()).and_then(|ident| syntax::offset(text, ident.span.start));
+    let catalogue = Catalogue::get();
+    match catalogue.aggregate(&name).map(|function| function.name()) {
+        Some("grouping") => {
+            let message = "`grouping` is about grouping sets, and rows are grouped by the columns of key-by";
+            Err(ExpressionProblem::new("refused", message).at(position))
+        }
+        Some(name) => Ok(name),
+        None => {
+            let names: Vec<&str> = catalogue.aggregate_names();
+            let problem = ExpressionProblem::new(
+                "unknown-function",
+                format!("`{name}` is no aggregate function; there are {}", names.join(", ")),
+            );
+            Err(problem.suggest(nearest(&name, names.into_iter())).at(position))
         }
     }
 }
 
-fn function(call: &Call, text: &str) -> Result<Function, ExpressionProblem> {
-    let name = call.name.to_string();
-    let lower = name.to_lowercase();
-    if let Some((_, function)) = FUNCTIONS.iter().find(|(known, _)| *known == lower) {
-        return Ok(*function);
-    }
-    let position = call.name.0.first().and_then(|part| part.as_ident()).and_then(|ident| syntax::offset(text, ident.span.start));
-    Err(if AGGREGATES.contains(&lower.as_str()) {
-        not_yet(&format!("the aggregate function `{name}`"), "")
-    } else {
-        let problem = ExpressionProblem::new("unknown-function", format!("`{name}` is no aggregate function; there are {OFFER}"));
-        problem.suggest(nearest(&name, FUNCTIONS.iter().map(|(name, _)| *name)))
-    }
-    .at(position))
-}
-
-fn not_yet(what: &str, instead: &str) -> ExpressionProblem {
-    ExpressionProblem::new("not-in-this-version", format!("{what} is not in this version; there are {OFFER}{instead}"))
-}
-
-fn refuse_clauses(call: &Call) -> Result<(), ExpressionProblem> {
-    let (treatment, clauses) = match &call.args {
-        FunctionArguments::List(list) => (list.duplicate_treatment, list.clauses.as_slice()),
-        FunctionArguments::None | FunctionArguments::Subquery(_) => (None, &[][..]),
+/// The arguments; none at all for `count(*)`.
+fn arguments(call: &Call, name: &str, text: &str, schema: &Schema) -> Result<Vec<Expression>, ExpressionProblem> {
+    let written = match &call.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
     };
-    if treatment == Some(DuplicateTreatment::Distinct) {
-        return Err(not_yet("`distinct` in an aggregate", ""));
+    if let [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)] = written {
+        if name == "count" {
+            return Ok(Vec::new());
+        }
+        let message = format!("`{}(*)`: only count takes `*`, the others a column or an expression", call.name);
+        return Err(ExpressionProblem::new("syntax", message));
     }
-    if call.filter.is_some() {
-        return Err(not_yet("`filter (where …)` in an aggregate", "; count(case when … then 1 end) counts some of the rows"));
+    let mut arguments = Vec::new();
+    for ordered in &call.within_group {
+        if ordered.options.asc == Some(false) {
+            return Err(not_yet("`desc` within group", "the percentile of 1 - p is the same"));
+        }
+        arguments.push(Expression::from_syntax(&ordered.expr, text, schema)?);
     }
-    if call.over.is_some() {
-        return Err(not_yet("`over (…)`", "; they run by the columns of key-by"));
+    for argument in written {
+        let FunctionArg::Unnamed(FunctionArgExpr::Expr(expression)) = argument else {
+            return Err(ExpressionProblem::new("syntax", format!("`{argument}` is no argument of `{}`", call.name)));
+        };
+        arguments.push(Expression::from_syntax(expression, text, schema)?);
     }
-    if !clauses.is_empty() || !call.within_group.is_empty() || call.null_treatment.is_some() {
-        return Err(not_yet("`order by`, `within group`, `ignore nulls` or the like in an aggregate", ""));
+    let takes = match name {
+        "count" | "sum" | "avg" | "min" | "max" => 1,
+        name if SPREADS.iter().any(|(known, _)| *known == name) => 1,
+        name if PAIRS.iter().any(|(known, _)| *known == name) => 2,
+        _ => return Ok(arguments),
+    };
+    if arguments.len() != takes {
+        let takes = if takes == 1 { "one argument" } else { "two arguments" };
+        let message = format!("`{}` takes {takes}, found {} in `{call}`", call.name, arguments.len());
+        return Err(ExpressionProblem::new("syntax", message));
     }
-    Ok(())
+    Ok(arguments)
+}
+
+/// The function for these arguments, and the arguments as it takes them.
+fn function(
+    name: &'static str,
+    call: &Call,
+    arguments: Vec<Expression>,
+    clauses: &Clauses,
+    schema: &Schema,
+) -> Result<(Function, Vec<Expression>), ExpressionProblem> {
+    use DataType as T;
+    let number = |argument: &Expression| {
+        matches!(argument.data_type(), T::Int32 | T::Int64 | T::UInt64 | T::Float32 | T::Float64 | T::Decimal128(..))
+    };
+    let all_numbers = || match arguments.iter().find(|argument| !number(argument)) {
+        None => Ok(()),
+        Some(other) => {
+            let message = format!("`{call}`: expected a number, found {}", column_type::name(other.data_type()));
+            Err(ExpressionProblem::new("type", message))
+        }
+    };
+    let floats = |arguments: Vec<Expression>| {
+        arguments.into_iter().map(|argument| argument.cast(&T::Float64, schema)).collect::<Result<Vec<_>, _>>()
+    };
+    let extreme = arguments
+        .first()
+        .is_some_and(|argument| number(argument) || matches!(argument.data_type(), T::Timestamp(..) | T::Date32 | T::Utf8View));
+    Ok(match name {
+        "count" => (Function::Count, arguments),
+        "sum" => (all_numbers().map(|()| Function::Sum)?, arguments),
+        "avg" => (all_numbers().map(|()| Function::Average)?, arguments),
+        "min" if extreme => (Function::Min, arguments),
+        "max" if extreme => (Function::Max, arguments),
+        name => {
+            if let Some((_, spread)) = SPREADS.iter().find(|(known, _)| *known == name) {
+                all_numbers()?;
+                return Ok((Function::Spread(*spread), floats(arguments)?));
+            }
+            if let Some((_, pair)) = PAIRS.iter().find(|(known, _)| *known == name) {
+                all_numbers()?;
+                return Ok((Function::Pair(*pair), floats(arguments)?));
+            }
+            let Some(function) = Catalogue::get().aggregate(name) else { return Err(no_call(&Expr::Function(call.clone()))) };
+            let (general, arguments) = General::new(function, arguments, clauses.ignore_nulls, schema)?;
+            (Function::General(Box::new(general)), arguments)
+        }
+    })
 }
 
 /// A text that is no call: an expression around aggregates, or one without.
@@ -151,7 +284,7 @@ fn no_call(syntax: &Expr) -> ExpressionProblem {
     let mut around = false;
     let looked = syntax::walk(syntax, &mut |step| {
         if let Walked::Into(Expr::Function(call)) = step {
-            around |= AGGREGATES.contains(&call.name.to_string().to_lowercase().as_str());
+            around |= Catalogue::get().aggregate(&call.name.to_string()).is_some();
         }
         Ok(())
     });
@@ -159,29 +292,18 @@ fn no_call(syntax: &Expr) -> ExpressionProblem {
         let message = format!("`{syntax}`: an aggregate is one call; compute with its result in a `select` or `with` after it");
         return ExpressionProblem::new("not-in-this-version", message);
     }
-    ExpressionProblem::new("syntax", format!("`{syntax}` is no aggregate; there are {OFFER}"))
+    ExpressionProblem::new("syntax", format!("`{syntax}` is no aggregate; one is a call, as count(*), sum(x) or max(x)"))
 }
 
-fn data_type(function: Function, call: &Call, argument: Option<&DataType>) -> Result<DataType, ExpressionProblem> {
+fn value_type(function: &Function, argument: Option<&DataType>) -> DataType {
     use DataType as T;
-    let Some(argument) = argument else { return Ok(T::Int64) };
-    let number = matches!(argument, T::Int32 | T::Int64 | T::UInt64 | T::Float32 | T::Float64 | T::Decimal128(..));
-    let expected = match function {
-        Function::Count => return Ok(T::Int64),
-        Function::Average if number => return Ok(T::Float64),
-        Function::Sum if number => {
-            return Ok(match *argument {
-                T::Float32 | T::Float64 => T::Float64,
-                T::Decimal128(_, scale) => T::Decimal128(38, scale),
-                _ => T::Int64,
-            });
-        }
-        Function::Min | Function::Max if number || matches!(argument, T::Timestamp(..) | T::Date32 | T::Utf8View) => {
-            return Ok(argument.clone());
-        }
-        Function::Sum | Function::Average => "a number",
-        Function::Min | Function::Max => "a number, timestamp, date or utf8",
-    };
-    let message = format!("`{call}`: expected {expected}, found {}", column_type::name(argument));
-    Err(ExpressionProblem::new("type", message))
+    match (function, argument) {
+        (Function::Average | Function::Spread(_), _) => T::Float64,
+        (Function::Pair(pair), _) if *pair != Pair::Count => T::Float64,
+        (Function::General(general), _) => general.data_type().clone(),
+        (Function::Min | Function::Max, Some(argument)) => argument.clone(),
+        (Function::Sum, Some(T::Float32 | T::Float64)) => T::Float64,
+        (Function::Sum, Some(T::Decimal128(_, scale))) => T::Decimal128(38, *scale),
+        _ => T::Int64,
+    }
 }

@@ -20,18 +20,18 @@ impl Accumulator for Count {
         "count".to_owned()
     }
 
-    fn update(&self, mut cells: Cells<'_>, keys: &[u32], argument: Option<&ArrayRef>) -> Result<ArrayRef, Overflow> {
+    fn update(&self, mut cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef]) -> Result<ArrayRef, Overflow> {
         let mut add = |key: u32, seen: i64| {
             let cell = cells.of::<8>(key);
             let count = i64::read(cell) + seen;
             count.write(cell);
             count
         };
-        let counts: Vec<i64> = match argument.and_then(|argument| argument.logical_nulls()).filter(|nulls| nulls.null_count() > 0)
-        {
-            None => keys.iter().map(|&key| add(key, 1)).collect(),
-            Some(nulls) => keys.iter().zip(&nulls).map(|(&key, valid)| add(key, i64::from(valid))).collect(),
-        };
+        let counts: Vec<i64> =
+            match arguments.first().and_then(|argument| argument.logical_nulls()).filter(|nulls| nulls.null_count() > 0) {
+                None => keys.iter().map(|&key| add(key, 1)).collect(),
+                Some(nulls) => keys.iter().zip(&nulls).map(|(&key, valid)| add(key, i64::from(valid))).collect(),
+            };
         Ok(Arc::new(Int64Array::from(counts)))
     }
 }

@@ -47,8 +47,8 @@ impl<S: Step, const WIDTH: usize> Accumulator for Fold<S, WIDTH> {
         self.0.format()
     }
 
-    fn update(&self, mut cells: Cells<'_>, keys: &[u32], argument: Option<&ArrayRef>) -> Result<ArrayRef, Overflow> {
-        let argument = argument.ok_or(Overflow)?.as_primitive::<S::Argument>();
+    fn update(&self, mut cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef]) -> Result<ArrayRef, Overflow> {
+        let argument = arguments.first().ok_or(Overflow)?.as_primitive::<S::Argument>();
         let rows = keys.iter().zip(argument.values());
         let mut overflow = false;
         let mut add = |cells: &mut Cells<'_>, key: u32, argument| {

@@ -2,28 +2,36 @@
 //!
 //! First the accumulators of a fixed width, in the order of the aggregates and without gaps; all of them zero is "nothing seen".
 //! Then, for each `min` or `max` of text in the order of the aggregates, a byte 0 where nothing was seen, or a byte 1, the length
-//! as a little-endian `u32`, and the text. The state has a fixed width where there are none of those.
+//! as a little-endian `u32`, and the text. Then, in the order of the aggregates, what `distinct` has seen (`distinct.rs`) and what
+//! the other functions hold (`general.rs`), each with its length before it as a little-endian `u32`. The state has a fixed width
+//! where there are none of those.
 //!
 //! The version of the state is the lower half of the hash ([`key::hash`]) of the accumulators' formats joined by `;`: a snapshot
 //! of other aggregates is refused and never misread.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, TimestampMillisecondType,
     UInt64Type,
 };
-use arrow_array::{Array, ArrayRef, StringViewArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, StringViewArray, new_null_array};
 use arrow_schema::DataType;
-use wasmill_flow::key;
+use arrow_select::filter::prep_null_mask_filter;
+use arrow_select::nullif::nullif;
+use wasmill_flow::{column_type, key};
 use wasmill_state::{StateNeed, Values};
 
-use super::accumulator::{Accumulator, Cells, Overflow};
+use super::accumulator::{Accumulator, Cells};
 use super::average::{Average, ToFloat};
 use super::call::{Aggregate, Function};
 use super::count::Count;
+use super::distinct;
 use super::extreme::Extreme;
 use super::fold::{Fold, Step};
+use super::general::General;
+use super::refused::Refused;
 use super::sum::{DecimalSum, FloatSum, IntegerSum};
 use super::text_extreme;
 
@@ -36,12 +44,33 @@ pub(super) struct Layout {
     slots: Vec<Slot>,
     fixed: usize,
     texts: usize,
+    held: usize,
+}
+
+/// An aggregate's place.
+#[derive(Debug)]
+struct Slot {
+    kind: Kind,
+    /// Where among what is held are the values that it has seen, where it counts each of them once.
+    seen: Option<usize>,
+    /// The types of its arguments.
+    arguments: Vec<DataType>,
 }
 
 #[derive(Debug)]
-enum Slot {
+enum Kind {
     Fixed { offset: usize, accumulator: Box<dyn Accumulator> },
     Text { index: usize, greatest: bool },
+    General { index: usize, function: Box<General> },
+}
+
+/// What an aggregate is over, for some rows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Arguments {
+    /// Its arguments; none for `count(*)`.
+    pub(super) values: Vec<ArrayRef>,
+    /// Which rows count; all where there is nothing.
+    pub(super) counts: Option<BooleanArray>,
 }
 
 /// The accumulators of all keys of a call.
@@ -51,31 +80,40 @@ pub(super) struct Accumulators {
     pub(super) fixed: Vec<u8>,
     /// For each of text, each key's.
     texts: Vec<StringViewArray>,
+    /// For each of no fixed width, each key's bytes.
+    held: Vec<Vec<Vec<u8>>>,
 }
 
 impl Layout {
     pub(super) fn new(aggregates: &[Aggregate]) -> Self {
-        let (mut fixed, mut texts) = (0, 0);
-        let mut slot = |aggregate: &Aggregate| match accumulator(aggregate) {
-            Some(accumulator) => {
-                let offset = fixed;
-                fixed += accumulator.width();
-                Slot::Fixed { offset, accumulator }
-            }
-            None => {
-                texts += 1;
-                Slot::Text { index: texts - 1, greatest: aggregate.function == Function::Max }
-            }
-        };
-        let slots = aggregates.iter().map(&mut slot).collect();
-        Self { slots, fixed, texts }
+        let mut layout = Self { slots: Vec::new(), fixed: 0, texts: 0, held: 0 };
+        for aggregate in aggregates {
+            let seen = aggregate.distinct.then(|| next(&mut layout.held, 1));
+            let kind = match (accumulator(aggregate), &aggregate.function) {
+                (Some(accumulator), _) => Kind::Fixed { offset: next(&mut layout.fixed, accumulator.width()), accumulator },
+                (None, Function::General(function)) => {
+                    Kind::General { index: next(&mut layout.held, 1), function: function.clone() }
+                }
+                (None, function) => Kind::Text { index: next(&mut layout.texts, 1), greatest: matches!(function, Function::Max) },
+            };
+            let arguments = aggregate.arguments.iter().map(|argument| argument.data_type().clone()).collect();
+            layout.slots.push(Slot { kind, seen, arguments });
+        }
+        layout
     }
 
     /// The state that it needs.
     pub(super) fn need(&self) -> StateNeed {
-        let format = |slot: &Slot| match slot {
-            Slot::Fixed { accumulator, .. } => accumulator.format(),
-            Slot::Text { greatest, .. } => format!("{}:utf8", if *greatest { "max" } else { "min" }),
+        let format = |slot: &Slot| {
+            let format = match &slot.kind {
+                Kind::Fixed { accumulator, .. } => accumulator.format(),
+                Kind::Text { greatest, .. } => format!("{}:utf8", if *greatest { "max" } else { "min" }),
+                Kind::General { function, .. } => function.format(),
+            };
+            match (slot.seen, slot.arguments.first()) {
+                (Some(_), Some(argument)) => format!("distinct {}:{format}", column_type::name(argument)),
+                _ => format,
+            }
         };
         let formats = self.slots.iter().map(format).collect::<Vec<_>>().join(";");
         #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
@@ -85,7 +123,11 @@ impl Layout {
 
     fn width(&self) -> Option<u32> {
         #[expect(clippy::cast_possible_truncation, reason = "some bytes an aggregate")]
-        (self.texts == 0).then_some(self.fixed as u32)
+        self.is_fixed().then_some(self.fixed as u32)
+    }
+
+    fn is_fixed(&self) -> bool {
+        self.texts == 0 && self.held == 0
     }
 
     /// The bytes of one key among [`Accumulators::fixed`].
@@ -93,34 +135,92 @@ impl Layout {
         self.fixed
     }
 
-    /// Takes rows and gives each aggregate's values after each row. `arguments` has one for each aggregate that has any.
+    /// Leaves those arguments that count: `distinct` looks at what was seen, and what doesn't count becomes null where null doesn't
+    /// count. A problem comes with the number of its aggregate.
+    pub(super) fn narrow(
+        &self,
+        accumulators: &mut Accumulators,
+        keys: &[u32],
+        arguments: &mut [Arguments],
+    ) -> Result<(), (usize, Refused)> {
+        for (index, (slot, Arguments { values, counts })) in self.slots.iter().zip(arguments).enumerate() {
+            if counts.as_ref().is_some_and(|counts| counts.null_count() > 0) {
+                *counts = counts.as_ref().map(prep_null_mask_filter);
+            }
+            if let (Some(seen), Some(value)) = (slot.seen, values.first()) {
+                let seen = &mut accumulators.held[seen];
+                let first = distinct::first_seen(seen, keys, value, counts.as_ref()).map_err(|refused| (index, refused))?;
+                *counts = Some(first);
+            }
+            if let (Some(counts), Kind::Fixed { .. } | Kind::Text { .. }) = (counts, &slot.kind) {
+                let others = BooleanArray::new(!counts.values(), None);
+                if values.is_empty() {
+                    values.push(Arc::new(others.clone()));
+                }
+                #[expect(clippy::expect_used, reason = "there is a value for each row; else a bug that must not pass silently")]
+                let counted = nullif(&values[0], &others).expect("as many values as rows");
+                values[0] = counted;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes rows and gives each aggregate's values after each row; of those that take long to ask, only where they are `wanted`. A
+    /// problem comes with the number of its aggregate.
     pub(super) fn update(
         &self,
         accumulators: &mut Accumulators,
         keys: &[u32],
-        arguments: &[Option<&ArrayRef>],
-    ) -> Result<Vec<ArrayRef>, Overflow> {
-        let Accumulators { fixed, texts } = accumulators;
-        let update = |(slot, argument): (&Slot, &Option<&ArrayRef>)| match slot {
-            Slot::Fixed { offset, accumulator } => {
-                accumulator.update(Cells { data: fixed, stride: self.fixed, offset: *offset }, keys, *argument)
-            }
-            Slot::Text { index, greatest } => {
-                let (values, held) = text_extreme::update(*greatest, &texts[*index], keys, argument.ok_or(Overflow)?);
-                texts[*index] = held;
-                Ok(values)
-            }
+        arguments: &[Arguments],
+        wanted: bool,
+    ) -> Result<Vec<ArrayRef>, (usize, Refused)> {
+        let Accumulators { fixed, texts, held } = accumulators;
+        let update = |(number, (slot, Arguments { values, counts })): (usize, (&Slot, &Arguments))| {
+            let updated = match &slot.kind {
+                Kind::Fixed { offset, accumulator } => {
+                    let cells = Cells { data: fixed, stride: self.fixed, offset: *offset };
+                    accumulator.update(cells, keys, values).map_err(|_| Refused::Overflow)
+                }
+                Kind::Text { index, greatest } => {
+                    let (values, held) = text_extreme::update(*greatest, &texts[*index], keys, &values[0]);
+                    texts[*index] = held;
+                    Ok(values)
+                }
+                Kind::General { index, function } => function.update(&mut held[*index], keys, values, counts.as_ref(), wanted),
+            };
+            updated.map_err(|refused| (number, refused))
         };
-        self.slots.iter().zip(arguments).map(update).collect()
+        self.slots.iter().zip(arguments).enumerate().map(update).collect()
     }
 
-    /// Takes one row as [`Self::update`] does, but for text, which can't overflow; on an overflow the number of the aggregate.
-    pub(super) fn try_row(&self, fixed: &mut [u8], key: u32, row: usize, arguments: &[Option<&ArrayRef>]) -> Result<(), usize> {
-        for (index, (slot, argument)) in self.slots.iter().zip(arguments).enumerate() {
-            if let Slot::Fixed { offset, accumulator } = slot {
-                let argument = argument.map(|argument| argument.slice(row, 1));
+    /// The value of each of the first `keys` keys.
+    pub(super) fn values(&self, accumulators: &mut Accumulators, keys: u32) -> Result<Vec<ArrayRef>, Refused> {
+        let all: Vec<u32> = (0..keys).collect();
+        let Accumulators { fixed, texts, held } = accumulators;
+        // A row of nulls changes nothing, and the value after it is the value.
+        let nulls = |slot: &Slot| -> Vec<ArrayRef> {
+            let types: &[DataType] = if slot.arguments.is_empty() { &[DataType::Boolean] } else { &slot.arguments };
+            types.iter().map(|data_type| new_null_array(data_type, all.len())).collect()
+        };
+        let value = |slot: &Slot| match &slot.kind {
+            Kind::Fixed { offset, accumulator } => {
                 let cells = Cells { data: fixed, stride: self.fixed, offset: *offset };
-                accumulator.update(cells, &[key], argument.as_ref()).map_err(|Overflow| index)?;
+                accumulator.update(cells, &all, &nulls(slot)).map_err(|_| Refused::Overflow)
+            }
+            Kind::Text { index, greatest } => Ok(text_extreme::update(*greatest, &texts[*index], &all, &nulls(slot)[0]).0),
+            Kind::General { index, function } => function.values(&held[*index]),
+        };
+        self.slots.iter().map(value).collect()
+    }
+
+    /// Takes one row as [`Self::update`] does, but only of fixed width: the others can't overflow. On an overflow the number of the
+    /// aggregate.
+    pub(super) fn try_row(&self, fixed: &mut [u8], key: u32, row: usize, arguments: &[Arguments]) -> Result<(), usize> {
+        for (index, (slot, arguments)) in self.slots.iter().zip(arguments).enumerate() {
+            if let Kind::Fixed { offset, accumulator } = &slot.kind {
+                let values: Vec<ArrayRef> = arguments.values.iter().map(|value| value.slice(row, 1)).collect();
+                let cells = Cells { data: fixed, stride: self.fixed, offset: *offset };
+                accumulator.update(cells, &[key], &values).map_err(|_| index)?;
             }
         }
         Ok(())
@@ -130,13 +230,15 @@ impl Layout {
     /// change hands.
     pub(super) fn decode(&self, values: &mut Values, keys: usize, into: &mut Accumulators) -> Option<()> {
         into.texts.clear();
-        if self.texts == 0 {
+        if self.is_fixed() {
             std::mem::swap(&mut into.fixed, &mut values.data);
             return (into.fixed.len() == keys * self.fixed).then_some(());
         }
         into.fixed.clear();
         into.fixed.resize(keys * self.fixed, 0);
         let mut texts: Vec<Vec<Option<&str>>> = vec![Vec::with_capacity(keys); self.texts];
+        into.held.clear();
+        into.held.resize(self.held, vec![Vec::new(); keys]);
         for key in 0..keys {
             let Some(mut rest) = values.get(key, None) else {
                 texts.iter_mut().for_each(|texts| texts.push(None));
@@ -145,6 +247,9 @@ impl Layout {
             into.fixed[key * self.fixed..(key + 1) * self.fixed].copy_from_slice(rest.split_off(..self.fixed)?);
             for texts in &mut texts {
                 texts.push(decode_text(&mut rest)?);
+            }
+            for held in &mut into.held {
+                held[key] = take_bytes(&mut rest)?.to_vec();
             }
             if !rest.is_empty() {
                 return None;
@@ -156,7 +261,7 @@ impl Layout {
 
     /// Puts the values together that are to be written, of the keys whose bits are set in `values.present`.
     pub(super) fn encode(&self, from: &mut Accumulators, keys: usize, values: &mut Values) {
-        if self.texts == 0 {
+        if self.is_fixed() {
             std::mem::swap(&mut from.fixed, &mut values.data);
             return;
         }
@@ -169,6 +274,7 @@ impl Layout {
                 for texts in &from.texts {
                     encode_text(texts.is_valid(key).then(|| texts.value(key)), &mut values.data);
                 }
+                from.held.iter().for_each(|held| put_bytes(&held[key], &mut values.data));
             }
             #[expect(clippy::cast_possible_truncation, reason = "a call's state is far smaller than 4 GiB")]
             values.offsets.push(values.data.len() as u32);
@@ -176,12 +282,27 @@ impl Layout {
     }
 }
 
+/// So many more of what is counted, and where they start.
+fn next(count: &mut usize, more: usize) -> usize {
+    *count += more;
+    *count - more
+}
+
+fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    #[expect(clippy::cast_possible_truncation, reason = "what is held of a key is far shorter than 4 GiB")]
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = u32::from_le_bytes(*rest.split_off(..4)?.first_chunk()?);
+    rest.split_off(..length as usize)
+}
+
 fn encode_text(text: Option<&str>, out: &mut Vec<u8>) {
     let Some(text) = text else { return out.push(0) };
     out.push(1);
-    #[expect(clippy::cast_possible_truncation, reason = "a text is far shorter than 4 GiB")]
-    out.extend_from_slice(&(text.len() as u32).to_le_bytes());
-    out.extend_from_slice(text.as_bytes());
+    put_bytes(text.as_bytes(), out);
 }
 
 /// A text, or none that was seen; nothing where the bytes are damaged.
@@ -189,13 +310,12 @@ fn decode_text<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a str>> {
     if *rest.split_off_first()? == 0 {
         return Some(None);
     }
-    let length = u32::from_le_bytes(*rest.split_off(..4)?.first_chunk()?);
-    Some(Some(std::str::from_utf8(rest.split_off(..length as usize)?).ok()?))
+    Some(Some(std::str::from_utf8(take_bytes(rest)?).ok()?))
 }
 
-/// The accumulator of an aggregate; none for a text's extreme.
+/// The accumulator of an aggregate; none for a text's extreme and for functions of no fixed width.
 fn accumulator(aggregate: &Aggregate) -> Option<Box<dyn Accumulator>> {
-    let Some(argument) = &aggregate.argument else { return Some(Box::new(Count)) };
+    let Some(argument) = aggregate.arguments.first() else { return Some(Box::new(Count)) };
     let data_type = argument.data_type();
     match aggregate.function {
         Function::Count => Some(Box::new(Count)),
@@ -203,6 +323,9 @@ fn accumulator(aggregate: &Aggregate) -> Option<Box<dyn Accumulator>> {
         Function::Average => Some(average(data_type)),
         Function::Min => extreme::<false>(data_type),
         Function::Max => extreme::<true>(data_type),
+        Function::Spread(spread) => Some(Box::new(spread)),
+        Function::Pair(pair) => Some(Box::new(pair)),
+        Function::General(_) => None,
     }
 }
 

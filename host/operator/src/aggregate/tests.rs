@@ -8,6 +8,9 @@ use proptest::prelude::*;
 use wasmill_flow::column_type;
 use wasmill_state::memory::MemoryState;
 
+mod functions;
+mod refused;
+
 use super::*;
 use crate::testing::{batch_of, dead, emitted, floats, ints, run, schema_of, shown, texts};
 
@@ -25,7 +28,7 @@ fn schema() -> SchemaRef {
 }
 
 fn aggregate(columns: &[(&str, &str)]) -> RunningAggregate {
-    RunningAggregate::new(&[0], &named(columns), &schema()).expect("aggregates")
+    RunningAggregate::new(&[0], &named(columns), Emit::EachRow, &schema()).expect("aggregates")
 }
 
 type Row = (Option<&'static str>, Option<i64>, Option<f64>, Option<&'static str>);
@@ -73,7 +76,8 @@ fn a_row_comes_out_for_each_row_with_the_key_and_the_values_after_it() {
 
 #[test]
 fn the_declaration_has_the_key_s_columns_and_then_the_aggregates_and_reads_no_others() {
-    let operator = RunningAggregate::new(&[3, 0], &named(&[("n", "count(*)"), ("s", "sum(f)")]), &schema()).expect("aggregates");
+    let operator = RunningAggregate::new(&[3, 0], &named(&[("n", "count(*)"), ("s", "sum(f)")]), Emit::EachRow, &schema())
+        .expect("aggregates");
     let declaration = operator.declaration();
     let fields = declaration.ports[0].schema.fields();
     let described: Vec<String> =
@@ -136,8 +140,9 @@ fn a_row_that_overflows_a_sum_dies_and_no_aggregate_counts_it() {
 
 #[test]
 fn a_key_whose_only_row_dies_is_not_remembered() {
-    let mut operator = RunningAggregate::new(&[0], &named(&[("s", "sum(u)")]), &schema_of(&[("k", "int64"), ("u", "uint64")]))
-        .expect("aggregates");
+    let mut operator =
+        RunningAggregate::new(&[0], &named(&[("s", "sum(u)")]), Emit::EachRow, &schema_of(&[("k", "int64"), ("u", "uint64")]))
+            .expect("aggregates");
     let schema = schema_of(&[("k", "int64"), ("u", "uint64")]);
     let mut cx = keyed(&operator);
     let huge: ArrayRef = Arc::new(arrow_array::UInt64Array::from(vec![u64::MAX, 1]));
@@ -180,7 +185,7 @@ fn every_type_has_its_aggregates() {
         Arc::new(arrow_array::Date32Array::from(vec![2, 1, 3])),
     ];
     let last = |text: &str| {
-        let mut operator = RunningAggregate::new(&[0], &named(&[("v", text)]), &schema).expect("an aggregate");
+        let mut operator = RunningAggregate::new(&[0], &named(&[("v", text)]), Emit::EachRow, &schema).expect("an aggregate");
         let mut cx = keyed(&operator);
         run(&mut operator, 0, batch_of(&schema, columns.clone()), &mut cx).expect("a step");
         let values = cx.emitted[0].batch.rows.column(1).clone();
@@ -223,7 +228,7 @@ fn every_type_has_its_aggregates() {
 #[test]
 fn a_sum_of_decimals_overflows_at_38_digits() {
     let schema = schema_of(&[("k", "int64"), ("d", "decimal(38,0)")]);
-    let mut operator = RunningAggregate::new(&[0], &named(&[("s", "sum(d)")]), &schema).expect("an aggregate");
+    let mut operator = RunningAggregate::new(&[0], &named(&[("s", "sum(d)")]), Emit::EachRow, &schema).expect("an aggregate");
     let mut cx = keyed(&operator);
     let most = 10i128.pow(38) - 1;
     let values = Decimal128Array::from(vec![most, 1, -1]).with_precision_and_scale(38, 0).expect("decimals");
@@ -257,44 +262,9 @@ fn without_keyed_state_a_step_is_refused() {
 }
 
 #[test]
-fn what_is_no_aggregate_of_this_version_is_said() {
-    let problem = |text: &str| Aggregate::parse(text, &schema()).expect_err("a problem").to_string();
-    let offer = "there are count(*), count(x), sum(x), min(x), max(x) and avg(x)";
-    assert_eq!(problem("x + 1"), format!("`x + 1` is no aggregate; {offer}"));
-    assert_eq!(
-        problem("sum(x) / count(*)"),
-        "`sum(x) / count(*)`: an aggregate is one call; compute with its result in a `select` or `with` after it"
-    );
-    assert_eq!(problem("median(x)"), format!("the aggregate function `median` is not in this version; {offer}"));
-    assert_eq!(problem("summ(x)"), format!("`summ` is no aggregate function; {offer} (did you mean `sum`?)"));
-    assert_eq!(problem("count(distinct x)"), format!("`distinct` in an aggregate is not in this version; {offer}"));
-    assert_eq!(
-        problem("count(*) filter (where x > 1)"),
-        format!(
-            "`filter (where …)` in an aggregate is not in this version; {offer}; count(case when … then 1 end) counts some of the rows"
-        )
-    );
-    assert_eq!(
-        problem("sum(x) over ()"),
-        format!("`over (…)` is not in this version; {offer}; they run by the columns of key-by")
-    );
-    assert_eq!(
-        problem("max(x order by f)"),
-        format!("`order by`, `within group`, `ignore nulls` or the like in an aggregate is not in this version; {offer}")
-    );
-    assert_eq!(problem("sum(*)"), "`sum(*)`: only count takes `*`, the others a column or an expression");
-    assert_eq!(problem("max(x, f)"), "`max` takes one argument, found 2 in `max(x, f)`");
-    assert_eq!(problem("sum(t)"), "`sum(t)`: expected a number, found utf8");
-    assert_eq!(problem("max(x > 1)"), "`max(x > 1)`: expected a number, timestamp, date or utf8, found boolean");
-    assert_eq!(problem("max(xx)"), "unknown column `xx`; there are `k`, `x`, `f`, `t` (did you mean `x`?)");
-    assert_eq!(Aggregate::parse("max(xx)", &schema()).expect_err("a problem").position, Some(4));
-    assert_eq!(Aggregate::parse("COUNT(*)", &schema()).expect("an aggregate").field("n").data_type(), &DataType::Int64);
-}
-
-#[test]
 fn every_problem_of_a_definition_is_said_with_its_place() {
     let written = named(&[("k", "count(*)"), ("a", "sum(t)"), ("b", "max(x)"), ("b", "min(x)")]);
-    let problems = RunningAggregate::new(&[0], &written, &schema()).expect_err("problems");
+    let problems = RunningAggregate::new(&[0], &written, Emit::EachRow, &schema()).expect_err("problems");
     assert_eq!(
         problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         [
@@ -303,7 +273,7 @@ fn every_problem_of_a_definition_is_said_with_its_place() {
             "aggregate.b: column `b` is there twice",
         ]
     );
-    let problems = RunningAggregate::new(&[], &[], &schema()).expect_err("problems");
+    let problems = RunningAggregate::new(&[], &[], Emit::EachRow, &schema()).expect_err("problems");
     assert_eq!(
         problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
         ["key-by: expected at least one column, found none", "aggregate: expected at least one aggregate, found none"]

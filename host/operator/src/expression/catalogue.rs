@@ -1,5 +1,5 @@
 //! The functions and types that expressions may use: DataFusion's scalar functions that give the same result for the same
-//! arguments, always, and the types of columns by the names of job files.
+//! arguments, always, its aggregate functions, and the types of columns by the names of job files.
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
@@ -14,41 +14,6 @@ use datafusion_functions::datetime::planner::DatetimeFunctionPlanner;
 use datafusion_functions::unicode::planner::UnicodeFunctionPlanner;
 use datafusion_sql::sqlparser::ast::{DataType as SqlType, TimezoneInfo};
 use wasmill_flow::column_type::{self, TIMESTAMP};
-
-/// Aggregate functions that SQL has, so that one in the wrong place can be named as such.
-pub(crate) const AGGREGATES: &[&str] = &[
-    "count",
-    "sum",
-    "min",
-    "max",
-    "avg",
-    "mean",
-    "median",
-    "first_value",
-    "last_value",
-    "array_agg",
-    "string_agg",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
-    "var",
-    "var_pop",
-    "var_samp",
-    "covar",
-    "covar_pop",
-    "covar_samp",
-    "corr",
-    "bool_and",
-    "bool_or",
-    "bit_and",
-    "bit_or",
-    "bit_xor",
-    "approx_distinct",
-    "approx_median",
-    "approx_percentile_cont",
-    "grouping",
-    "nth_value",
-];
 
 /// What a name is in an expression.
 pub(crate) enum Known {
@@ -66,6 +31,7 @@ pub(crate) enum Known {
 #[derive(Debug)]
 pub(crate) struct Catalogue {
     functions: HashMap<String, Arc<ScalarUDF>>,
+    aggregates: HashMap<String, Arc<AggregateUDF>>,
     planners: Vec<Arc<dyn ExprPlanner>>,
     options: ConfigOptions,
 }
@@ -85,9 +51,16 @@ impl Catalogue {
             }
             functions.insert(function.name().to_lowercase(), function);
         }
+        let mut aggregates = HashMap::new();
+        for function in datafusion_functions_aggregate::all_default_aggregate_functions() {
+            for name in function.aliases() {
+                aggregates.insert(name.to_lowercase(), Arc::clone(&function));
+            }
+            aggregates.insert(function.name().to_lowercase(), function);
+        }
         let planners: Vec<Arc<dyn ExprPlanner>> =
             vec![Arc::new(CoreFunctionPlanner {}), Arc::new(DatetimeFunctionPlanner), Arc::new(UnicodeFunctionPlanner)];
-        Self { functions, planners, options: ConfigOptions::default() }
+        Self { functions, aggregates, planners, options: ConfigOptions::default() }
     }
 
     /// What a function's name is.
@@ -96,9 +69,21 @@ impl Catalogue {
         match self.functions.get(&name) {
             Some(function) if function.signature().volatility == Volatility::Immutable => Known::Function,
             Some(_) => Known::Volatile,
-            None if AGGREGATES.contains(&name.as_str()) => Known::Aggregate,
+            None if self.aggregates.contains_key(&name) => Known::Aggregate,
             None => Known::Unknown,
         }
+    }
+
+    /// The aggregate function of that name.
+    pub(crate) fn aggregate(&self, name: &str) -> Option<&Arc<AggregateUDF>> {
+        self.aggregates.get(&name.to_lowercase())
+    }
+
+    /// The names of all aggregate functions, in order.
+    pub(crate) fn aggregate_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.aggregates.keys().map(String::as_str).filter(|name| *name != "grouping").collect();
+        names.sort_unstable();
+        names
     }
 
     /// The names of the functions that may be used.

@@ -21,12 +21,35 @@ const DEEPEST_BRACKETS: usize = 50;
 /// threads have 2 or more.
 const HEAVIEST: usize = 256;
 
-/// Reads a text as one SQL expression. Names aren't looked at.
-pub(crate) fn parse(text: &str) -> Result<Expr, ExpressionProblem> {
+/// Words that SQL takes for functions without parentheses.
+const BARE_FUNCTIONS: &[Keyword] = &[
+    Keyword::CURRENT_CATALOG,
+    Keyword::CURRENT_DATE,
+    Keyword::CURRENT_TIME,
+    Keyword::CURRENT_TIMESTAMP,
+    Keyword::CURRENT_USER,
+    Keyword::LOCALTIME,
+    Keyword::LOCALTIMESTAMP,
+    Keyword::SESSION_USER,
+    Keyword::USER,
+];
+
+/// Reads a text as one SQL expression over these columns. Names aren't looked at, but for those that SQL would take for functions
+/// without parentheses, as `user`: where there is such a column, it is the column that is meant.
+pub(crate) fn parse(text: &str, schema: &Schema) -> Result<Expr, ExpressionProblem> {
     let dialect = GenericDialect {};
-    let tokens = Tokenizer::new(&dialect, text)
+    let mut tokens = Tokenizer::new(&dialect, text)
         .tokenize_with_location()
         .map_err(|error| syntax_problem(text, &ParserError::from(error)))?;
+    for token in &mut tokens {
+        if let Token::Word(word) = &mut token.token
+            && word.quote_style.is_none()
+            && BARE_FUNCTIONS.contains(&word.keyword)
+            && schema.column_with_name(&word.value).is_some()
+        {
+            (word.quote_style, word.keyword) = (Some('"'), Keyword::NoKeyword);
+        }
+    }
     let meant: Vec<&TokenWithSpan> =
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).collect();
     if meant.is_empty() {

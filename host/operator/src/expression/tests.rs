@@ -413,3 +413,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_column_whose_name_sql_takes_for_a_function_is_the_column() {
+    let schema = schema_of(&[("user", "utf8"), ("current_date", "date")]);
+    for (text, reads) in [("upper(user)", vec![0]), ("current_date is null", vec![1]), ("\"user\" = user", vec![0])] {
+        assert_eq!(Expression::parse(text, &schema).expect(text).reads(), reads, "{text}");
+    }
+    // Where there is no such column it stays a function, which is refused.
+    let problem = Expression::parse("current_date > d", &self::schema()).expect_err("another result each day");
+    assert!(problem.to_string().contains("current_date"), "{problem}");
+}

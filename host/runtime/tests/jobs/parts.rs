@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use wasmill_connector::{BatchLimit, ConnectorError, Extent, Position, Prepared, Read, Sink, Source, Visibility};
 use wasmill_flow::{Batch, Epoch, TaskIndex};
 use wasmill_job::Catalog;
-use wasmill_job::catalog::{Checked, ExpressionProblem, InputSchema, PluginDeclared, PluginProblem};
+use wasmill_job::catalog::{Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem};
 use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_operator::{Context, Operator, OperatorError, Step};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
@@ -52,6 +52,9 @@ impl Catalog for Anything {
     fn plugin(&self, _: &Path, _: &Value, inputs: &[InputSchema<'_>], _: &Limits) -> Result<PluginDeclared, PluginProblem> {
         let main = Port { name: "main".to_owned(), schema: Arc::clone(inputs[0].schema) };
         Ok(PluginDeclared { ports: vec![main], reads: vec![None] })
+    }
+    fn columns(&self, _: &ColumnarFile<'_>, _: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {
+        unreachable!("the job has no file")
     }
 }
 
@@ -117,7 +120,7 @@ impl Factory for Parts {
         Ok(OperatorParts { operator: Box::new(Behaving(self.behaviour, Arc::clone(&self.idled))), state: None })
     }
 
-    fn sink(&self, _: SinkId, _: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
+    fn sink(&self, _: SinkId, _: TaskIndex, _: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
         Ok(Box::new(Remembering { written: Arc::clone(&self.written), closed: Arc::clone(&self.closed) }))
     }
 }

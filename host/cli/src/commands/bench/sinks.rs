@@ -79,7 +79,7 @@ impl Factory for BenchFactory<'_> {
         self.job.operator(operator, task)
     }
 
-    fn sink(&self, _sink: SinkId, _visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
+    fn sink(&self, _sink: SinkId, _task: TaskIndex, _visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
         let latencies = match self.pace {
             // From 100 ns to 100 s, to three digits.
             Some(_) => Some(

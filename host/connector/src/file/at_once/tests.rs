@@ -12,7 +12,7 @@ use arrow_array::Int64Array;
 
 fn config(path: &Path, existing: Existing) -> FileSinkConfig {
     let file = FilePath { written: "out/report.ndjson".to_owned(), path: path.to_owned() };
-    FileSinkConfig { file, existing, json: JsonOut::default(), visibility: Visibility::AtOnce }
+    FileSinkConfig { file, existing, format: JsonOut::default().into(), visibility: Visibility::AtOnce, parts: None }
 }
 
 fn open_at(path: &Path, existing: Existing) -> Box<dyn Sink> {

@@ -12,7 +12,8 @@ use arrow_array::Int64Array;
 
 fn open_at(path: &Path, existing: Existing) -> Box<dyn Sink> {
     let file = FilePath { written: "out/report.ndjson".to_owned(), path: path.to_owned() };
-    let config = FileSinkConfig { file, existing, json: JsonOut::default(), visibility: Visibility::ByEpoch };
+    let config =
+        FileSinkConfig { file, existing, format: JsonOut::default().into(), visibility: Visibility::ByEpoch, parts: None };
     file_sink(config, &schema()).expect("a sink")
 }
 
@@ -149,7 +150,13 @@ async fn an_output_that_is_not_what_it_was_is_told_with_what_to_do() {
 #[test]
 fn a_device_can_not_be_written_by_epoch() {
     let file = FilePath { written: "/dev/null".to_owned(), path: "/dev/null".into() };
-    let config = FileSinkConfig { file, existing: Existing::Replace, json: JsonOut::default(), visibility: Visibility::ByEpoch };
+    let config = FileSinkConfig {
+        file,
+        existing: Existing::Replace,
+        format: JsonOut::default().into(),
+        visibility: Visibility::ByEpoch,
+        parts: None,
+    };
     let error = file_sink(config, &schema()).err().expect("a device");
     assert_eq!(
         (error.code, error.message.as_str()),

@@ -9,6 +9,8 @@ use wasmill_flow::column_type::parse_field;
 
 use super::*;
 use crate::conformance::{SourceUnderTest, check_source};
+use crate::json::JsonIn;
+use crate::rows::KEPT_BYTES;
 use crate::{Malformed, dead_letter, row_object};
 
 const LIMIT: BatchLimit = BatchLimit { rows: 1024, bytes: 1 << 20 };
@@ -23,11 +25,11 @@ fn path(path: &Path) -> FilePath {
 }
 
 fn open(file: &Path) -> FileSource {
-    FileSource::open(path(file), schema(), JsonIn::default()).expect("a file")
+    FileSource::open(path(file), schema(), JsonIn::default().into()).expect("a file")
 }
 
 fn open_error(file: &Path) -> ConnectorError {
-    FileSource::open(path(file), schema(), JsonIn::default()).expect_err("no file to read")
+    FileSource::open(path(file), schema(), JsonIn::default().into()).expect_err("no file to read")
 }
 
 fn file(text: impl AsRef<[u8]>) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -124,7 +126,7 @@ async fn a_row_of_100_mib_is_malformed_and_not_held_in_memory() {
     assert_eq!(rows, [r#"{"id":"first","mag":null}"#, r#"{"id":"last","mag":null}"#]);
     let [long] = malformed.as_slice() else { panic!("one malformed row") };
     assert_eq!(long.reason, "expected at most 16777216 bytes (max-row-bytes), found a row of 104857609");
-    assert_eq!((long.line, long.column, long.byte, long.raw.len()), (2, None, 15, JsonIn::KEPT_BYTES - 1));
+    assert_eq!((long.line, long.column, long.byte, long.raw.len()), (2, None, 15, KEPT_BYTES - 1));
     assert!(dead_letter("job", "quakes", long).raw.is_some_and(|raw| raw.starts_with("{\"id\":\"éé")));
     assert!(source.reader.room().capacity() < 4 << 20);
 }
@@ -133,7 +135,8 @@ async fn a_row_of_100_mib_is_malformed_and_not_held_in_memory() {
 async fn a_long_row_that_is_skipped_does_not_hold_the_thread_and_survives_a_dropped_read() {
     let (_folder, path) = file(format!("{{\"id\":\"{}\"}}\n{{\"id\":\"b\"}}\n", "x".repeat(8 << 20)));
     let options = JsonIn { max_row_bytes: 100, ..JsonIn::default() };
-    let open = || FileSource::open(FilePath { written: "x".to_owned(), path: path.clone() }, schema(), options).expect("a file");
+    let open =
+        || FileSource::open(FilePath { written: "x".to_owned(), path: path.clone() }, schema(), options.into()).expect("a file");
     let mut source = open();
     let start = source.position();
     assert!(source.read(LIMIT).now_or_never().is_none(), "a read that skips gives way");

@@ -8,7 +8,7 @@ use wasmill_flow::TaskIndex;
 
 use super::*;
 use crate::conformance::{SourceUnderTest, check_source};
-use crate::generator::FieldRule;
+use crate::generator::{FieldRule, NexmarkKind};
 
 const LIMIT: BatchLimit = BatchLimit { rows: 1024, bytes: 1 << 20 };
 
@@ -33,6 +33,10 @@ fn fields() -> Workload {
     )
 }
 
+fn nexmark(kind: Option<NexmarkKind>) -> Workload {
+    Workload::Nexmark { kind, event_rate: 100_000.0 }
+}
+
 #[tokio::test]
 async fn generators_keep_the_contract() {
     let second_of_3 = TaskIndex { index: 1, of: 3 };
@@ -42,12 +46,18 @@ async fn generators_keep_the_contract() {
         (GeneratorConfig { workload: fields(), ..config() }, 50),
         (GeneratorConfig { workload: fields(), task: second_of_3, rate: Some(1e6), seed: 7, ..config() }, 17),
         (GeneratorConfig { rows: Some(0), ..config() }, 0),
+        (GeneratorConfig { workload: nexmark(None), ..config() }, 50),
+        (GeneratorConfig { workload: nexmark(Some(NexmarkKind::Bid)), ..config() }, 46),
+        (GeneratorConfig { workload: nexmark(Some(NexmarkKind::Auction)), rows: Some(300), rate: Some(1e6), ..config() }, 18),
+        (GeneratorConfig { workload: nexmark(Some(NexmarkKind::Person)), rows: Some(40), ..config() }, 0),
     ] {
         let open = || -> Box<dyn Source> { Box::new(GeneratorSource::new(&config).expect("a generator")) };
         check_source(&SourceUnderTest { open: &open, rows, ends: true }).await;
     }
-    for task in [TaskIndex::ONLY, second_of_3] {
-        let config = GeneratorConfig { rows: None, task, ..config() };
+    for (task, workload) in
+        [(TaskIndex::ONLY, Workload::Micro), (second_of_3, Workload::Micro), (second_of_3, nexmark(Some(NexmarkKind::Person)))]
+    {
+        let config = GeneratorConfig { rows: None, task, workload, ..config() };
         let open = || -> Box<dyn Source> { Box::new(GeneratorSource::new(&config).expect("a generator")) };
         check_source(&SourceUnderTest { open: &open, rows: 40, ends: false }).await;
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::conformance::{Promise, SinkUnderTest, check_sink, schema};
+use crate::json::JsonOut;
 use arrow_array::Int64Array;
 
 #[derive(Clone, Default)]
@@ -19,7 +20,7 @@ impl Write for Memory {
 }
 
 fn sink(output: impl Write + Send + 'static, visibility: Visibility) -> StdoutSink {
-    StdoutSink::of(Box::new(output), &schema(), JsonOut::default(), visibility).expect("a sink")
+    StdoutSink::of(Box::new(output), &schema(), JsonOut::default().into(), visibility).expect("a sink")
 }
 
 fn rows() -> RecordBatch {

@@ -9,6 +9,7 @@ use wasmill_flow::column_type::parse_field;
 
 use super::*;
 use crate::conformance::{SourceUnderTest, check_source};
+use crate::json::JsonIn;
 use crate::row_object;
 
 const LIMIT: BatchLimit = BatchLimit { rows: 1024, bytes: 1 << 20 };
@@ -24,8 +25,9 @@ fn lines(read: &Read) -> Vec<String> {
 #[tokio::test]
 async fn standard_input_keeps_the_contract() {
     let text = "{\"n\":1}\n\n{\"n\":2}\r\n{\"n\":\"3\"}\n{\"n\":4}\nhello\n{\"n\":6}";
-    let open =
-        || -> Box<dyn Source> { Box::new(StdinSource::of(text.as_bytes(), schema(), JsonIn::default()).expect("a thread")) };
+    let open = || -> Box<dyn Source> {
+        Box::new(StdinSource::of(text.as_bytes(), schema(), JsonIn::default().into()).expect("a thread"))
+    };
     assert!(!open().replays());
     check_source(&SourceUnderTest { open: &open, rows: 6, ends: true }).await;
 }
@@ -33,7 +35,7 @@ async fn standard_input_keeps_the_contract() {
 #[tokio::test]
 async fn rows_are_handed_over_as_they_come() {
     let (reader, mut writer) = std::io::pipe().expect("a pipe");
-    let mut source = StdinSource::of(reader, schema(), JsonIn::default()).expect("a thread");
+    let mut source = StdinSource::of(reader, schema(), JsonIn::default().into()).expect("a thread");
     for n in 0..3 {
         writer.write_all(format!("{{\"n\":{n}}}\n{{\"n\":").as_bytes()).expect("an open pipe");
         loop {
@@ -56,7 +58,7 @@ async fn rows_are_handed_over_as_they_come() {
 
 #[tokio::test]
 async fn malformed_rows_name_no_file() {
-    let mut source = StdinSource::of(&b"\n{\"n\":1.5}\n"[..], schema(), JsonIn::default()).expect("a thread");
+    let mut source = StdinSource::of(&b"\n{\"n\":1.5}\n"[..], schema(), JsonIn::default().into()).expect("a thread");
     let read = source.read(LIMIT).await.expect("a read").expect("a row");
     let malformed = &read.malformed[0];
     assert_eq!((malformed.file.as_deref(), malformed.line, malformed.column, malformed.byte), (None, 2, Some(6), 6));
@@ -65,7 +67,7 @@ async fn malformed_rows_name_no_file() {
 
 #[test]
 fn going_back_is_refused() {
-    let mut source = StdinSource::of(&b""[..], schema(), JsonIn::default()).expect("a thread");
+    let mut source = StdinSource::of(&b""[..], schema(), JsonIn::default().into()).expect("a thread");
     let error = source.seek(&source.position()).expect_err("no way back");
     assert_eq!(
         (error.code, error.message.as_str()),
@@ -82,7 +84,7 @@ async fn an_input_that_fails_ends_the_job_after_the_rows_that_came() {
         }
     }
     let input = b"{\"n\":1}\n".chain(Failing);
-    let mut source = StdinSource::of(input, schema(), JsonIn::default()).expect("a thread");
+    let mut source = StdinSource::of(input, schema(), JsonIn::default().into()).expect("a thread");
     let error = loop {
         match source.read(LIMIT).await {
             Ok(read) => assert!(read.is_some(), "an error is no end"),

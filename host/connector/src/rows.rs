@@ -1,18 +1,27 @@
-//! From bytes as they come to rows and malformed rows: what file and standard input share.
+//! From bytes as they come to rows and malformed rows: what files and standard input share.
+
+mod lines;
 
 use arrow_schema::SchemaRef;
 
-pub(crate) use super::lines::Place;
-use super::lines::{Line, Lines};
-use super::{Fault, JsonIn, RowDecoder};
+pub(crate) use self::lines::Place;
+use self::lines::{Line, Lines};
+use crate::format::{Decoder, FormatIn};
+use crate::json::Fault;
 use crate::{BatchLimit, ConnectorError, Malformed, Read};
 
-/// Reads rows from the lines of bytes that are handed to it. A line of nothing but space is no row. A byte order mark at the start is
-/// passed over.
+/// The default of `max-row-bytes`: 16 MiB.
+pub const MAX_ROW_BYTES: usize = 16 << 20;
+/// The largest `max-row-bytes` there is: 1 GiB. A larger one is taken for this.
+pub const MOST_ROW_BYTES: usize = 1 << 30;
+/// How much is kept of a row that is too long: 64 KiB.
+pub const KEPT_BYTES: usize = 64 << 10;
+
+/// Reads rows from the bytes that are handed to it. A byte order mark at the start is passed over.
 #[derive(Debug)]
 pub(crate) struct RowReader {
     lines: Lines,
-    decoder: RowDecoder,
+    decoder: Box<dyn Decoder>,
     max_row_bytes: usize,
     file: Option<String>,
     malformed: Vec<Malformed>,
@@ -24,11 +33,11 @@ pub(crate) struct RowReader {
 
 impl RowReader {
     /// Reads rows of this schema; malformed ones are said to be of `file`.
-    pub(crate) fn new(schema: SchemaRef, options: JsonIn, file: Option<String>) -> Result<Self, ConnectorError> {
+    pub(crate) fn new(schema: SchemaRef, format: &FormatIn, file: Option<String>) -> Result<Self, ConnectorError> {
         Ok(Self {
-            lines: Lines::new(options.max_row_bytes),
-            decoder: RowDecoder::new(schema, options)?,
-            max_row_bytes: options.max_row_bytes.min(JsonIn::MOST_ROW_BYTES),
+            lines: Lines::new(format.max_row_bytes()),
+            decoder: format.decoder(schema)?,
+            max_row_bytes: format.max_row_bytes().min(MOST_ROW_BYTES),
             file,
             malformed: Vec::new(),
             place: Place::default(),
@@ -96,7 +105,7 @@ impl RowReader {
             }
             Some(Line::Whole(line)) => {
                 let text = if start.byte == 0 { line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line) } else { line };
-                if text.trim_ascii().is_empty() {
+                if self.decoder.is_blank(text) {
                     return;
                 }
                 match self.decoder.decode(text) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::JsonIn;
+use super::{KEPT_BYTES, MOST_ROW_BYTES};
 
 /// How much memory is kept for what comes next once a long line is done.
 const KEPT_CAPACITY: usize = 1 << 20;
@@ -56,7 +56,7 @@ struct Long {
 
 impl Lines {
     pub(super) fn new(max: usize) -> Self {
-        let max = max.min(JsonIn::MOST_ROW_BYTES);
+        let max = max.min(MOST_ROW_BYTES);
         Self { max, place: Place::default(), buffer: Vec::new(), taken: 0, searched: 0, long: None, ended: false }
     }
 
@@ -100,7 +100,7 @@ impl Lines {
         self.searched = found.unwrap_or(self.buffer.len());
         let bytes = &self.buffer[self.taken..self.searched];
         if without_return(bytes).len() > self.max && (found.is_some() || self.ended || bytes.len() > self.max + 1) {
-            let kept = bytes[..bytes.len().min(JsonIn::KEPT_BYTES)].to_vec();
+            let kept = bytes[..bytes.len().min(KEPT_BYTES)].to_vec();
             self.long = Some(Long { kept, length: 0, last: 0, with_end: None });
             self.searched = self.taken;
             return self.skip();
@@ -223,7 +223,7 @@ mod tests {
         assert!(source.is_skipping());
         source.room().extend_from_slice(b"\nnext\n");
         let Some(Line::TooLong { kept, length }) = source.take() else { panic!("a line that is too long") };
-        assert_eq!((kept.len(), length), (JsonIn::KEPT_BYTES, 100 << 20));
+        assert_eq!((kept.len(), length), (KEPT_BYTES, 100 << 20));
         assert_eq!(source.take(), Some(Line::Whole(b"next")));
     }
 }

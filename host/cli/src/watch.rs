@@ -1,0 +1,117 @@
+//! Shows how a job gets on while it runs: a bar and a table that are redrawn on a terminal, elsewhere a line now and then.
+
+use std::io::{self, IsTerminal as _};
+use std::time::{Duration, Instant};
+
+use console::Term;
+use indicatif::{ProgressBar, ProgressStyle};
+use wasmill_job::graph::{Job, SinkConnector};
+use wasmill_job::plan::Plan;
+use wasmill_runtime::JobCounts;
+
+use crate::activity::{Look, Stages};
+use crate::event::{self, Event};
+use crate::progress::{self, Progress};
+use crate::{report, screen, table};
+
+/// How often the table is drawn; its figures are of the time since it was last drawn. A shorter job shows none.
+const TABLE_EVERY: Duration = Duration::from_secs(1);
+/// How often a line is printed where nothing is redrawn. A shorter job prints none.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// What is shown of a job.
+pub struct Watch<'a> {
+    job: &'a Job,
+    counts: &'a JobCounts,
+    stages: Stages,
+    began: Instant,
+    last: Look,
+    shown: Shown,
+}
+
+enum Shown {
+    /// The bar, where the end of the input is known, and the table.
+    Redrawn(Option<Progress>, ProgressBar),
+    Lines,
+}
+
+impl<'a> Watch<'a> {
+    /// Watches a job that is about to run.
+    #[must_use]
+    pub fn new(job: &'a Job, plan: &Plan, counts: &'a JobCounts) -> Self {
+        let stages = Stages::of(job, plan);
+        let last = Look::take(job, &stages, counts);
+        let shown = if is_redrawn(job) {
+            let bar = Progress::of(job);
+            let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            Shown::Redrawn(bar, screen::add(ProgressBar::new_spinner().with_style(style)))
+        } else {
+            Shown::Lines
+        };
+        Self { job, counts, stages, began: Instant::now(), last, shown }
+    }
+
+    /// Shows how the job gets on, for as long as this is polled.
+    pub async fn show(&mut self) -> std::convert::Infallible {
+        loop {
+            let pause = match &self.shown {
+                Shown::Redrawn(..) => progress::PAUSE,
+                Shown::Lines => LINE_EVERY,
+            };
+            tokio::time::sleep(pause).await;
+            self.step();
+        }
+    }
+
+    /// Takes away what is redrawn.
+    pub fn end(&self) {
+        if let Shown::Redrawn(bar, table) = &self.shown {
+            screen::draw(|| {
+                table.finish_and_clear();
+                if let Some(bar) = bar {
+                    bar.end();
+                }
+            });
+        }
+    }
+
+    fn step(&mut self) {
+        let due = self.last.at.elapsed() >= TABLE_EVERY;
+        match &self.shown {
+            Shown::Redrawn(bar, table) => {
+                let now = due.then(|| Look::take(self.job, &self.stages, self.counts));
+                screen::draw(|| {
+                    if let Some(bar) = bar {
+                        bar.show(self.counts);
+                    }
+                    if let Some(now) = &now {
+                        let (height, width) = Term::stderr().size();
+                        // A line for the bar, and one for the cursor.
+                        let lines = table::lines(&self.last, now, width.into(), usize::from(height).saturating_sub(2));
+                        table.set_message(lines.join("\n"));
+                    }
+                });
+                self.last = now.unwrap_or_else(|| self.last.clone());
+            }
+            Shown::Lines => {
+                let now = Look::take(self.job, &self.stages, self.counts);
+                let text = table::summary(&self.last, &now, self.began.elapsed());
+                if event::as_json() {
+                    let event = Event::new("info", "progress", text).with("rows_in", now.rows_in);
+                    event.with("rows_out", now.rows_out).with("dead_letters", now.dead).print();
+                } else {
+                    report::note(&text);
+                }
+                self.last = now;
+            }
+        }
+    }
+}
+
+/// Whether there is a terminal to redraw on that the job's rows don't go to as well, and no program that reads events.
+fn is_redrawn(job: &Job) -> bool {
+    let is_stdio = |connector: &SinkConnector| matches!(connector, SinkConnector::Stdio { .. });
+    let rows_out = job.sinks.iter().map(|sink| &sink.connector).chain(job.dead_letters.iter().map(|letters| &letters.connector));
+    let rows_on_screen = io::stdout().is_terminal() && rows_out.into_iter().any(is_stdio);
+    io::stderr().is_terminal() && !rows_on_screen && !event::as_json()
+}

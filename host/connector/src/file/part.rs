@@ -1,0 +1,100 @@
+//! Files that are written from start to end and then are whole: lines, or columns.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::Schema;
+
+use crate::ConnectorError;
+use crate::columnar::{ColumnarOut, ColumnsOut, PartWriter, columns_out};
+use crate::format::{Encoder, FormatOut};
+
+/// So many bytes of lines are gathered before they are written.
+const BUFFER: usize = 256 << 10;
+
+/// The format of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// Row by row.
+    Rows(FormatOut),
+    /// Column by column: a file that can be read once it is whole.
+    Columns(ColumnarOut),
+}
+
+impl<F: Into<FormatOut>> From<F> for FileFormat {
+    fn from(rows: F) -> Self {
+        Self::Rows(rows.into())
+    }
+}
+
+/// What makes writers of whole files of a format.
+#[derive(Debug, Clone)]
+pub(super) enum PartFormat {
+    Rows(Arc<dyn Encoder>, &'static str),
+    Columns(ColumnsOut),
+}
+
+impl PartFormat {
+    /// For rows of these columns.
+    ///
+    /// # Errors
+    /// Those of the format, for a column that it can't have.
+    pub(super) fn new(format: FileFormat, schema: &Schema) -> Result<Self, ConnectorError> {
+        Ok(match format {
+            FileFormat::Rows(rows) => Self::Rows(rows.encoder(schema)?.into(), rows.extension()),
+            FileFormat::Columns(columns) => Self::Columns(columns_out(columns, schema)?),
+        })
+    }
+
+    /// What a file's name ends in, behind the point.
+    pub(super) fn extension(&self) -> &'static str {
+        match self {
+            Self::Rows(_, extension) => extension,
+            Self::Columns(columns) => columns.extension(),
+        }
+    }
+
+    /// A writer into an empty file.
+    pub(super) fn begin(&self, file: File) -> io::Result<Box<dyn PartWriter>> {
+        match self {
+            Self::Rows(encoder, _) => {
+                Ok(Box::new(LinesPart { encoder: Arc::clone(encoder), file, buffer: Vec::new(), written: 0 }))
+            }
+            Self::Columns(columns) => columns.begin(file),
+        }
+    }
+}
+
+struct LinesPart {
+    encoder: Arc<dyn Encoder>,
+    file: File,
+    buffer: Vec<u8>,
+    written: u64,
+}
+
+impl LinesPart {
+    fn write_out(&mut self) -> io::Result<()> {
+        self.file.write_all(&self.buffer)?;
+        self.written += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+impl PartWriter for LinesPart {
+    fn write(&mut self, rows: &RecordBatch) -> io::Result<()> {
+        self.encoder.encode(rows, &mut self.buffer);
+        if self.buffer.len() >= BUFFER { self.write_out() } else { Ok(()) }
+    }
+
+    fn finish(mut self: Box<Self>) -> io::Result<File> {
+        self.write_out()?;
+        Ok(self.file)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.written + self.buffer.len() as u64
+    }
+}

@@ -1,0 +1,163 @@
+//! The files of one task in a folder of parts, and what a crash can leave of them. All calls block.
+//!
+//! For a folder `out/` and task 3:
+//! - `out/.wasmill-staging-3` takes rows as they come.
+//! - `prepare(n)` finishes it, syncs it and renames it to `out/.wasmill-part-n-3.EXT`: from then on a crash loses nothing of epoch `n`.
+//!   An epoch without rows has no file.
+//! - `commit(n)` renames the files of all epochs up to `n` that are still hidden to `out/part-n-3.EXT`.
+//! - `recover(n)` does the same, and removes the parts of later epochs, seen and hidden.
+//!
+//! Every step can be cut short at any instant, and doing it again gives the same result. A task looks after its own files; the first one
+//! also after those of tasks that there aren't any more.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+
+use wasmill_flow::TaskIndex;
+
+/// One task's files in a folder.
+#[derive(Debug, Clone)]
+pub(super) struct Parts {
+    folder: PathBuf,
+    task: TaskIndex,
+    extension: &'static str,
+}
+
+/// What a file in the folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It takes rows as they come.
+    Staging,
+    /// An epoch that is durable, and not seen.
+    Hidden(u64),
+    /// A part that is seen.
+    Part(u64),
+}
+
+impl Parts {
+    pub(super) fn new(folder: PathBuf, task: TaskIndex, extension: &'static str) -> Self {
+        Self { folder, task, extension }
+    }
+
+    fn staging(&self) -> PathBuf {
+        self.folder.join(format!(".wasmill-staging-{}", self.task.index))
+    }
+
+    fn hidden(&self, number: u64) -> PathBuf {
+        self.folder.join(format!(".wasmill-part-{number}-{}.{}", self.task.index, self.extension))
+    }
+
+    /// The name of a part, without its folder.
+    pub(super) fn name(&self, number: u64) -> String {
+        format!("part-{number}-{}.{}", self.task.index, self.extension)
+    }
+
+    /// The path of a part.
+    pub(super) fn path(&self, number: u64) -> PathBuf {
+        self.folder.join(self.name(number))
+    }
+
+    /// The greatest number of a part that is there.
+    pub(super) fn last(&self) -> io::Result<Option<u64>> {
+        let numbers = self.files()?.into_iter().filter_map(|(_, kind)| match kind {
+            Kind::Part(number) => Some(number),
+            Kind::Staging | Kind::Hidden(_) => None,
+        });
+        Ok(numbers.max())
+    }
+
+    /// A fresh start: no hidden files, and where everything is to be written anew, no parts.
+    pub(super) fn start(&self, anew: bool) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        self.remove(|kind| anew || !matches!(kind, Kind::Part(_)))
+    }
+
+    /// An empty file for the rows to come, in place of one that may be there.
+    pub(super) fn create_staging(&self) -> io::Result<File> {
+        fs::create_dir_all(&self.folder)?;
+        File::create(self.staging())
+    }
+
+    /// Makes what was staged the rows of an epoch, and durable; its bytes.
+    pub(super) fn prepare(&self, staged: &File, number: u64) -> io::Result<u64> {
+        staged.sync_all()?;
+        fs::rename(self.staging(), self.hidden(number))?;
+        self.sync()?;
+        Ok(staged.metadata()?.len())
+    }
+
+    /// Makes all epochs up to this one visible. Again: nothing changes. Whether the epoch is there then.
+    pub(super) fn commit(&self, number: u64) -> io::Result<bool> {
+        let mut changed = false;
+        for (path, kind) in self.files()? {
+            if let Kind::Hidden(epoch) = kind
+                && epoch <= number
+            {
+                fs::rename(path, self.path(epoch))?;
+                changed = true;
+            }
+        }
+        if changed {
+            self.sync()?;
+        }
+        self.path(number).try_exists()
+    }
+
+    /// Removes the parts of later epochs.
+    pub(super) fn cut(&self, number: u64) -> io::Result<()> {
+        self.remove(|kind| match kind {
+            Kind::Staging => true,
+            Kind::Hidden(epoch) | Kind::Part(epoch) => epoch > number,
+        })
+    }
+
+    fn remove(&self, is_to_go: impl Fn(Kind) -> bool) -> io::Result<()> {
+        let mut removed = false;
+        for (path, kind) in self.files()? {
+            if is_to_go(kind) {
+                fs::remove_file(path)?;
+                removed = true;
+            }
+        }
+        if removed { self.sync() } else { Ok(()) }
+    }
+
+    /// The files that this task looks after.
+    fn files(&self) -> io::Result<Vec<(PathBuf, Kind)>> {
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            if let Some((kind, task)) = name.to_str().and_then(|name| self.read(name))
+                && (task == self.task.index || (self.task.index == 0 && task >= self.task.of))
+            {
+                found.push((self.folder.join(name), kind));
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a file of this name is, and of which task.
+    fn read(&self, name: &str) -> Option<(Kind, u32)> {
+        if let Some(task) = name.strip_prefix(".wasmill-staging-") {
+            return Some((Kind::Staging, task.parse().ok()?));
+        }
+        let stem = name.strip_suffix(self.extension)?.strip_suffix('.')?;
+        let (hidden, numbers) = match stem.strip_prefix(".wasmill-part-") {
+            Some(numbers) => (true, numbers),
+            None => (false, stem.strip_prefix("part-")?),
+        };
+        let (number, task) = numbers.split_once('-')?;
+        let number = number.parse().ok()?;
+        Some((if hidden { Kind::Hidden(number) } else { Kind::Part(number) }, task.parse().ok()?))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.folder)?.sync_all()
+    }
+}
