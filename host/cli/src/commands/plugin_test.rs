@@ -58,7 +58,7 @@ struct Native {
 }
 
 fn as_object<S: serde::Serializer>(error: &Option<JobError>, serializer: S) -> Result<S::Ok, S::Error> {
-    let object = error.as_ref().map(|JobError { code, message, row, hint, operator: _ }| {
+    let object = error.as_ref().map(|JobError { code, message, row, hint, .. }| {
         let row: Option<serde_json::Value> = row.as_deref().and_then(|row| serde_json::from_str(row).ok());
         serde_json::json!({ "code": code, "message": message, "row": row, "hint": hint })
     });
@@ -180,13 +180,7 @@ fn passed(printed: &str) -> usize {
 fn said(tested: &Tested, format: Format) -> Exit {
     let printed = report::result(&match format {
         Format::Text => as_text(tested),
-        Format::Json => match serde_json::to_string(tested) {
-            Ok(json) => format!("{json}\n"),
-            Err(error) => {
-                report::error(&JobError::new("internal-json", error.to_string()));
-                return Exit::Failed;
-            }
-        },
+        Format::Json => format!("{}\n", serde_json::to_string(tested).unwrap_or_default()),
     });
     if tested.ok {
         return printed;
