@@ -29,7 +29,9 @@ pub fn run(command: Command) -> Exit {
         Command::Plugin(PluginCommand::New(_)) => not_in_this_version("`plugin new`", None),
         Command::Plugin(PluginCommand::Test(_)) => not_in_this_version("`plugin test`", Some("use `cargo test`")),
         Command::Schema(SchemaCommand::Infer(args)) => infer::infer(&args),
-        Command::Schema(SchemaCommand::Object(_)) => not_in_this_version("this `schema`", Some("`schema infer FILE` there is")),
+        Command::Schema(SchemaCommand::Object(_)) => {
+            not_in_this_version("`schema`", Some("of the schemas there is `schema infer FILE`"))
+        }
         Command::Status(_) => not_in_this_version("`status`", None),
         Command::Stop(_) => not_in_this_version("`stop`", Some("send the job's process SIGTERM")),
         Command::Savepoint(_) => not_in_this_version("`savepoint`", None),

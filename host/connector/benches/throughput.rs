@@ -1,20 +1,22 @@
 //! How fast rows are made, read and written: `cargo bench -p wasmill-connector --profile release --bench throughput [PART]`, where a
-//! part is `generate`, `decode`, `file`, `encode` or `pace`.
+//! part is `generate`, `decode`, `csv`, `file`, `encode` or `pace`.
 //!
 //! Prints, for each, the best of some runs: nanoseconds a row, and megabytes of text a second where there is text. Decoding is compared
-//! with arrow-json, which is lenient.
+//! with arrow-json and arrow-csv, which are lenient.
 
 use std::fmt::Write as _;
 use std::hint::black_box;
-use std::io::Cursor;
+use std::io::{Cursor, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use wasmill_connector::csv::{self, CsvIn, CsvOut};
 use wasmill_connector::file::{Compressed, FilePath, FileSource, FileSourceConfig};
 use wasmill_connector::generator::{FieldRule, GeneratorConfig, GeneratorSource, NexmarkKind, Workload};
 use wasmill_connector::json::{JsonIn, JsonOut, RowDecoder, RowEncoder};
-use wasmill_connector::{BatchLimit, Source};
+use wasmill_connector::{BatchLimit, FormatIn, Source};
 use wasmill_flow::TaskIndex;
 
 const LIMIT: BatchLimit = BatchLimit { rows: 1024, bytes: 1 << 20 };
@@ -34,8 +36,17 @@ fn main() {
         let some: Vec<_> = QUAKE_FIELDS.iter().filter(|(name, _)| five.contains(name)).cloned().collect();
         decoding("earthquakes, 5 of 14 fields", &quakes, &quake_schema(&some));
     }
+    if wanted("csv") {
+        let quakes = csv_of(&quakes);
+        decoding_csv("earthquakes, all 14 fields", &quakes, &quake_schema(&QUAKE_FIELDS));
+        let quoted = quotes_around_all(&quakes);
+        decoding_csv("all fields in quotes", &quoted, &quake_schema(&QUAKE_FIELDS));
+    }
     if wanted("file") {
-        file(&runtime, &quakes);
+        file(&runtime, "quakes.ndjson", quakes.as_bytes());
+        for compression in ["gz", "zst"] {
+            file(&runtime, &format!("quakes.ndjson.{compression}"), &compressed(compression, quakes.as_bytes()));
+        }
     }
     if wanted("encode") {
         encoding(&quakes);
@@ -159,25 +170,84 @@ fn decoding(what: &str, text: &str, schema: &SchemaRef) {
     report(&format!("arrow-json: {what}"), time, rows, Some(text.len() as u64));
 }
 
-fn file(runtime: &tokio::runtime::Runtime, text: &str) {
+/// The same rows as CSV with a header.
+fn csv_of(text: &str) -> String {
+    let schema = quake_schema(&QUAKE_FIELDS);
+    let mut decoder = RowDecoder::new(Arc::clone(&schema), JsonIn::default()).expect("supported types");
+    let encoder = csv::RowEncoder::new(&schema, CsvOut::default()).expect("supported types");
+    let mut out = encoder.header().to_vec();
+    for line in text.lines() {
+        decoder.decode(line.as_bytes()).expect("a row");
+        if decoder.rows() == 1024 {
+            encoder.encode(&decoder.take_rows(), &mut out);
+        }
+    }
+    encoder.encode(&decoder.take_rows(), &mut out);
+    String::from_utf8(out).expect("UTF-8")
+}
+
+fn quotes_around_all(text: &str) -> String {
+    let line = |line: &str| {
+        let plain = line.replace("Skagway, Alaska", "Skagway; Alaska").replace('"', "");
+        plain.split(',').map(|field| format!("\"{field}\"")).collect::<Vec<_>>().join(",") + "\n"
+    };
+    text.lines().map(line).collect()
+}
+
+/// Cuts into rows and decodes, as arrow-csv does in one.
+fn decoding_csv(what: &str, text: &str, schema: &SchemaRef) {
+    let rows = text.lines().count() as u64 - 1;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("quakes.ndjson");
+    let path = folder.path().join("quakes.csv");
     std::fs::write(&path, text).expect("a file");
+    let time = best(|| read_file(&runtime, &path, CsvIn::default().into(), schema));
+    report(&format!("csv file: {what}"), time, rows, Some(text.len() as u64));
     let time = best(|| {
-        let config = FileSourceConfig {
-            path: FilePath { written: "quakes.ndjson".to_owned(), path: path.clone() },
-            format: JsonIn::default().into(),
-            compressed: Compressed::ByExtension,
-            task: TaskIndex::ONLY,
-        };
-        let mut source = FileSource::open(config, quake_schema(&QUAKE_FIELDS)).expect("a file");
-        runtime.block_on(async {
-            while let Some(read) = source.read(LIMIT).await.expect("a read") {
-                black_box(read);
-            }
-        });
+        let input = std::fs::File::open(&path).expect("a file");
+        let reader = arrow_csv::ReaderBuilder::new(Arc::clone(schema)).with_header(true).with_batch_size(1024).build(input);
+        for batch in reader.expect("a reader") {
+            black_box(batch.expect("rows"));
+        }
     });
-    report("file source: earthquakes, all 14 fields", time, text.lines().count() as u64, Some(text.len() as u64));
+    report(&format!("arrow-csv: {what}"), time, rows, Some(text.len() as u64));
+}
+
+fn compressed(extension: &str, text: &[u8]) -> Vec<u8> {
+    match extension {
+        "zst" => zstd::bulk::compress(text, 3).expect("memory takes bytes"),
+        _ => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(text).and_then(|()| encoder.finish()).expect("memory takes bytes")
+        }
+    }
+}
+
+fn read_file(runtime: &tokio::runtime::Runtime, path: &Path, format: FormatIn, schema: &SchemaRef) {
+    let config = FileSourceConfig {
+        path: FilePath { written: "quakes".to_owned(), path: path.to_owned() },
+        format,
+        compressed: Compressed::ByExtension,
+        task: TaskIndex::ONLY,
+    };
+    let mut source = FileSource::open(config, Arc::clone(schema)).expect("a file");
+    runtime.block_on(async {
+        while let Some(read) = source.read(LIMIT).await.expect("a read") {
+            assert!(read.malformed.is_empty(), "{:?}", read.malformed[0]);
+            black_box(read);
+        }
+    });
+}
+
+/// Rates are of the text, decompressed.
+fn file(runtime: &tokio::runtime::Runtime, name: &str, bytes: &[u8]) {
+    const ROWS: u64 = 200_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(name);
+    std::fs::write(&path, bytes).expect("a file");
+    let schema = quake_schema(&QUAKE_FIELDS);
+    let time = best(|| read_file(runtime, &path, JsonIn::default().into(), &schema));
+    report(&format!("file source: {name}, all 14 fields"), time, ROWS, Some(quakes(ROWS).len() as u64));
 }
 
 fn encoding(text: &str) {

@@ -212,7 +212,7 @@ impl Columns {
                 Ok(())
             }
             Ok(_) => Err("expected a JSON object, found another value".to_owned()),
-            Err(error) => Err(format!("expected a JSON object: {error}")),
+            Err(error) => Err(format!("expected a JSON object, found what isn't one at column {}", error.column())),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod ends;
 mod frames;
+mod search;
 
 use arrow_schema::SchemaRef;
 
@@ -9,6 +10,7 @@ use arrow_schema::SchemaRef;
 pub(crate) use self::ends::RowEnds;
 pub(crate) use self::ends::{RowEnd, whole_rows};
 pub(crate) use self::frames::{Frame, Frames, Place};
+pub(crate) use self::search::find;
 use crate::format::{Decoder, Fault, FormatIn};
 use crate::{BatchLimit, ConnectorError, Malformed, Read};
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use wasmill_connector::file::{Compressed, FilePath};
 use wasmill_connector::inference::{self, Inferred, InferredColumn, InferredFormat};
 use wasmill_flow::column_type::{TypeError, parse_field};
@@ -26,14 +26,16 @@ struct Found<'a> {
     rows: u64,
     complete: bool,
     malformed: u64,
-    schema: Map<String, Value>,
-    misfits: Vec<Misfits<'a>>,
+    columns: Vec<Column<'a>>,
 }
 
 #[derive(Serialize)]
-struct Misfits<'a> {
-    column: &'a str,
-    found: &'a str,
+struct Column<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    written: &'a str,
+    /// Values that don't fit the type, where there are some.
+    misfits: Option<&'a str>,
 }
 
 /// Looks at a file and prints what columns it has.
@@ -56,7 +58,8 @@ pub fn infer(args: &InferArgs) -> Exit {
         Ok(found) => print(args, &written, &found),
         Err(error) => {
             let mut told = JobError::new(error.code, error.message);
-            told.hint = error.hint;
+            // That of a file that isn't there is about job files.
+            told.hint = error.hint.filter(|_| error.code != "file-not-found");
             report::error(&told);
             Exit::Failed
         }
@@ -65,14 +68,16 @@ pub fn infer(args: &InferArgs) -> Exit {
 
 fn print(args: &InferArgs, file: &str, found: &Inferred) -> Exit {
     if let Some((line, reason)) = &found.first_malformed {
-        report::note(&format!("{} rows are malformed, the first is {file}:{line}: {reason}", found.malformed));
+        report::note(&format!("{} malformed, the first is {file}:{line}: {reason}", rows(found.malformed)));
     }
-    let misfits = || found.columns.iter().filter_map(|column| Some((column.name.as_str(), column.misfits.as_deref()?)));
-    for (column, misfits) in misfits() {
-        report::note(&format!("{column}: not all values are of one type, there are {misfits}: those rows would be malformed"));
+    for InferredColumn { name, misfits, .. } in &found.columns {
+        if let Some(misfits) = misfits {
+            report::note(&format!("{name}: not all values are of one type, there are {misfits}: those rows would be malformed"));
+        }
     }
-    let looked = if found.complete { "all" } else { "the first" };
-    report::note(&format!("looked at {looked} {} rows of {file}", found.rows + found.malformed));
+    let looked = rows(found.rows + found.malformed);
+    let which = if found.complete { "all there are" } else { "the first; `--rows N` looks at more" };
+    report::note(&format!("{file}: looked at {looked}, {which}"));
     if found.columns.is_empty() {
         report::error(&JobError::new("no-columns", format!("{file}: expected rows, found none")));
         return Exit::Failed;
@@ -81,13 +86,19 @@ fn print(args: &InferArgs, file: &str, found: &Inferred) -> Exit {
         Format::Text => report::result(&text(&found.columns)),
         Format::Json => {
             let format = if found.format == InferredFormat::Json { "json" } else { "csv" };
-            let schema = found.columns.iter().map(|column| (column.name.clone(), column.written.clone().into())).collect();
-            let misfits = misfits().map(|(column, found)| Misfits { column, found }).collect();
+            let columns = found.columns.iter();
+            let columns =
+                columns.map(|InferredColumn { name, written, misfits }| Column { name, written, misfits: misfits.as_deref() });
+            let columns = columns.collect();
             let (rows, complete, malformed) = (found.rows, found.complete, found.malformed);
-            let found = Found { file: file.to_owned(), format, rows, complete, malformed, schema, misfits };
+            let found = Found { file: file.to_owned(), format, rows, complete, malformed, columns };
             report::result(&format!("{}\n", serde_json::to_string(&found).unwrap_or_default()))
         }
     }
+}
+
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
 /// The columns as YAML; those of types that jobs can't have yet as comments.

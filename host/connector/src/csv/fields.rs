@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
+
+use crate::rows::find;
 
 /// A field, by its place in its row: what stands between its quotes, or all of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,6 +70,7 @@ impl<'a> CsvFields<'a> {
         if self.row.get(start) == Some(&b'"') {
             return Some(self.quoted(start + 1));
         }
+        // Most are a few bytes long: nothing is quicker than looking at each.
         let mut end = start;
         while let Some(&byte) = self.row.get(end) {
             if byte == self.delimiter {
@@ -86,8 +89,10 @@ impl<'a> CsvFields<'a> {
     fn quoted(&mut self, start: usize) -> Result<CsvField, Broken> {
         let (mut at, mut escaped) = (start, false);
         loop {
-            let Some(found) = memchr(b'"', &self.row[at..]) else { return Err(Broken::Open(start - 1)) };
-            let quote = at + found;
+            let quote = find(self.row, at, [b'"']);
+            if quote == self.row.len() {
+                return Err(Broken::Open(start - 1));
+            }
             match self.row.get(quote + 1) {
                 Some(b'"') => (at, escaped) = (quote + 2, true),
                 Some(byte) if *byte != self.delimiter => return Err(Broken::Behind(quote + 1)),

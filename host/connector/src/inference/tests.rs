@@ -60,7 +60,7 @@ fn what_does_not_fit_is_told() {
     assert_eq!(found.columns[0].written, "int64 not null");
     assert_eq!(found.columns[0].misfits.as_deref(), Some("1 of utf8 (first: line 2)"));
     let (line, reason) = found.first_malformed.expect("a malformed row");
-    assert_eq!((line, reason.as_str()), (5, "expected a JSON object: expected value at line 1 column 1"));
+    assert_eq!((line, reason.as_str()), (5, "expected a JSON object, found what isn't one at column 1"));
     let error = inferred("x.csv", b"a,a\n", 10).expect_err("a header with a name twice");
     assert_eq!(error.message, "x.csv:1:3: the header can't be read: expected the field `a` once, found it twice");
 }

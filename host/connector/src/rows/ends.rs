@@ -2,6 +2,8 @@
 
 use memchr::{memchr, memchr2};
 
+use super::search::find;
+
 /// What ends a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RowEnd {
@@ -70,16 +72,22 @@ impl RowEnds {
                     at = found + 1;
                 }
                 State::Quoted => {
-                    let quote = memchr(b'"', &bytes[at..]).map_or(bytes.len(), |found| at + found);
-                    self.lines += memchr::memchr_iter(b'\n', &bytes[at..quote]).count() as u64;
-                    if quote < bytes.len() {
-                        self.state = State::Closing;
+                    let found = find(bytes, at, [b'"', b'\n']);
+                    match bytes.get(found) {
+                        Some(b'"') => self.state = State::Closing,
+                        Some(_) => self.lines += 1,
+                        None => {}
                     }
-                    at = quote + 1;
+                    at = found + 1;
                 }
                 State::Closing if bytes[at] == b'"' => {
                     self.state = State::Quoted;
                     at += 1;
+                }
+                // The next field is in quotes too.
+                State::Closing if bytes[at] == delimiter && bytes.get(at + 1) == Some(&b'"') => {
+                    self.state = State::Quoted;
+                    at += 2;
                 }
                 State::Closing => self.state = State::Plain,
             }

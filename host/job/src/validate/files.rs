@@ -127,3 +127,18 @@ fn claims<'a>(job: &'a Job, given: &'a Given<'_>) -> Vec<Claim<'a>> {
     }
     claims
 }
+
+#[cfg(test)]
+mod tests {
+    use super::finds;
+    use std::path::Path;
+
+    #[test]
+    fn a_file_is_found_in_its_folder_and_by_patterns_that_match_it() {
+        let found = |many, file| finds(Path::new("jobs"), many, file);
+        assert!(found("data/", "data/x.csv") && found("./data/", "data/../data/x.csv"));
+        assert!(!found("data/", "data/more/x.csv") && !found("data/", "x.csv") && !found("data", "data/x.csv"));
+        assert!(found("data/*.csv", "data/x.csv") && found("**/*.csv", "data/more/x.csv") && found("/o/?.csv", "/o/x.csv"));
+        assert!(!found("data/*.csv", "data/more/x.csv") && !found("*.csv", "out/x.csv") && !found("*.csv", ".x.csv"));
+    }
+}

@@ -212,8 +212,8 @@ fn sources_say_what_they_need() {
     assert_eq!(
         first,
         [
-            "error: missing key: expected `path`, the file",
-            "error: missing key: expected `format`, how rows are read: json",
+            "error: missing key: expected `path`, the file, its folder with a / at the end, or a pattern",
+            "error: missing key: expected `format`, how rows are read: json or csv",
             "error: missing key: expected `schema`, its columns: a mapping from name to type",
         ]
     );

@@ -57,7 +57,9 @@ fn rows(numbers: std::ops::Range<i64>) -> RecordBatch {
 #[tokio::test]
 async fn files_of_every_format_keep_the_contract() {
     for name in NAMES {
-        for visibility in [Visibility::AtOnce, Visibility::ByEpoch] {
+        // Every crash of every format would take minutes of syncing.
+        let by_epoch = ["report.csv.gz", "report.ndjson.zst"].contains(&name).then_some(Visibility::ByEpoch);
+        for visibility in std::iter::once(Visibility::AtOnce).chain(by_epoch) {
             let folder = tempfile::tempdir().expect("a folder");
             let path = folder.path().join(name);
             // Another process goes on with the file, but a fresh start writes it anew.
