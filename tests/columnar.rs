@@ -22,7 +22,7 @@ sinks:
 }
 
 fn rows(ids: std::ops::Range<u32>) -> String {
-    let mag = |id: u32| if id % 10 == 0 { "null".to_owned() } else { format!("{}.5", id % 7) };
+    let mag = |id: u32| if id.is_multiple_of(10) { "null".to_owned() } else { format!("{}.5", id % 7) };
     let at = |id: u32| format!("2024-01-01T00:{:02}:{:02}.{:03}Z", id / 60_000 % 60, id / 1000 % 60, id % 1000);
     ids.map(|id| format!("{{\"id\":{id},\"text\":\"row {id}\",\"mag\":{},\"at\":\"{}\"}}\n", mag(id), at(id))).collect()
 }

@@ -29,8 +29,9 @@ fn column(data_type: DataType, nullable: bool, rows: usize) -> BoxedStrategy<Arr
         rows: usize,
         make: impl Fn(Vec<Option<T>>) -> A + 'static,
     ) -> BoxedStrategy<ArrayRef> {
-        let some = if nullable { 0.7 } else { 1.0 };
-        let values = proptest::collection::vec(proptest::option::weighted(some, value), rows);
+        let value = value.prop_map(Some).boxed();
+        let value = if nullable { prop_oneof![7 => value, 3 => Just(None)].boxed() } else { value };
+        let values = proptest::collection::vec(value, rows);
         values.prop_map(move |values| Arc::new(make(values)) as ArrayRef).boxed()
     }
     match data_type {

@@ -165,7 +165,7 @@ impl Blocks for IpcBlocks {
         let rows = batch.num_rows();
         let first = row.min(rows);
         self.opened = Some(batch.slice(first, rows - first));
-        Ok(Some(Opened { ahead: if first < rows { vec![first..rows] } else { Vec::new() }, rows }))
+        Ok(Some(Opened { ahead: (first < rows).then_some(first..rows).into_iter().collect(), rows }))
     }
 
     fn next(&mut self) -> Result<Option<RecordBatch>, Unreadable> {

@@ -52,7 +52,7 @@ impl ParquetBlocks {
         let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
         let options = ArrowReaderOptions::new().with_schema(views(metadata.schema()));
         let metadata = ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)?;
-        let selected = groups(&metadata).map(|rows| vec![0..rows]).collect();
+        let selected = groups(&metadata).map(|rows| std::iter::once(0..rows).collect()).collect();
         Ok(Self { file, metadata, columns: ProjectionMask::all(), selected, reader: None })
     }
 
@@ -93,7 +93,8 @@ impl Blocks for ParquetBlocks {
             );
             let builder =
                 builder.with_batch_size(DECODED_ROWS).with_row_groups(vec![block]).with_projection(self.columns.clone());
-            let builder = if ahead == [0..rows] { builder } else { builder.with_row_selection(selection) };
+            let is_all = ahead.iter().map(Range::len).sum::<usize>() == rows;
+            let builder = if is_all { builder } else { builder.with_row_selection(selection) };
             self.reader = Some(builder.build()?);
         }
         Ok(Some(Opened { ahead, rows }))

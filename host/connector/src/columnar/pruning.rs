@@ -27,7 +27,7 @@ pub(super) fn selected(metadata: &ArrowReaderMetadata, schema: &Schema, predicat
     let groups = metadata.metadata().row_groups().iter().enumerate();
     groups
         .map(|(group, rows)| {
-            let all = vec![0..usize::try_from(rows.num_rows()).unwrap_or(0)];
+            let all = std::iter::once(0..usize::try_from(rows.num_rows()).unwrap_or(0)).collect();
             columns.iter().fold(all, |ranges, column| column.narrow(group, ranges))
         })
         .collect()

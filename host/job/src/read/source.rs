@@ -39,18 +39,20 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
                 if is_columnar {
                     one_whole_file(&keys, path.as_ref(), problems);
                 }
+                // A file of columns brings its own, and a format that can't be read may be one of columns.
+                let may_bring_its_own = is_columnar || (format.is_none() && keys.get("format").is_some());
+                let schema = if may_bring_its_own {
+                    keys.get("schema").and_then(|field| schema::read(&field, problems))
+                } else {
+                    read_schema(&keys, problems)
+                };
                 SourceConnector::File {
                     path,
                     format,
                     compression: format::read_compression(&keys, problems),
                     parallel_files: read_flag(&keys, "parallel-files", problems),
                     follow: read_flag(&keys, "follow", problems),
-                    // A file of columns brings its own.
-                    schema: if is_columnar {
-                        keys.get("schema").and_then(|field| schema::read(&field, problems))
-                    } else {
-                        read_schema(&keys, problems)
-                    },
+                    schema,
                 }
             }
             Connector::Stdio => {

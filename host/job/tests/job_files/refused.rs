@@ -71,7 +71,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     );
     assert_eq!(
         source("{ connector: generator, workload: micro, schema: { a: int64 } }"),
-        "error[unknown-key]: found `schema`, expected one of connector, workload, fields, rows, rate, seed, limit\n  --> jobs/job.yaml:3:47 (sources.s.schema)"
+        "error[unknown-key]: found `schema`, expected one of connector, workload, fields, rows, rate, seed, limit, kind, event-rate\n  --> jobs/job.yaml:3:47 (sources.s.schema)"
     );
     assert_eq!(
         problem(&with("limits: { memry: 1MiB }")),
@@ -130,7 +130,7 @@ fn what_later_versions_bring_is_not_ignored() {
     }
     assert_eq!(
         sink("{ input: s, connector: stdio, format: arrow }"),
-        "error[not-in-this-version]: found columns to standard output, expected `connector: file`, or rows as json\n  --> jobs/job.yaml:4:43 (sinks.k.format)"
+        "error[not-in-this-version]: found columns to standard output, expected `connector: file`, or rows as json\n  --> jobs/job.yaml:4:44 (sinks.k.format)"
     );
 }
 

@@ -12,6 +12,8 @@ use super::law::{Event, NexmarkKind};
 use super::texts::{self, Texts};
 use super::{Made, Nexmark};
 
+/// Draws a text and adds it.
+type WriteText = fn(&mut Draws, &mut String);
 /// The name and the type of a column.
 type Column = (&'static str, DataType);
 
@@ -105,7 +107,7 @@ impl Nexmark {
             let mut draws = self.draws(*event);
             let mut size = 8;
             let [name, email, card, city, state] = &mut columns;
-            let writers: [(&mut StringViewBuilder, fn(&mut Draws, &mut String)); 3] =
+            let writers: [(&mut StringViewBuilder, WriteText); 3] =
                 [(name, texts::name), (email, texts::email), (card, texts::credit_card)];
             for (column, write) in writers {
                 text.clear();
