@@ -1,6 +1,7 @@
 //! Every example gives what its `expected` folder says: at one task line by line, at two in any order.
 //!
-//! A file in `expected` is named as the sink whose output it is; `dead-letters` is the job's dead letters, which come in any order.
+//! A file in `expected` is named as the sink whose output it is; `dead-letters` is the job's dead letters, which come in any order. The rows of
+//! `clean.parquet` are in `clean.parquet.ndjson`. `set` has a line for each `--set`, as to end what follows its input for good.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,32 @@ fn examples() -> Vec<PathBuf> {
 }
 
 fn name(path: &Path) -> String {
-    path.file_stem().expect("a name").to_string_lossy().into_owned()
+    let file = path.file_name().expect("a name").to_string_lossy().into_owned();
+    file.split('.').next().expect("a name").to_owned()
+}
+
+/// The file that a sink writes, of that with the rows it must have.
+fn output_of(expected: &Path, out: &Path) -> PathBuf {
+    let file = expected.file_name().expect("a name").to_string_lossy();
+    out.join(file.strip_suffix(".ndjson").filter(|file| file.ends_with(".parquet")).unwrap_or(&file))
+}
+
+/// Writes the rows of a file of columns beside it, as JSON lines.
+fn as_lines(columns: &Path) -> PathBuf {
+    let lines = columns.with_extension("parquet.ndjson");
+    let job = columns.with_extension("yaml");
+    let text = format!(
+        "name: lines
+sources: {{ rows: {{ connector: file, path: '{}', format: parquet }} }}
+sinks: {{ lines: {{ input: rows, connector: file, path: '{}', format: json }} }}
+",
+        columns.display(),
+        lines.display()
+    );
+    std::fs::write(&job, text).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_wasmill")).arg("run").arg(&job).output().expect("the command starts");
+    assert!(output.status.success(), "{}: {}", columns.display(), String::from_utf8_lossy(&output.stderr));
+    lines
 }
 
 /// Lines of a file, without their ends, as bytes that may not be text.
@@ -41,9 +67,11 @@ fn run(example: &Path, out: &Path, parallelism: usize) {
     for expected in entries_of(&example.join("expected")) {
         let sink = name(&expected);
         let key = if sink == DEAD_LETTERS { sink } else { format!("sinks.{sink}") };
-        let path = out.join(expected.file_name().expect("a name"));
+        let path = output_of(&expected, out);
         command.arg("--set").arg(format!("{key}.path={}", path.display()));
     }
+    let set = std::fs::read_to_string(example.join("set")).unwrap_or_default();
+    command.args(set.lines().flat_map(|line| ["--set", line]));
     let output = command.output().expect("the command starts");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{} with {parallelism} tasks: {}\n{said}", example.display(), output.status);
@@ -52,7 +80,8 @@ fn run(example: &Path, out: &Path, parallelism: usize) {
 /// Compares an example's outputs with what is expected.
 fn compare(example: &Path, out: &Path, in_order: bool) {
     for expected in entries_of(&example.join("expected")) {
-        let found = out.join(expected.file_name().expect("a name"));
+        let found = output_of(&expected, out);
+        let found = if found.extension().is_some_and(|end| end == "parquet") { as_lines(&found) } else { found };
         let (mut wanted, mut got) = (lines(&expected), lines(&found));
         if !in_order || name(&expected) == DEAD_LETTERS {
             wanted.sort_unstable();
@@ -79,7 +108,7 @@ fn compare(example: &Path, out: &Path, in_order: bool) {
 #[test]
 fn every_example_gives_what_it_says() {
     for example in examples() {
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples").join(name(&example));
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("examples").join(example.file_name().expect("a name"));
         run(&example, &out.join("one-task"), 1);
         compare(&example, &out.join("one-task"), true);
         run(&example, &out.join("two-tasks"), 2);
