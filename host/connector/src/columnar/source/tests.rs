@@ -1,4 +1,5 @@
 //! Files of columns as a source: the contract, types, nulls that may not be, damaged files, and rows that statistics rule out.
+#![expect(clippy::single_range_in_vec_init, reason = "one range is one case of several")]
 
 use std::fs;
 use std::path::PathBuf;
