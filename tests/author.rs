@@ -19,11 +19,11 @@ impl Home {
         Self(home)
     }
 
-    /// A new project in it.
+    /// A new project in it, of the same name: Cargo takes two of one name that are built into one place for the same.
     fn with_project(name: &str) -> Self {
         let home = Self::new(name);
-        home.run(&["plugin", "new", "spikes"]).says(0, &[]);
-        Self(home.0.join("spikes"))
+        home.run(&["plugin", "new", name]).says(0, &[]);
+        Self(home.0.join(name))
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -84,7 +84,8 @@ fn a_new_project_tests_and_runs_at_once() {
 #[test]
 fn a_project_that_can_not_be_made_leaves_nothing() {
     let home = Home::new("refused");
-    home.run(&["plugin", "new", "Spikes"]).says(2, &["error[invalid-name]: plugin name `Spikes`: expected a lower-case letter"]);
+    home.run(&["plugin", "new", "Spikes"])
+        .says(2, &["error[invalid-plugin-name]: plugin name `Spikes`: expected a lower-case letter"]);
     home.run(&["plugin", "new", "spikes", "--language", "go"]).says(
         2,
         &[
@@ -283,7 +284,7 @@ wasmill_sdk::export!(Spikes);
 #[test]
 fn a_plugin_says_what_it_is_and_what_it_declares() {
     let home = Home::with_project("inspect");
-    home.run(&["plugin", "inspect", "."]).says(2, &["error[plugin-not-built]: plugin .: dist/spikes.wasm isn't there"]);
+    home.run(&["plugin", "inspect", "."]).says(2, &["error[plugin-not-built]: plugin .: dist/inspect.wasm isn't there"]);
     home.run(&["plugin", "build"]).says(0, &[]);
     let text = home.run(&["plugin", "inspect", "."]);
     text.says(0, &[]);
@@ -298,7 +299,7 @@ fn a_plugin_says_what_it_is_and_what_it_declares() {
         assert!(text.out.contains(part), "expected:\n{part}\nfound:\n{}", text.out);
     }
 
-    let file = ["plugin", "inspect", "dist/spikes.wasm"];
+    let file = ["plugin", "inspect", "dist/inspect.wasm"];
     assert!(home.run(&file).out.contains("  declares: not asked; say about which input with --schema"));
     let ask = |more: &[&str]| home.run(&[&file[..], &["--format", "json"], more].concat());
     let schema = r#"{"value":"float64","net":"utf8"}"#;

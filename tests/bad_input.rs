@@ -347,7 +347,7 @@ fn what_this_version_does_not_do_says_so_and_unknown_words_are_wrong_use() {
         (&["run", "job.yaml", "--from", "3"], "`run --from`"),
         (&["swap", "bad", "op", "x.wasm", "--canary", "25%"], "`swap`"),
         (&["checkpoints", "list", "store"], "`checkpoints`"),
-        (&["plugin", "new", "x", "--language", "go"], "`plugin new`"),
+        (&["plugin", "new", "x", "--language", "go"], "`plugin new --language go`"),
         (&["replay", "capsule"], "`replay`"),
     ];
     for (words, what) in later {

@@ -230,7 +230,7 @@ sinks: {{ out: {{ input: rows, {sink} }} }}
     run(&folder, &job("connector: file, path: out.arrow, format: arrow, existing: append", ""), &[])
         .says(2, &["found `out.arrow`, expected a folder, whose path ends in `/`"]);
     run(&folder, &job("connector: stdio, format: parquet", ""), &[])
-        .says(2, &["not in this version: found columns to standard output, expected `connector: file`, or rows as json"]);
+        .says(2, &["error[not-in-this-version]: found columns to standard output, expected `connector: file`, or rows as json"]);
     run(&folder, &job("connector: file, path: o, format: { type: parquet, compression: lzo }", ""), &[])
         .says(2, &["found `lzo`", "expected one of zstd, snappy, lz4, gzip, none"]);
 }

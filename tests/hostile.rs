@@ -225,7 +225,7 @@ fn a_guest_that_works_long_in_every_call_yields_to_its_neighbour() {
     let calm = world.folder.read("neighbour.ndjson");
 
     // Tens of milliseconds a call; on a slow machine more, which the limit allows.
-    let spin = "settings: { do: spin, count: 20000000 }, limits: { cpu-per-call: 10s }";
+    let spin = "settings: { do: spin, count: 200000000 }, limits: { cpu-per-call: 10s }";
     let mut hog = world.job("hog", 60, spin).expect("valid");
     hog.batch.max_rows = 1;
     let mut ended = world.run(&[&hog, &neighbour]).into_iter();

@@ -122,8 +122,9 @@ fn write(project: &Path, name: &str, sdk: Option<&Path>) -> io::Result<()> {
 
 fn check_name(name: &str) -> Result<(), PluginProblem> {
     let of_name = |character: char| character.is_ascii_lowercase() || character.is_ascii_digit() || "_-".contains(character);
-    let invalid =
-        |what: &str, hint: &str| Err(problem("invalid-name", format!("plugin name `{name}`: {what}"), Some(hint.to_owned())));
+    let invalid = |what: &str, hint: &str| {
+        Err(problem("invalid-plugin-name", format!("plugin name `{name}`: {what}"), Some(hint.to_owned())))
+    };
     if name.contains('/') {
         return invalid("is a path, expected a name", "run this in the directory that the project's directory is to be in");
     }
@@ -179,16 +180,16 @@ mod tests {
     fn a_name_that_can_not_be_one_is_refused() {
         let rule = "expected a lower-case letter, then up to 62 of a-z, 0-9, _ and -: as in `spike-alert`";
         for name in ["", "Spikes", "1st", "späher", "a.b", "-x", &"x".repeat(64)] {
-            assert_eq!(refused(name, None), format!("invalid-name: plugin name `{name}`: {rule}"));
+            assert_eq!(refused(name, None), format!("invalid-plugin-name: plugin name `{name}`: {rule}"));
         }
         assert_eq!(
             refused("plugins/spikes", None),
-            "invalid-name: plugin name `plugins/spikes`: is a path, expected a name: run this in the directory that the project's \
+            "invalid-plugin-name: plugin name `plugins/spikes`: is a path, expected a name: run this in the directory that the project's \
              directory is to be in"
         );
         assert_eq!(
             refused("test", None),
-            "invalid-name: plugin name `test`: means something to Rust already: choose another name"
+            "invalid-plugin-name: plugin name `test`: means something to Rust already: choose another name"
         );
     }
 

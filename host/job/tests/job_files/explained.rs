@@ -88,7 +88,7 @@ fn a_split_is_explained_with_its_outputs_and_warns_only_where_nobody_reads_one()
     assert_eq!(warnings(&format!("{split}\n  out: {{ input: parts.small, filter: mag > 1 }}")), Vec::<String>::new());
     let unread = warnings(&format!("{split}\n  out: {{ input: quakes, filter: mag > 1 }}"));
     assert_eq!(unread.len(), 3, "{unread:?}");
-    assert!(unread[0].starts_with("warning: unread output: found `parts.big`, expected an operator or a sink that reads it\n"));
+    assert!(unread[0].starts_with("warning[unread-output]: found `parts.big`, expected an operator or a sink that reads it\n"));
 }
 
 #[test]

@@ -86,26 +86,26 @@ fn a_split_has_the_outputs_that_it_names_and_no_main_one() {
     };
     assert_eq!(
         split("parts.bigg"),
-        "error: unknown input: found `parts.bigg`, expected an output of `parts`: big, small, rest\n  --> jobs/job.yaml:5:17 (operators.out.input)\n   = did you mean `parts.big`?"
+        "error[unknown-input]: found `parts.bigg`, expected an output of `parts`: big, small, rest\n  --> jobs/job.yaml:5:17 (operators.out.input)\n   = did you mean `parts.big`?"
     );
     assert_eq!(
         split("parts"),
-        "error: unknown input: found `parts`, expected an output of `parts`: big, small, rest\n  --> jobs/job.yaml:5:17 (operators.out.input)\n   = name the one that is meant, as in `parts.big`"
+        "error[unknown-input]: found `parts`, expected an output of `parts`: big, small, rest\n  --> jobs/job.yaml:5:17 (operators.out.input)\n   = name the one that is meant, as in `parts.big`"
     );
     let parts = |split: &str| {
         problem(&around(&format!("  parts: {{ input: quakes, split: {split} }}\n  out: {{ input: parts.big, filter: mag > 1 }}")))
     };
     assert_eq!(
         parts("{ big: mag }"),
-        "error: invalid expression: found `mag`, which is float64, expected a condition, which is boolean\n  --> jobs/job.yaml:4:41 (operators.parts.split.big)\n   = compare it with something, as in `mag >= 1`"
+        "error[invalid-expression]: found `mag`, which is float64, expected a condition, which is boolean\n  --> jobs/job.yaml:4:41 (operators.parts.split.big)\n   = compare it with something, as in `mag >= 1`"
     );
     assert_eq!(
         parts("{ big: mag > 5, rest: mag > 1 }"),
-        "error: duplicate name: found `rest`, expected another name: `rest` is the output of the rows for which no condition is true\n  --> jobs/job.yaml:4:50 (operators.parts.split.rest)"
+        "error[duplicate-name]: found `rest`, expected another name: `rest` is the output of the rows for which no condition is true\n  --> jobs/job.yaml:4:50 (operators.parts.split.rest)"
     );
     assert_eq!(
         parts("{ big: mag > 5, Two: mag > 1 }"),
-        "error: invalid name: found `Two`, expected a name: a letter a-z, then up to 62 of a-z, 0-9, _ and -\n  --> jobs/job.yaml:4:50 (operators.parts.split.Two)\n   = did you mean `two`?"
+        "error[invalid-name]: found `Two`, expected a name: a letter a-z, then up to 62 of a-z, 0-9, _ and -\n  --> jobs/job.yaml:4:50 (operators.parts.split.Two)\n   = did you mean `two`?"
     );
 }
 
@@ -113,11 +113,11 @@ fn a_split_has_the_outputs_that_it_names_and_no_main_one() {
 fn what_is_emitted_at_the_end_needs_an_end() {
     assert_eq!(
         operator("{ input: quakes, key-by: [net], aggregate: { n: count(*) }, emit: often }"),
-        "error: invalid value: found `often`, expected final\n  --> jobs/job.yaml:4:74 (operators.out.emit)"
+        "error[invalid-value]: found `often`, expected final\n  --> jobs/job.yaml:4:74 (operators.out.emit)"
     );
     assert_eq!(
         operator("{ input: quakes, filter: mag > 1, emit: final }"),
-        "error: misplaced key: found `emit`, expected `aggregate` beside it\n  --> jobs/job.yaml:4:42 (operators.out.emit)"
+        "error[misplaced-key]: found `emit`, expected `aggregate` beside it\n  --> jobs/job.yaml:4:42 (operators.out.emit)"
     );
     let job = |source: &str| {
         let text = format!(
@@ -131,7 +131,7 @@ fn what_is_emitted_at_the_end_needs_an_end() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(
         brief(&warnings[0]),
-        "warning: never emits: found `final`, expected input that ends\n  --> jobs/job.yaml:5:69 (operators.out.emit)\n   = `made` has no end, so that no row ever comes out; give it `rows` or `limit`, or leave `emit` out"
+        "warning[never-emits]: found `final`, expected input that ends\n  --> jobs/job.yaml:5:69 (operators.out.emit)\n   = `made` has no end, so that no row ever comes out; give it `rows` or `limit`, or leave `emit` out"
     );
 }
 
@@ -139,15 +139,15 @@ fn what_is_emitted_at_the_end_needs_an_end() {
 fn only_lists_are_unnested() {
     assert_eq!(
         operator("{ input: quakes, unnest: net, as: n }"),
-        "error: invalid value: found `net`, which is utf8, expected a column of lists\n  --> jobs/job.yaml:4:33 (operators.out.unnest)"
+        "error[invalid-value]: found `net`, which is utf8, expected a column of lists\n  --> jobs/job.yaml:4:33 (operators.out.unnest)"
     );
     assert_eq!(
         operator("{ input: quakes, unnest: nett }"),
-        "error: unknown column: found `nett`, expected a column of quakes\n  --> jobs/job.yaml:4:33 (operators.out.unnest)\n   = did you mean `net`?"
+        "error[unknown-column]: found `nett`, expected a column of quakes\n  --> jobs/job.yaml:4:33 (operators.out.unnest)\n   = did you mean `net`?"
     );
     assert_eq!(
         operator("{ input: quakes, filter: mag > 1, as: n }"),
-        "error: misplaced key: found `as`, expected `unnest` beside it\n  --> jobs/job.yaml:4:42 (operators.out.as)"
+        "error[misplaced-key]: found `as`, expected `unnest` beside it\n  --> jobs/job.yaml:4:42 (operators.out.as)"
     );
 }
 
