@@ -10,8 +10,17 @@ use program::{Ended, Folder, from_root};
 use wasmill_cli::error_codes::{PAGES, Page};
 
 /// What stands right before a code where an error is made.
-const MAKERS: &[&str] =
-    &["JobError::new(", "ConnectorError::new(", "OperatorError::new(", "code: ", "error.code = ", "problem(", "problem!("];
+const MAKERS: &[&str] = &[
+    "JobError::new(",
+    "ConnectorError::new(",
+    "OperatorError::new(",
+    "code: ",
+    "error.code = ",
+    "problem(",
+    "problem!(",
+    "timestamps, ",
+    "Milliseconds, ",
+];
 /// Files in which each text on the right of `=>`, or of `&str =`, is a code.
 const LISTS: &[&str] = &["job/src/problem/code.rs", "plugin/src/error.rs", "checkpoint/src/error.rs"];
 
@@ -31,7 +40,7 @@ fn is_code(text: &str) -> bool {
 
 /// The codes that a source file makes errors with.
 fn codes(path: &str, source: &str) -> BTreeSet<String> {
-    let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let source = source.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
     let mut makers: Vec<&str> = MAKERS.to_vec();
     if LISTS.iter().any(|list| path.ends_with(list)) {
         makers.extend(["=> ", "&str = "]);
@@ -77,7 +86,7 @@ fn every_code_has_a_page_and_every_page_a_code() {
 
 #[test]
 fn codes_are_found_where_errors_are_made() {
-    let source = "JobError::new(\n \"a-code\", x); Y { code: \"other-code\" } format!(\"code: {x}\") \n#[cfg(test)] JobError::new(\"test\")";
+    let source = "JobError::new(\n \"a-code\", x); Y { code: \"other-code\" } format!(\"code: {x}\") \n#[cfg(test)]\nmod tests { JobError::new(\"test\")";
     assert_eq!(codes("x.rs", source), ["a-code", "other-code"].map(str::to_owned).into());
     assert_eq!(codes("plugin/src/error.rs", "Self::X => \"bad\","), ["bad"].map(str::to_owned).into());
 }
