@@ -4,7 +4,7 @@
 //! every layout are one type, dictionaries are what they stand for. Timestamps become milliseconds UTC, and what is finer is cut off,
 //! towards the past, as it is in JSON. Columns of other types can't be read; a `schema` that doesn't name them leaves them out.
 //!
-//! A filter that stands directly behind a source lets it leave out rows that statistics of a Parquet file rule out ([`pruning`]).
+//! A filter that stands directly behind a source lets it leave out rows that statistics of a Parquet file rule out (`pruning`).
 
 mod ipc;
 mod parquet;
