@@ -91,3 +91,21 @@ fn a_compiler_at_work_may_make_no_other_calls_and_keep_nothing() {
         assert_eq!(line.split_whitespace().next(), Some(soft), "{limit}: {line}");
     }
 }
+
+/// C40: types that nest twenty thousand deep, as a component and within a core module's metadata.
+#[test]
+fn types_that_nest_deeper_than_a_stack_end_the_compiler_and_not_this_process() {
+    let types = [[0x41, 1, 1].repeat(20_000), vec![0x41, 0]].concat();
+    let component = [&b"\0asm\x0d\0\x01\0"[..], &wasm_bytes::section(7, &[vec![1], types].concat())].concat();
+    let custom = [&b"\x10component-type:x"[..], &component].concat();
+    let module = wasm_bytes::module(&[(0, custom)]);
+    for file in [component, module] {
+        let process = CompilerProcess { program: PROGRAM.into(), ..compiler() };
+        let refused = refusal(process, &file);
+        assert!(refused.starts_with("plugin p.wasm: can't be compiled: "), "{refused}");
+        let folder = program::Folder::new();
+        folder.write("deep.wasm", &file);
+        let ended = folder.run(&["plugin", "inspect", "deep.wasm"]);
+        ended.says(2, &["plugin deep.wasm: can't be compiled: "]);
+    }
+}

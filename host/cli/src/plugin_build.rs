@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde::Deserialize;
 use wasmill_job::catalog::PluginProblem;
-use wasmill_plugin::file;
+use wasmill_plugin::{PluginError, file};
 
 use crate::plugin_directory::{PluginDirectory, problem};
 use crate::wasm_target::{self, TARGET, Toolchain};
@@ -27,13 +27,11 @@ pub fn build(directory: &PluginDirectory) -> Result<PathBuf, PluginProblem> {
         ..problem("no-wasm-target", path, format!("can't be built: {missing}"))
     })?;
     let module = compile(path, &toolchain)?;
-    let made = file::read(&module).map_err(|error| PluginProblem {
-        code: error.code.name(),
-        message: error.message,
-        hint: error.hint,
-    })?;
+    let refused = |error: PluginError| PluginProblem { code: error.code.name(), message: error.message, hint: error.hint };
+    let made = file::read(&module).map_err(refused)?;
+    let component = made.component(&module.display().to_string()).map_err(refused)?;
     let dist = directory.dist();
-    write_whole(&dist, &made.component)
+    write_whole(&dist, &component)
         .map_err(|error| problem("plugin-unwritable", path, format!("{} can't be written: {error}", dist.display())))?;
     Ok(dist)
 }

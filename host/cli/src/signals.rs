@@ -24,8 +24,9 @@ pub fn listen() -> io::Result<watch::Receiver<bool>> {
                 _ = terminate.recv() => {}
             }
             if first {
-                report::remark("stopping", "stopping; a second signal ends the program at once");
                 stop.send_replace(true);
+                // A standard error that nobody reads must not keep the second signal from being heard.
+                tokio::task::spawn_blocking(|| report::remark("stopping", "stopping; a second signal ends the program at once"));
             }
         }
         exit(Exit::Interrupted.into());

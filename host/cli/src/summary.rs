@@ -188,8 +188,9 @@ pub fn check(path: &Path) -> Result<(), JobError> {
 }
 
 fn write_whole(path: &Path, text: &str) -> io::Result<()> {
-    // A pipe or a device is written as it is: what it is renamed to would take its place.
-    if fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+    // A pipe, a device or a link is written as it is: what is renamed to it would take its place.
+    let is_link = fs::symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+    if is_link || fs::metadata(path).is_ok_and(|there| !there.is_file()) {
         return fs::write(path, text);
     }
     let mut aside = path.as_os_str().to_owned();

@@ -101,7 +101,9 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
         },
     };
     warnings::warn(job, &resolved, problems);
-    Some(prune::prune(resolved, given.catalog))
+    // A dead letter holds the whole row, so that all of it is read.
+    let whole = resolved.dead_letters.is_some();
+    Some(if whole { resolved } else { prune::prune(resolved, given.catalog) })
 }
 
 /// An output that was found, and what its rows are.

@@ -33,7 +33,7 @@ pub struct Component {
     pub name: Arc<str>,
     /// The compiled code came from the cache.
     pub cached: bool,
-    /// The size of the component, in bytes.
+    /// The size of the file, in bytes.
     pub bytes: usize,
     pub(crate) pre: StreamOperatorPre<HostState>,
     pub(crate) sandbox: Sandbox,
@@ -89,7 +89,7 @@ impl Sandbox {
             digest: file.digest.as_str().into(),
             name: name.into(),
             cached,
-            bytes: file.component.len(),
+            bytes: file.bytes.len(),
             pre,
             sandbox: self.clone(),
         })
@@ -101,8 +101,8 @@ impl Sandbox {
     }
 
     fn compile_now(&self, name: &str, file: &ComponentFile) -> Result<wasmtime::component::Component, PluginError> {
-        preflight::check(name, &file.component)?;
-        let code = self.compiler.compile(self.engine(), name, &file.component)?;
+        preflight::check(name, &file.bytes)?;
+        let code = self.compiler.compile(self.engine(), name, file)?;
         let component = self.deserialize(&code).map_err(|error| {
             PluginError::new(Code::Invalid, format!("plugin {name}: its compiled code can't be loaded: {error:#}"))
         })?;

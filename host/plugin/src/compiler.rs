@@ -2,7 +2,9 @@
 //!
 //! A compiler is the largest piece of code that a stranger's bytes go through, and what it costs isn't bounded by their number. So it
 //! runs in a child process with limits on CPU time and memory that the kernel keeps, which can open no file and no socket and start no
-//! process. What goes wrong there is a refusal of one plugin, never the end of the jobs that this process runs.
+//! process. Making a component of a core module is done there too: it parses as deep as types nest. What goes wrong there is a refusal of one
+//! plugin, never the end of the jobs that this process runs. It guards against what costs too much, not against a compiler that is made to
+//! give wrong code: that code is run by this process.
 
 pub mod confined;
 mod process;
@@ -10,6 +12,7 @@ mod process;
 use wasmtime::Engine;
 
 use crate::error::{Code, PluginError};
+use crate::file::{ComponentFile, no_component};
 pub use process::CompilerProcess;
 
 /// Compiles components.
@@ -24,6 +27,8 @@ pub enum Compiler {
 /// Why there is no compiled code.
 #[derive(Debug)]
 enum Failure {
+    /// The core module can't be made a component; the encoder's words.
+    NoComponent(String),
     /// The component is at fault; the compiler's words.
     Refused(String),
     /// The compiler ended before it was done; how.
@@ -35,16 +40,18 @@ enum Failure {
 }
 
 impl Compiler {
-    /// Compiles a component to what [`wasmtime::component::Component::deserialize`] takes on this engine.
+    /// Compiles a component, or a core module that is made one first, to what [`wasmtime::component::Component::deserialize`] takes on this engine.
     ///
     /// Costs about a second of CPU time for a megabyte of WebAssembly, and, in a process of its own, 15 ms for that.
     ///
     /// # Errors
     /// Where the component is no WebAssembly that this engine runs, or takes more than the compiler may.
-    pub(crate) fn compile(&self, engine: &Engine, name: &str, component: &[u8]) -> Result<Vec<u8>, PluginError> {
+    pub(crate) fn compile(&self, engine: &Engine, name: &str, file: &ComponentFile) -> Result<Vec<u8>, PluginError> {
         let compiled = match self {
-            Self::InProcess => engine.precompile_component(component).map_err(|error| Failure::Refused(format!("{error:#}"))),
-            Self::Process(process) => process.compile(component),
+            Self::InProcess => {
+                engine.precompile_component(&file.component(name)?).map_err(|error| Failure::Refused(format!("{error:#}")))
+            }
+            Self::Process(process) => process.compile(&file.bytes),
         };
         compiled.map_err(|failure| failure.of_plugin(name))
     }
@@ -54,6 +61,7 @@ impl Failure {
     fn of_plugin(self, name: &str) -> PluginError {
         let error = |code, what: String| PluginError::new(code, format!("plugin {name}: {what}"));
         match self {
+            Self::NoComponent(why) => no_component(name, &why),
             Self::Refused(why) => error(Code::Invalid, format!("can't be compiled: {why}"))
                 .with_hint("threads, garbage collection, exceptions, 64-bit memories and component-model async are switched off"),
             Self::TooMuch(what) => error(Code::TooBig, format!("can't be compiled: it {what}"))

@@ -1,5 +1,6 @@
-//! A plugin's file: reads it, tells what it is, and makes a component of it.
+//! A plugin's file: reads it and tells what it is; makes a component of a core module.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -11,15 +12,31 @@ use crate::error::{Code, PluginError};
 /// The largest plugin that is read, in bytes.
 pub const MOST_BYTES: u64 = 16 << 20;
 
-/// A component's bytes.
+/// A component's bytes, or those of a core module that can be made one.
 #[derive(Debug, Clone)]
 pub struct ComponentFile {
     /// SHA-256 of the file as it was read, in hexadecimal: the plugin's identity.
     pub digest: String,
-    /// The component; where the file held a core module, the component made of it.
-    pub component: Vec<u8>,
-    /// The file held a core module.
-    pub was_core_module: bool,
+    /// The file, as it was read.
+    pub bytes: Vec<u8>,
+    /// It holds a core module with component metadata.
+    pub is_core_module: bool,
+}
+
+impl ComponentFile {
+    /// The component: the file, or what is made of a core module.
+    ///
+    /// The parser goes down as deep as types nest, which a small file can make deeper than a stack: to be called in a process that may
+    /// die of it, or of a file that has been compiled, or that was built here.
+    ///
+    /// # Errors
+    /// Where no component can be made of the core module.
+    pub fn component(&self, name: &str) -> Result<Cow<'_, [u8]>, PluginError> {
+        if !self.is_core_module {
+            return Ok(Cow::Borrowed(&self.bytes));
+        }
+        encode(&self.bytes).map(Cow::Owned).map_err(|error| no_component(name, &error))
+    }
 }
 
 /// Reads a plugin.
@@ -62,11 +79,10 @@ pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<ComponentFile, PluginError
     };
     match bytes {
         [] => refused("an empty file"),
-        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => {
-            Ok(ComponentFile { digest, component: bytes.to_vec(), was_core_module: false })
-        }
+        [0, b'a', b's', b'm', 0x0d, 0, 1, 0, ..] => Ok(ComponentFile { digest, bytes: bytes.to_vec(), is_core_module: false }),
         [0, b'a', b's', b'm', 1, 0, 0, 0, ..] => {
-            Ok(ComponentFile { digest, component: from_core_module(name, bytes)?, was_core_module: true })
+            check_core_module(name, bytes)?;
+            Ok(ComponentFile { digest, bytes: bytes.to_vec(), is_core_module: true })
         }
         [0, b'a', b's', b'm', ..] => refused("WebAssembly of an unknown version"),
         [0x7f, b'E', b'L', b'F', ..] => refused("native or precompiled code, which is never taken from outside"),
@@ -78,7 +94,7 @@ pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<ComponentFile, PluginError
     }
 }
 
-fn from_core_module(name: &str, bytes: &[u8]) -> Result<Vec<u8>, PluginError> {
+fn check_core_module(name: &str, bytes: &[u8]) -> Result<(), PluginError> {
     crate::preflight::check(name, bytes)?;
     if !crate::preflight::has_component_metadata(bytes) {
         return Err(PluginError::new(
@@ -87,12 +103,21 @@ fn from_core_module(name: &str, bytes: &[u8]) -> Result<Vec<u8>, PluginError> {
         )
         .with_hint("a Rust plugin needs `wasmill_sdk::export!(YourOperator)` and crate-type = [\"cdylib\"]"));
     }
+    Ok(())
+}
+
+/// Makes a component of a core module with component metadata; why that can't be done, in the encoder's words.
+pub(crate) fn encode(module: &[u8]) -> Result<Vec<u8>, String> {
     let encoded =
-        wit_component::ComponentEncoder::default().validate(true).module(bytes).and_then(|mut encoder| encoder.encode());
-    encoded.map_err(|error| {
-        PluginError::new(Code::NotAComponent, format!("plugin {name}: the core module can't be made a component: {error:#}"))
-            .with_hint("its imports and exports must be those of the contract; imports of `env` or `wasi_snapshot_preview1` are not given")
-    })
+        wit_component::ComponentEncoder::default().validate(true).module(module).and_then(|mut encoder| encoder.encode());
+    encoded.map_err(|error| format!("{error:#}"))
+}
+
+/// A core module of which no component can be made.
+pub(crate) fn no_component(name: &str, why: &str) -> PluginError {
+    PluginError::new(Code::NotAComponent, format!("plugin {name}: the core module can't be made a component: {why}")).with_hint(
+        "its imports and exports must be those of the contract; imports of `env` or `wasi_snapshot_preview1` are not given",
+    )
 }
 
 /// Bytes in hexadecimal.

@@ -4,6 +4,9 @@ use std::time::Instant;
 
 use crate::bindings::wasmill::plugin::log::Level;
 
+/// What a line costs beside its text, in bytes: its time, its level, where it comes from.
+const LINE: u64 = 64;
+
 /// The log of one operator's instances.
 #[derive(Debug)]
 pub(crate) struct LogLines {
@@ -28,7 +31,7 @@ impl LogLines {
             }
             (self.second, self.in_second, self.dropped) = (Instant::now(), 0, 0);
         }
-        self.in_second += message.len() as u64;
+        self.in_second += message.len() as u64 + LINE;
         if self.in_second > self.rate {
             self.dropped += 1;
             return;
@@ -37,7 +40,7 @@ impl LogLines {
         match level {
             Level::Debug => tracing::debug!(target: "plugin", operator, task, "{message}"),
             Level::Info => tracing::info!(target: "plugin", operator, task, "{message}"),
-            Level::Warn => tracing::warn!(target: "plugin", code = "plugin-log-dropped", operator, task, "{message}"),
+            Level::Warn => tracing::warn!(target: "plugin", operator, task, "{message}"),
             Level::Error => tracing::error!(target: "plugin", operator, task, "{message}"),
         }
     }

@@ -88,7 +88,9 @@ impl Driver {
             let happened = tokio::select! {
                 Some(event) = self.events.recv() => self.told(event),
                 Some(written) = self.writers.join_next() => {
-                    let (task, barrier, parts) = written.map_err(|error| JobError::new("internal-panic", error.to_string()))??;
+                    let written = written.map_err(|error| JobError::new("internal-panic", error.to_string())).flatten();
+                    let (task, barrier, parts) =
+                        written.inspect_err(|_| self.counts.checkpoint_failed())?;
                     Some(Happened::TaskAcked { task: task.0, epoch: barrier.epoch, parts })
                 }
                 () = requested(&mut self.stop), if !self.stopped => {
@@ -136,7 +138,8 @@ impl Driver {
                         }
                     }
                     Action::WriteManifest { barrier, parts } => {
-                        self.write_manifest(barrier, parts).await?;
+                        let written = self.write_manifest(barrier, parts).await;
+                        written.inspect_err(|_| self.counts.checkpoint_failed())?;
                         waiting.push(Happened::Stored(barrier.epoch));
                     }
                     Action::Commit(epoch) => {

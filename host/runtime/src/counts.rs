@@ -120,6 +120,10 @@ pub struct JobCounts {
 }
 
 impl JobCounts {
+    pub(crate) fn checkpoint_failed(&self) {
+        self.failed_checkpoints.fetch_add(1, Relaxed);
+    }
+
     /// A stage's tasks; none before they are made.
     #[must_use]
     pub fn tasks(&self, stage: usize) -> &[TaskGauges] {

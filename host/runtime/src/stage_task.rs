@@ -84,6 +84,13 @@ enum Next {
 impl StageTask {
     /// Runs the task to its end: until the last barrier has passed and, with checkpoints, what its sinks wrote is visible.
     pub async fn run(mut self) -> Result<(), JobError> {
+        let done = self.work().await;
+        self.chain.observe();
+        self.chain.clock.turn(Doing::Ended);
+        done
+    }
+
+    async fn work(&mut self) -> Result<(), JobError> {
         let mut idle = tokio::time::interval(IDLE);
         // Ticks that a busy task has missed are no signs of idleness.
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -121,8 +128,6 @@ impl StageTask {
                 break;
             }
         }
-        self.chain.observe();
-        self.chain.clock.turn(Doing::Ended);
         Ok(())
     }
 

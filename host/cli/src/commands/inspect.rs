@@ -7,6 +7,7 @@ use arrow_schema::Field;
 use serde::Serialize;
 use wasmill_flow::column_type;
 use wasmill_job::catalog::PluginProblem;
+use wasmill_plugin::file::ComponentFile;
 use wasmill_plugin::{Component, InputShape, Limits, Plan, file, preflight};
 use wasmill_runtime::JobError;
 use wit_component::{DecodedWasm, decode};
@@ -108,11 +109,13 @@ fn inspected(args: &InspectArgs) -> Result<Inspection, JobError> {
     let path = plugin_directory::prepare(false)(&args.file).map_err(report::of_plugin)?;
     let read = file::read(&path).map_err(report::of_plugin_error)?;
     let name = path.display().to_string();
-    preflight::check(&name, &read.component).map_err(report::of_plugin_error)?;
-    let (imports, exports) = interfaces(&read.component);
+    preflight::check(&name, &read.bytes).map_err(report::of_plugin_error)?;
     let sandbox = sandbox::start().map_err(report::of_plugin_error)?;
     let began = Instant::now();
     let loaded = sandbox.load(&path).map_err(composition::problem);
+    // What doesn't compile isn't looked into either: it could be too intricate for that.
+    let compiled = loaded.as_ref().map_or_else(|problem| !NOT_COMPILED.contains(&problem.code), |_| true);
+    let (imports, exports) = if compiled { interfaces(&read, &name) } else { (Vec::new(), Vec::new()) };
     let compile_ms = loaded.is_ok().then(|| (began.elapsed().as_secs_f64() * 1e4).round() / 10.0);
     let (world, cached) = (loaded.is_ok(), loaded.as_ref().is_ok_and(|component| component.cached));
     let declared = loaded.and_then(|component| asked.map(|asked| declared(&component, asked)).transpose());
@@ -122,9 +125,9 @@ fn inspected(args: &InspectArgs) -> Result<Inspection, JobError> {
     };
     Ok(Inspection {
         file: name,
-        kind: if read.was_core_module { "core module with component metadata" } else { "component" },
+        kind: if read.is_core_module { "core module with component metadata" } else { "component" },
         digest: format!("sha256:{}", read.digest),
-        bytes: read.component.len(),
+        bytes: read.bytes.len(),
         world: world.then_some("wasmill:plugin/stream-operator@0.1.0"),
         imports,
         exports,
@@ -134,6 +137,9 @@ fn inspected(args: &InspectArgs) -> Result<Inspection, JobError> {
         problem: problem.map(|PluginProblem { code, message, hint }| Misfit { code, message, hint }),
     })
 }
+
+/// What is wrong with a file that doesn't get past the compiler.
+const NOT_COMPILED: [&str; 3] = ["plugin-not-a-component", "plugin-too-big", "plugin-invalid"];
 
 /// What a plugin is asked about.
 struct Asked {
@@ -191,8 +197,9 @@ fn declared(component: &Component, asked: Asked) -> Result<Declared, PluginProbl
 }
 
 /// What a component imports and exports, by name. A component that can't be decoded has neither: its problem says why.
-fn interfaces(component: &[u8]) -> (Vec<String>, Vec<String>) {
-    let Ok(DecodedWasm::Component(resolve, world)) = decode(component) else { return (Vec::new(), Vec::new()) };
+fn interfaces(file: &ComponentFile, name: &str) -> (Vec<String>, Vec<String>) {
+    let decoded = file.component(name).ok().and_then(|component| decode(&component).ok());
+    let Some(DecodedWasm::Component(resolve, world)) = decoded else { return (Vec::new(), Vec::new()) };
     let world = &resolve.worlds[world];
     let imports = world.imports.keys().map(|key| resolve.name_world_key(key)).collect();
     let exports = world.exports.keys().map(|key| resolve.name_world_key(key)).collect();

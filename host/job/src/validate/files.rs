@@ -44,7 +44,8 @@ pub fn check(job: &Job, given: &Given<'_>, problems: &mut Problems) {
     check_many(job, given, problems);
 }
 
-/// Complains about every file that is written and that a source would find in its folder or by its pattern.
+/// Complains about every file that is written and that a source would find in its folder or by its pattern, and about every folder of parts
+/// in which a source reads: parts that are there already are removed.
 fn check_many(job: &Job, given: &Given<'_>, problems: &mut Problems) {
     let sinks = job.sinks.iter().map(|sink| sink.connector.as_ref());
     let written = sinks.chain(job.dead_letters.iter().map(|letters| letters.connector.as_ref()));
@@ -57,12 +58,27 @@ fn check_many(job: &Job, given: &Given<'_>, problems: &mut Problems) {
     for source in &job.sources {
         let Some(SourceConnector::File { path: Some(many), .. }) = &source.connector else { continue };
         for path in &written {
-            if finds(given.dir, &many.value, &path.value) {
+            if path.value.ends_with('/') && holds(given.dir, &path.value, &many.value) {
+                let by = format!("source `{}` reads {}, and what is written there replaces parts", source.name.value, many.value);
+                problems.error(code::SAME_FILE, &path.spot).found(path.value.clone()).expected(format!("another folder: {by}"));
+            } else if finds(given.dir, &many.value, &path.value) {
                 let by = format!("source `{}` reads all of {}", source.name.value, many.value);
                 problems.error(code::SAME_FILE, &path.spot).found(path.value.clone()).expected(format!("another file: {by}"));
             }
         }
     }
+}
+
+/// Whether what a source reads, a file, a folder or a pattern, may lie right in a folder.
+fn holds(dir: &Path, folder: &str, source: &str) -> bool {
+    let folder = normalized(&join(dir, folder));
+    let source_path = normalized(&join(dir, source));
+    if source.ends_with('/') {
+        return source_path == folder;
+    }
+    let Some(parent) = source_path.parent() else { return false };
+    let pattern = parent.to_str().and_then(|parent| glob::Pattern::new(parent).ok());
+    parent == folder || pattern.is_some_and(|pattern| pattern.matches_path(&folder))
 }
 
 /// Whether a file is in a folder, which ends in `/`, or matches a pattern.
@@ -130,7 +146,7 @@ fn claims<'a>(job: &'a Job, given: &'a Given<'_>) -> Vec<Claim<'a>> {
 
 #[cfg(test)]
 mod tests {
-    use super::finds;
+    use super::{finds, holds};
     use std::path::Path;
 
     #[test]
@@ -140,5 +156,13 @@ mod tests {
         assert!(!found("data/", "data/more/x.csv") && !found("data/", "x.csv") && !found("data", "data/x.csv"));
         assert!(found("data/*.csv", "data/x.csv") && found("**/*.csv", "data/more/x.csv") && found("/o/?.csv", "/o/x.csv"));
         assert!(!found("data/*.csv", "data/more/x.csv") && !found("*.csv", "out/x.csv") && !found("*.csv", ".x.csv"));
+    }
+
+    #[test]
+    fn a_folder_of_parts_holds_what_is_read_right_in_it() {
+        let held = |folder, source| holds(Path::new("jobs"), folder, source);
+        assert!(held("data/", "data/part-*.ndjson") && held("data/", "./data/") && held("data/", "x/../data/part-1-0.ndjson"));
+        assert!(held("data/", "*/x.csv") && held("data/", "da?a/*.csv"));
+        assert!(!held("data/", "data/more/*.csv") && !held("data/", "*.csv") && !held("data/", "other/x.csv"));
     }
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 
 use super::Failure;
-use super::confined::{COMPILED, REFUSED, UNCONFINED};
+use super::confined::{COMPILED, NO_COMPONENT, REFUSED, UNCONFINED};
 
 /// SIGKILL: the hard limit of CPU time, or the kernel out of memory.
 const SIGKILL: i32 = 9;
@@ -40,10 +40,10 @@ impl CompilerProcess {
         Self { program, arguments, environment, cpu_seconds: 10, memory_bytes: 1 << 30 }
     }
 
-    pub(super) fn compile(&self, component: &[u8]) -> Result<Vec<u8>, Failure> {
+    pub(super) fn compile(&self, file: &[u8]) -> Result<Vec<u8>, Failure> {
         let unavailable = |error: std::io::Error| Failure::Unavailable(format!("{}: {error}", self.program.display()));
         let child = self.command().spawn().map_err(unavailable)?;
-        let output = feed(child, component).map_err(unavailable)?;
+        let output = feed(child, file).map_err(unavailable)?;
         self.outcome(output)
     }
 
@@ -69,6 +69,7 @@ impl CompilerProcess {
                 answer.remove(0);
                 Ok(answer)
             }
+            Some(&NO_COMPONENT) => Err(Failure::NoComponent(words(&answer[1..]))),
             Some(&REFUSED) => Err(Failure::Refused(words(&answer[1..]))),
             Some(&UNCONFINED) => Err(Failure::Unavailable(words(&answer[1..]))),
             _ => Err(self.ended(output.status, &words(&output.stderr))),
@@ -91,12 +92,12 @@ impl CompilerProcess {
     }
 }
 
-/// Hands the component over while the answer is read, so that neither side waits for the other.
-fn feed(mut child: Child, component: &[u8]) -> std::io::Result<Output> {
+/// Hands the file over while the answer is read, so that neither side waits for the other.
+fn feed(mut child: Child, file: &[u8]) -> std::io::Result<Output> {
     let Some(mut input) = child.stdin.take() else { return child.wait_with_output() };
     thread::scope(|scope| {
         // A compiler that ends early reads no more: how it ended says why.
-        scope.spawn(move || drop(input.write_all(component)));
+        scope.spawn(move || drop(input.write_all(file)));
         child.wait_with_output()
     })
 }
