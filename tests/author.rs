@@ -86,6 +86,10 @@ fn a_project_that_can_not_be_made_leaves_nothing() {
     let home = Home::new("refused");
     home.run(&["plugin", "new", "Spikes"])
         .says(2, &["error[invalid-plugin-name]: plugin name `Spikes`: expected a lower-case letter"]);
+    for name in ["spike", "settings", "value-state"] {
+        home.run(&["plugin", "new", name])
+            .says(2, &["would name the operator as another type of the project is named", "hint: choose another name"]);
+    }
     home.run(&["plugin", "new", "spikes", "--language", "go"]).says(
         2,
         &[
@@ -204,6 +208,8 @@ fn what_is_wrong_with_a_case_is_said() {
     let unkeyed = about("{\"key-by\":[]}");
     assert!(unkeyed.out.contains("state `seen` is kept for each key, but input `input` has none"), "{}", unkeyed.out);
 
+    home.run(&["plugin", "test", "--only", "native", "--filter", "nothing"])
+        .says(2, &["error[invalid-case]: ./cases: no case has `nothing` in its name"]);
     home.run(&["plugin", "test", "--filter", "nothing"])
         .says(2, &["error[invalid-case]: ./cases: no case has `nothing` in its name", "hint: there are no-value, other, spike"]);
     fs::remove_dir_all(home.0.join("cases")).expect("there");

@@ -217,14 +217,3 @@ fn errors_have_colours_on_a_terminal_only_and_not_against_one_s_wish() {
     assert!(plain.contains("error[unknown-key]: found `sourcs`") && !plain.contains("\u{1b}[1;31m"), "{plain:?}");
     assert!(!folder.run(&["validate", "job.yaml"]).err.contains('\u{1b}'));
 }
-
-#[test]
-fn graphviz_reads_what_explain_draws_where_it_is_installed() {
-    let folder = Folder::of_job(JOB);
-    let drawn = folder.run(&["explain", "job.yaml", "--format", "dot"]);
-    assert!(drawn.out.starts_with("digraph \"seen\" {\n"), "{drawn:?}");
-    let Ok(mut dot) = Command::new("dot").arg("-Tsvg").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else { return };
-    dot.stdin.take().expect("piped").write_all(drawn.out.as_bytes()).expect("written");
-    let svg = dot.wait_with_output().expect("ends");
-    assert!(svg.status.success() && String::from_utf8_lossy(&svg.stdout).contains("counted"));
-}

@@ -14,6 +14,26 @@ mod files {
 /// Where the SDK lies in a project.
 const SDK: &str = ".wasmill/sdk";
 
+/// Types that a new project has or uses beside its operator.
+const TEMPLATE_TYPES: &[&str] = &[
+    "Context",
+    "Default",
+    "Deserialize",
+    "Error",
+    "Open",
+    "Operator",
+    "Option",
+    "Process",
+    "Reading",
+    "Record",
+    "Result",
+    "Seen",
+    "Settings",
+    "Spike",
+    "StateValue",
+    "ValueState",
+];
+
 /// Names that Cargo or the compiler would stumble over.
 const TAKEN: &[&str] = &[
     "abstract",
@@ -133,6 +153,9 @@ fn check_name(name: &str) -> Result<(), PluginProblem> {
     }
     if TAKEN.contains(&name) {
         return invalid("means something to Rust already", "choose another name");
+    }
+    if TEMPLATE_TYPES.contains(&type_name(name).as_str()) {
+        return invalid("would name the operator as another type of the project is named", "choose another name");
     }
     Ok(())
 }
