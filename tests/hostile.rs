@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use wasmill_cli::composition::Composition;
 use wasmill_cli::plugin_directory::prepare;
 use wasmill_cli::sandbox::compiler;
+use wasmill_cli::signals::Stop;
 use wasmill_connector::BatchLimit;
 use wasmill_flow::{Batch, TaskIndex};
 use wasmill_job::graph::Job;
@@ -123,7 +124,7 @@ impl World {
             tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().expect("a runtime");
         let compiler = CompilerProcess { program: env!("CARGO_BIN_EXE_wasmill").into(), ..compiler() };
         let sandbox = Sandbox::start(None, Compiler::Process(compiler)).expect("an engine");
-        let composition = Composition::new(sandbox, prepare(false));
+        let composition = Composition::new(sandbox, prepare(false, Stop::never()));
         let guest = plugin("tests/guests/hostile").display().to_string();
         Self { folder: Folder::new(), composition, runtime, guest }
     }

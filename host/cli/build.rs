@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 fn main() -> Result<(), Box<dyn Error>> {
     without_symbols();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../..").canonicalize()?;
     let sdk = root.join("sdk/rust");
     let read = |path: &str| {
         println!("cargo::rerun-if-changed={}", root.join(path).display());

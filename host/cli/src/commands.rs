@@ -17,6 +17,7 @@ use crate::arguments::{Command, PluginCommand, SchemaCommand};
 use crate::composition::Composition;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
+use crate::signals::Stop;
 use crate::{plugin_directory, report, sandbox};
 
 /// Does what a command asks for.
@@ -46,10 +47,10 @@ pub fn run(command: Command) -> Exit {
     }
 }
 
-/// What jobs are put together from; with `build`, plugins that aren't built are.
-fn compose(build: bool) -> Result<Composition, Exit> {
+/// What jobs are put together from; with `build`, plugins that aren't built are, until the program is asked to stop.
+fn compose(build: bool, stop: Stop) -> Result<Composition, Exit> {
     match sandbox::start() {
-        Ok(sandbox) => Ok(Composition::new(sandbox, plugin_directory::prepare(build))),
+        Ok(sandbox) => Ok(Composition::new(sandbox, plugin_directory::prepare(build, stop))),
         Err(error) => {
             report::error(&report::of_plugin_error(error));
             Err(Exit::Failed)
@@ -59,7 +60,7 @@ fn compose(build: bool) -> Result<Composition, Exit> {
 
 /// Measures; prints what was found, and fails where the answer was wrong.
 fn measure(args: &bench::BenchArgs) -> Exit {
-    let composition = match compose(true) {
+    let composition = match compose(true, Stop::never()) {
         Ok(composition) => composition,
         Err(exit) => return exit,
     };

@@ -61,7 +61,13 @@ impl Event {
 
     /// Prints it.
     pub fn print(self) {
-        screen::print(format!("{}\n", Value::Object(self.0)).as_bytes());
+        screen::print(self.line().as_bytes());
+    }
+
+    /// It as a line.
+    #[must_use]
+    pub fn line(self) -> String {
+        format!("{}\n", Value::Object(self.0))
     }
 }
 
@@ -80,7 +86,7 @@ impl<S: Subscriber> Layer<S> for EventLayer {
         let code = if metadata.target() == "plugin" { "plugin-log" } else { "log" };
         let mut event = Event::new(level, code, "");
         logged.record(&mut event);
-        event.print();
+        screen::log(event.line().as_bytes());
     }
 }
 

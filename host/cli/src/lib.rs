@@ -26,7 +26,7 @@ mod process;
 mod progress;
 mod recovery;
 pub mod sandbox;
-mod signals;
+pub mod signals;
 mod summary;
 mod table;
 mod wasm_target;
@@ -52,5 +52,7 @@ pub fn main() -> Exit {
         }
     };
     logging::start(arguments.log_format);
-    commands::run(arguments.command)
+    let exit = commands::run(arguments.command);
+    screen::flush();
+    exit
 }

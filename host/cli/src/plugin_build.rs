@@ -1,22 +1,28 @@
 //! Builds a plugin: its crate for WebAssembly by Cargo, and a component of that.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use serde::Deserialize;
 use wasmill_job::catalog::PluginProblem;
 use wasmill_plugin::{PluginError, file};
 
 use crate::plugin_directory::{PluginDirectory, problem};
+use crate::signals::Stop;
 use crate::wasm_target::{self, TARGET, Toolchain};
+
+/// How often Cargo is looked at while it builds.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Builds a plugin's directory and returns the file that it leaves. May install a Wasm target. Takes seconds, the first time minutes.
 ///
 /// # Errors
-/// Where there is no toolchain for it, the crate doesn't compile, or what it makes is no component.
-pub fn build(directory: &PluginDirectory) -> Result<PathBuf, PluginProblem> {
+/// Where there is no toolchain for it, the crate doesn't compile, what it makes is no component, or the program is asked to stop.
+pub fn build(directory: &PluginDirectory, stop: &Stop) -> Result<PathBuf, PluginProblem> {
     let path = &directory.path;
     if !directory.has_sources() {
         let hint = "name the directory of a crate; this version builds plugins in Rust".to_owned();
@@ -26,7 +32,7 @@ pub fn build(directory: &PluginDirectory) -> Result<PathBuf, PluginProblem> {
         hint: Some(missing.hint()),
         ..problem("no-wasm-target", path, format!("can't be built: {missing}"))
     })?;
-    let module = compile(path, &toolchain)?;
+    let module = compile(path, &toolchain, stop)?;
     let refused = |error: PluginError| PluginProblem { code: error.code.name(), message: error.message, hint: error.hint };
     let made = file::read(&module).map_err(refused)?;
     let component = made.component(&module.display().to_string()).map_err(refused)?;
@@ -37,7 +43,7 @@ pub fn build(directory: &PluginDirectory) -> Result<PathBuf, PluginProblem> {
 }
 
 /// Runs Cargo; the core module that it makes.
-fn compile(path: &Path, toolchain: &Toolchain) -> Result<PathBuf, PluginProblem> {
+fn compile(path: &Path, toolchain: &Toolchain, stop: &Stop) -> Result<PathBuf, PluginProblem> {
     let mut cargo = Command::new(&toolchain.cargo);
     cargo
         .current_dir(path)
@@ -45,20 +51,47 @@ fn compile(path: &Path, toolchain: &Toolchain) -> Result<PathBuf, PluginProblem>
         .args(&toolchain.arguments)
         .envs(toolchain.environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
         .stderr(Stdio::inherit());
     let cannot =
         |error: io::Error| problem("plugin-build-failed", path, format!("{} can't be run: {error}", toolchain.cargo.display()));
-    let done = cargo.output().map_err(cannot)?;
-    if !done.status.success() {
+    let mut child = cargo.spawn().map_err(cannot)?;
+    let out = child.stdout.take();
+    let messages = thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // What came before an error is still what Cargo said.
+        let _ = out.map(|mut out| out.read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let Some(status) = ended(&mut child, stop).map_err(cannot)? else {
+        return Err(problem("plugin-build-failed", path, "isn't built: the program was asked to stop"));
+    };
+    if !status.success() {
         let hint = format!("the messages of Cargo above say why; it was run with {}", toolchain.description);
-        let failed = problem("plugin-build-failed", path, format!("doesn't build: Cargo ended with {}", done.status));
+        let failed = problem("plugin-build-failed", path, format!("doesn't build: Cargo ended with {status}"));
         return Err(PluginProblem { hint: Some(hint), ..failed });
     }
+    let messages = messages.join().unwrap_or_default();
     let manifest = path.canonicalize().map(|path| path.join("Cargo.toml")).map_err(cannot)?;
-    artifact(&String::from_utf8_lossy(&done.stdout), &manifest).ok_or_else(|| {
+    artifact(&messages, &manifest).ok_or_else(|| {
         let hint = "the package's Cargo.toml needs:  [lib]  crate-type = [\"cdylib\"]".to_owned();
         PluginProblem { hint: Some(hint), ..problem("plugin-build-failed", path, "makes no .wasm file") }
     })
+}
+
+/// Waits for Cargo; none where it was ended, as the program is asked to stop.
+fn ended(child: &mut Child, stop: &Stop) -> io::Result<Option<ExitStatus>> {
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if stop.is_asked() {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(PAUSE);
+    }
 }
 
 /// One message of Cargo, of which only artifacts matter.

@@ -10,6 +10,7 @@ use wasmill_job::catalog::PluginProblem;
 use crate::composition::Prepare;
 use crate::plugin_build;
 use crate::report;
+use crate::signals::Stop;
 
 /// A directory with a plugin's sources, or with what was built of them.
 #[derive(Debug, Clone)]
@@ -91,9 +92,9 @@ impl PluginDirectory {
 }
 
 /// A way from what a job names to a plugin's file: a file is itself; of a directory it is what was built, and with `build` it is built
-/// where it is missing or older than its sources.
+/// where it is missing or older than its sources, until the program is asked to stop.
 #[must_use]
-pub fn prepare(build: bool) -> Box<Prepare> {
+pub fn prepare(build: bool, stop: Stop) -> Box<Prepare> {
     Box::new(move |path| {
         if !path.is_dir() {
             return Ok(path.to_owned());
@@ -118,7 +119,7 @@ pub fn prepare(build: bool) -> Box<Prepare> {
             return Err(PluginProblem { hint: Some(hint), ..problem("plugin-not-built", path, lacking) });
         }
         report::note(&format!("building plugin {}: {lacking}", directory.path.display()));
-        plugin_build::build(&directory)
+        plugin_build::build(&directory, &stop)
     })
 }
 
@@ -186,7 +187,7 @@ mod tests {
     fn what_is_not_built_and_must_not_be_is_an_error_that_says_what_to_do() {
         let home = tempfile::tempdir().expect("a directory");
         let path = home.path().join("grade");
-        let refused = |path: &Path| prepare(false)(path).expect_err("refused");
+        let refused = |path: &Path| prepare(false, Stop::never())(path).expect_err("refused");
         fs::create_dir(&path).expect("made");
         let shown = path.display();
         assert_eq!(
@@ -208,8 +209,8 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let path = home.path().join("grade");
         write(&path.join("dist/grade.wasm"), 0);
-        assert_eq!(prepare(false)(&path), Ok(path.join("dist/grade.wasm")));
+        assert_eq!(prepare(false, Stop::never())(&path), Ok(path.join("dist/grade.wasm")));
         let file = path.join("other.wasm");
-        assert_eq!(prepare(false)(&file), Ok(file));
+        assert_eq!(prepare(false, Stop::never())(&file), Ok(file));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::exit;
+use std::thread;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -9,15 +10,42 @@ use tokio::sync::watch;
 use crate::exit::Exit;
 use crate::report;
 
-/// Listens for SIGINT and SIGTERM from now on; the receiver becomes true with the first. To be called within a tokio runtime.
+/// Whether the program is asked to stop.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Of a command that signals end at once, as the system does.
+    #[must_use]
+    pub fn never() -> Self {
+        Self(watch::channel(false).1)
+    }
+
+    /// Whether it is by now.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Becomes true when it is.
+    #[must_use]
+    pub fn receiver(&self) -> watch::Receiver<bool> {
+        self.0.clone()
+    }
+}
+
+/// Listens for SIGINT and SIGTERM from now on, until the program ends: the first asks for a stop. To be called once.
 ///
 /// # Errors
-/// Where the system refuses.
-pub fn listen() -> io::Result<watch::Receiver<bool>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+/// Where the system refuses signals or a thread.
+pub fn listen() -> io::Result<Stop> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let (mut interrupt, mut terminate) = {
+        let _within = runtime.enter();
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+    };
     let (stop, stopped) = watch::channel(false);
-    tokio::spawn(async move {
+    let listening = async move {
         for first in [true, false] {
             tokio::select! {
                 _ = interrupt.recv() => {}
@@ -26,10 +54,12 @@ pub fn listen() -> io::Result<watch::Receiver<bool>> {
             if first {
                 stop.send_replace(true);
                 // A standard error that nobody reads must not keep the second signal from being heard.
-                tokio::task::spawn_blocking(|| report::remark("stopping", "stopping; a second signal ends the program at once"));
+                thread::spawn(|| report::remark("stopping", "stopping; a second signal ends the program at once"));
             }
         }
         exit(Exit::Interrupted.into());
-    });
-    Ok(stopped)
+    };
+    // A thread of its own, which neither what comes before the job nor what comes after it can keep from listening.
+    thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(listening))?;
+    Ok(Stop(stopped))
 }

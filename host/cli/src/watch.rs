@@ -1,6 +1,9 @@
 //! Shows how a job gets on while it runs: a bar and a table that are redrawn on a terminal, elsewhere a line now and then.
 
 use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use console::Term;
@@ -19,10 +22,48 @@ const TABLE_EVERY: Duration = Duration::from_secs(1);
 /// How often a line is printed where nothing is redrawn. A shorter job prints none.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
+/// How long the end of a job waits for what is redrawn to be taken away; a terminal that doesn't take it by then has stalled.
+const LAST: Duration = Duration::from_secs(1);
+
+/// Shows a job on a thread of its own, so that a standard error that stalls doesn't hold up what drives the job.
+pub struct Watch {
+    /// Dropped when nothing more is to be shown.
+    showing: Sender<()>,
+    /// Closed when nothing more is shown.
+    shown: Receiver<()>,
+}
+
+impl Watch {
+    /// Watches a job that is about to run.
+    ///
+    /// # Errors
+    /// Where the system refuses a thread.
+    pub fn start(job: &Job, plan: &Plan, counts: &Arc<JobCounts>) -> io::Result<Self> {
+        let mut view = View::new(job.clone(), plan, Arc::clone(counts));
+        let (showing, end) = mpsc::channel();
+        let (last, shown) = mpsc::channel();
+        let show = move || {
+            let _until_shown = last;
+            while end.recv_timeout(view.pause()) == Err(RecvTimeoutError::Timeout) {
+                view.step();
+            }
+            view.end();
+        };
+        thread::Builder::new().name("watch".to_owned()).spawn(show)?;
+        Ok(Self { showing, shown })
+    }
+
+    /// Takes away what is redrawn.
+    pub fn end(self) {
+        drop(self.showing);
+        let _ = self.shown.recv_timeout(LAST);
+    }
+}
+
 /// What is shown of a job.
-pub struct Watch<'a> {
-    job: &'a Job,
-    counts: &'a JobCounts,
+struct View {
+    job: Job,
+    counts: Arc<JobCounts>,
     stages: Stages,
     began: Instant,
     last: Look,
@@ -35,14 +76,12 @@ enum Shown {
     Lines,
 }
 
-impl<'a> Watch<'a> {
-    /// Watches a job that is about to run.
-    #[must_use]
-    pub fn new(job: &'a Job, plan: &Plan, counts: &'a JobCounts) -> Self {
-        let stages = Stages::of(job, plan);
-        let last = Look::take(job, &stages, counts);
-        let shown = if is_redrawn(job) {
-            let bar = Progress::of(job);
+impl View {
+    fn new(job: Job, plan: &Plan, counts: Arc<JobCounts>) -> Self {
+        let stages = Stages::of(&job, plan);
+        let last = Look::take(&job, &stages, &counts);
+        let shown = if is_redrawn(&job) {
+            let bar = Progress::of(&job);
             let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
             Shown::Redrawn(bar, screen::add(ProgressBar::new_spinner().with_style(style)))
         } else {
@@ -51,20 +90,14 @@ impl<'a> Watch<'a> {
         Self { job, counts, stages, began: Instant::now(), last, shown }
     }
 
-    /// Shows how the job gets on, for as long as this is polled.
-    pub async fn show(&mut self) -> std::convert::Infallible {
-        loop {
-            let pause = match &self.shown {
-                Shown::Redrawn(..) => progress::PAUSE,
-                Shown::Lines => LINE_EVERY,
-            };
-            tokio::time::sleep(pause).await;
-            self.step();
+    fn pause(&self) -> Duration {
+        match &self.shown {
+            Shown::Redrawn(..) => progress::PAUSE,
+            Shown::Lines => LINE_EVERY,
         }
     }
 
-    /// Takes away what is redrawn.
-    pub fn end(&self) {
+    fn end(&self) {
         if let Shown::Redrawn(bar, table) = &self.shown {
             screen::draw(|| {
                 table.finish_and_clear();
@@ -79,10 +112,10 @@ impl<'a> Watch<'a> {
         let due = self.last.at.elapsed() >= TABLE_EVERY;
         match &self.shown {
             Shown::Redrawn(bar, table) => {
-                let now = due.then(|| Look::take(self.job, &self.stages, self.counts));
+                let now = due.then(|| Look::take(&self.job, &self.stages, &self.counts));
                 screen::draw(|| {
                     if let Some(bar) = bar {
-                        bar.show(self.counts);
+                        bar.show(&self.counts);
                     }
                     if let Some(now) = &now {
                         let (height, width) = Term::stderr().size();
@@ -94,7 +127,7 @@ impl<'a> Watch<'a> {
                 self.last = now.unwrap_or_else(|| self.last.clone());
             }
             Shown::Lines => {
-                let now = Look::take(self.job, &self.stages, self.counts);
+                let now = Look::take(&self.job, &self.stages, &self.counts);
                 let text = table::summary(&self.last, &now, self.began.elapsed());
                 if event::as_json() {
                     let event = Event::new("info", "progress", text).with("rows_in", now.rows_in);

@@ -88,7 +88,7 @@ impl Component {
     /// Where the plugin refuses them, traps or takes too long, or declares what makes no sense.
     pub async fn describe(&self, settings: &str, inputs: &[InputShape], limits: &Limits) -> Result<Plan, PluginError> {
         let name = &self.name;
-        let log = LogLines::new(name, 0, limits.log_rate);
+        let log = Arc::new(LogLines::new(name, 0, limits.log_rate));
         let trapped = |fault: Fault| {
             PluginError::new(Code::Trapped, format!("plugin {name}: {} while it was asked what it does", fault.message))
         };

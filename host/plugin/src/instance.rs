@@ -1,5 +1,6 @@
 //! One instance of a plugin: a store of its own, and calls within limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::{Store, UpdateDeadline};
@@ -18,7 +19,7 @@ use crate::log_lines::LogLines;
 /// What an instance's store holds for the host functions.
 pub(crate) struct HostState {
     pub memory: MemoryMeter,
-    pub log: LogLines,
+    pub log: Arc<LogLines>,
     /// What the guest said of its panic, before it trapped.
     pub panic: Option<String>,
     /// What the call under way works with and leaves behind; none while no rows are processed.
@@ -50,7 +51,7 @@ pub(crate) struct Instance {
 
 impl Instance {
     /// Instantiates a component, within the limits of a start.
-    pub async fn start(component: &Component, limits: &Limits, log: LogLines) -> Result<Self, Fault> {
+    pub async fn start(component: &Component, limits: &Limits, log: Arc<LogLines>) -> Result<Self, Fault> {
         let state = HostState {
             memory: MemoryMeter::new(limits.memory),
             log,

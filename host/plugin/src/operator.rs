@@ -65,6 +65,7 @@ pub struct PluginOperator {
     /// The key's columns of each input, counted likewise.
     keys: Vec<Vec<usize>>,
     task: TaskIndex,
+    log: Arc<LogLines>,
     instance: Option<Instance>,
     failures: Failures,
     counts: PluginCounts,
@@ -83,8 +84,7 @@ struct Part {
 
 impl Definition {
     /// A new instance, opened. An error stops the job.
-    async fn open(&self, task: TaskIndex) -> Result<Instance, OperatorError> {
-        let log = LogLines::new(&self.operator, task.index, self.limits.log_rate);
+    async fn open(&self, task: TaskIndex, log: Arc<LogLines>) -> Result<Instance, OperatorError> {
         let stopped = |fault: Fault| self.error(&fault, " while it was opened", None);
         let mut instance = Instance::start(&self.component, &self.limits, log).await.map_err(stopped)?;
         let task = WitInstance { task: task.index, parallelism: task.of };
@@ -119,6 +119,7 @@ impl PluginOperator {
             plan,
             keys,
             task,
+            log: Arc::new(LogLines::new(&definition.operator, task.index, definition.limits.log_rate)),
             instance: None,
             failures: Failures::none(Instant::now()),
             counts: PluginCounts::default(),
@@ -256,8 +257,8 @@ impl PluginOperator {
     async fn open(&mut self) -> Result<Instance, OperatorError> {
         self.counts.instances += 1;
         // The future must not hold `self`: an instance is `Send`, but not `Sync`.
-        let (definition, task) = (Arc::clone(&self.definition), self.task);
-        definition.open(task).await
+        let (definition, task, log) = (Arc::clone(&self.definition), self.task, Arc::clone(&self.log));
+        definition.open(task, log).await
     }
 
     /// Keeps an instance for the next call, unless its memory has grown near its limit: some languages' runtimes leak.

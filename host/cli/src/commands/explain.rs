@@ -6,11 +6,12 @@ use wasmill_job::plan::plan;
 use crate::arguments::{ExplainArgs, ExplainFormat};
 use crate::commands::compose;
 use crate::exit::Exit;
+use crate::signals::Stop;
 use crate::{job_file, report};
 
 /// Explains a job.
 pub fn explain(args: &ExplainArgs) -> Exit {
-    let composition = match compose(true) {
+    let composition = match compose(true, Stop::never()) {
         Ok(composition) => composition,
         Err(exit) => return exit,
     };

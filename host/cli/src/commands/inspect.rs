@@ -18,6 +18,7 @@ use crate::exit::Exit;
 use crate::plugin_cases::case;
 use crate::plugin_cases::written::Written;
 use crate::plugin_directory;
+use crate::signals::Stop;
 use crate::{report, sandbox};
 
 /// What `--format json` prints.
@@ -106,7 +107,7 @@ pub fn inspect(args: &InspectArgs) -> Exit {
 
 fn inspected(args: &InspectArgs) -> Result<Inspection, JobError> {
     let asked = asked(args).map_err(report::of_plugin)?;
-    let path = plugin_directory::prepare(false)(&args.file).map_err(report::of_plugin)?;
+    let path = plugin_directory::prepare(false, Stop::never())(&args.file).map_err(report::of_plugin)?;
     let read = file::read(&path).map_err(report::of_plugin_error)?;
     let name = path.display().to_string();
     preflight::check(&name, &read.bytes).map_err(report::of_plugin_error)?;

@@ -8,6 +8,7 @@ use wasmill_runtime::JobError;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
 use crate::plugin_directory::PluginDirectory;
+use crate::signals::Stop;
 use crate::{plugin_build, plugin_project, report, sandbox};
 
 /// Makes a plugin's project in the current directory, and says what to do with it.
@@ -42,7 +43,7 @@ pub fn build(directory: &Path) -> Exit {
 fn built(path: &Path) -> Result<String, JobError> {
     let began = Instant::now();
     let directory = PluginDirectory::checked(path).map_err(report::of_plugin)?;
-    let file = plugin_build::build(&directory).map_err(report::of_plugin)?;
+    let file = plugin_build::build(&directory, &Stop::never()).map_err(report::of_plugin)?;
     let checked = sandbox::start().and_then(|sandbox| sandbox.load(&file)).map_err(report::of_plugin_error)?;
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
     let size = checked.bytes as f64 / 1024.0;

@@ -14,6 +14,7 @@ use crate::plugin_cases::comparison::{Difference, compare};
 use crate::plugin_cases::sandboxed::{self, BATCHES};
 use crate::plugin_cases::{shown, updated};
 use crate::plugin_directory::{self, PluginDirectory};
+use crate::signals::Stop;
 use crate::{report, sandbox};
 
 /// The variable by which the SDK's harness knows which cases to run.
@@ -84,7 +85,7 @@ fn tested(args: &TestArgs) -> Result<Tested, (Exit, Box<JobError>)> {
     let mut cases = Vec::new();
     if args.only != Some(Side::Native) {
         let read = case::all(&args.directory, args.filter.as_deref()).map_err(wrong)?;
-        let file = plugin_directory::prepare(true)(&args.directory).map_err(unbuilt)?;
+        let file = plugin_directory::prepare(true, Stop::never())(&args.directory).map_err(unbuilt)?;
         let component = sandbox::start().and_then(|sandbox| sandbox.load(&file));
         let component = component.map_err(|error| failed(report::of_plugin_error(error)))?;
         for case in &read {

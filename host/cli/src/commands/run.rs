@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::runtime::Runtime;
 use wasmill_job::explain::survives;
 use wasmill_job::graph::Job;
 use wasmill_job::plan::{Plan, plan};
-use wasmill_runtime::{Durability, Factory, JobCounts, JobError, JobRun, Outcome, assembly, facts};
+use wasmill_runtime::{JobCounts, JobError, JobRun, Outcome, assembly, facts};
 
 use crate::arguments::RunArgs;
 use crate::commands::compose;
@@ -17,9 +16,10 @@ use crate::composition::Composition;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
 use crate::metrics::{self, Server};
+use crate::signals::{self, Stop};
 use crate::summary::{self, Ran, Summary};
 use crate::watch::Watch;
-use crate::{event, job_file, recovery, report, signals};
+use crate::{event, job_file, recovery, report};
 
 /// Runs a job.
 pub fn run(args: &RunArgs) -> Exit {
@@ -31,20 +31,34 @@ pub fn run(args: &RunArgs) -> Exit {
         report::error(&error);
         return Exit::Wrong;
     }
-    let composition = match compose(!args.no_build) {
+    let stop = match signals::listen() {
+        Ok(stop) => stop,
+        Err(error) => {
+            report::error(&JobError::new("system", format!("signals can't be listened to: {error}")));
+            return Exit::Failed;
+        }
+    };
+    let composition = match compose(!args.no_build, stop.clone()) {
         Ok(composition) => composition,
         Err(exit) => return exit,
     };
     let loaded = job_file::open(&args.job, &composition);
-    loaded.print_problems();
     match &loaded.job {
-        Some(job) => run_job(job, &loaded.text, args, &composition),
-        None => Exit::Wrong,
+        // What building a plugin left undone is no fault of the job.
+        None if stop.is_asked() => Exit::Done,
+        None => {
+            loaded.print_problems();
+            Exit::Wrong
+        }
+        Some(job) => {
+            loaded.print_problems();
+            run_job(job, &loaded.text, args, &composition, &stop)
+        }
     }
 }
 
 /// Runs a valid job, and sums up what came of it. `text` is the job file's.
-fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition) -> Exit {
+fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, stop: &Stop) -> Exit {
     event::set_job(&job.name);
     let plan = plan(job);
     let counts = Arc::new(assembly::counts(job));
@@ -57,7 +71,8 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition) -> 
     };
     let began = Instant::now();
     let mut known = Known::default();
-    let outcome = attempt(job, &plan, args.fresh, composition, &counts, &mut known);
+    let begin = Begin { job, plan: &plan, fresh: args.fresh, composition, counts: &counts, stop };
+    let outcome = begin.attempt(&mut known);
     let wall = began.elapsed();
     drop(metrics);
     let mut exit = match &outcome {
@@ -94,56 +109,46 @@ fn serve(address: SocketAddr, job: &Job, plan: &Plan, counts: &Arc<JobCounts>) -
     Ok(server)
 }
 
-fn attempt(
-    job: &Job,
-    plan: &Plan,
+/// What a job begins with.
+struct Begin<'a> {
+    job: &'a Job,
+    plan: &'a Plan,
     fresh: bool,
-    composition: &Composition,
-    counts: &Arc<JobCounts>,
-    known: &mut Known,
-) -> Result<Outcome, JobError> {
-    let factory = composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
-    let operators = || 0..job.operators.len();
-    known.plugins = operators().filter_map(|index| Some((index, factory.digest(index)?.to_owned()))).collect();
-    let stateful: BTreeSet<usize> = operators().filter(|&index| factory.is_stateful(index)).collect();
-    let durability = match &job.checkpoint {
-        None => {
-            survives(job).iter().for_each(|sentence| report::remark("nothing-survives", sentence));
-            None
-        }
-        Some(checkpoint) => {
-            let durability = recovery::open(checkpoint, facts(job, plan, &stateful, &known.plugins), fresh)?;
-            known.restored_from = durability.restored.as_ref().map(|manifest| manifest.epoch.0);
-            Some(durability)
-        }
-    };
-    let refused = |error: std::io::Error| JobError::new("system", format!("the system refuses threads or signals: {error}"));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
-    let outcome = on(&runtime, job, plan, &factory, counts, durability);
-    // Not waited for: one of its threads may be reading a standard input that never ends.
-    runtime.shutdown_background();
-    outcome
+    composition: &'a Composition,
+    counts: &'a Arc<JobCounts>,
+    stop: &'a Stop,
 }
 
-/// Runs a job on a runtime, watched, and with an ear for signals.
-fn on(
-    runtime: &Runtime,
-    job: &Job,
-    plan: &Plan,
-    factory: &dyn Factory,
-    counts: &Arc<JobCounts>,
-    durability: Option<Durability>,
-) -> Result<Outcome, JobError> {
-    runtime.block_on(async {
-        let stop =
-            signals::listen().map_err(|error| JobError::new("system", format!("signals can't be listened to: {error}")))?;
-        let mut watch = Watch::new(job, plan, counts);
-        let running = JobRun { job, plan, factory, counts: Arc::clone(counts), durability, stop }.run();
-        let outcome = tokio::select! {
-            outcome = running => outcome,
-            never = watch.show() => match never {},
+impl Begin<'_> {
+    /// Runs the job to its end; what is found out on the way goes to `known`.
+    fn attempt(&self, known: &mut Known) -> Result<Outcome, JobError> {
+        let Self { job, plan, composition, .. } = *self;
+        let factory = composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
+        let operators = || 0..job.operators.len();
+        known.plugins = operators().filter_map(|index| Some((index, factory.digest(index)?.to_owned()))).collect();
+        let stateful: BTreeSet<usize> = operators().filter(|&index| factory.is_stateful(index)).collect();
+        let durability = match &job.checkpoint {
+            None => {
+                survives(job).iter().for_each(|sentence| report::remark("nothing-survives", sentence));
+                None
+            }
+            Some(checkpoint) => {
+                let durability = recovery::open(checkpoint, facts(job, plan, &stateful, &known.plugins), self.fresh)?;
+                known.restored_from = durability.restored.as_ref().map(|manifest| manifest.epoch.0);
+                Some(durability)
+            }
         };
+        if self.stop.is_asked() {
+            return Ok(Outcome::Stopped);
+        }
+        let refused = |error: std::io::Error| JobError::new("system", format!("the system refuses threads: {error}"));
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
+        let watch = Watch::start(job, plan, self.counts).map_err(refused)?;
+        let (counts, stop) = (Arc::clone(self.counts), self.stop.receiver());
+        let outcome = runtime.block_on(JobRun { job, plan, factory: &factory, counts, durability, stop }.run());
         watch.end();
+        // Not waited for: one of its threads may be reading a standard input that never ends.
+        runtime.shutdown_background();
         outcome
-    })
+    }
 }

@@ -6,6 +6,7 @@ use wasmill_job::Problem;
 use crate::arguments::{Format, ValidateArgs};
 use crate::commands::compose;
 use crate::exit::Exit;
+use crate::signals::Stop;
 use crate::{job_file, report};
 
 /// What `--format json` prints.
@@ -17,7 +18,7 @@ struct Verdict<'a> {
 
 /// Validates a job; plugins that aren't built are built, since only they know their outputs.
 pub fn validate(args: &ValidateArgs) -> Exit {
-    let composition = match compose(true) {
+    let composition = match compose(true, Stop::never()) {
         Ok(composition) => composition,
         Err(exit) => return exit,
     };
