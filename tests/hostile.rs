@@ -21,7 +21,7 @@ use wasmill_flow::{Batch, TaskIndex};
 use wasmill_job::graph::Job;
 use wasmill_operator::Context;
 use wasmill_plugin::{Compiler, CompilerProcess, Sandbox};
-use wasmill_runtime::{Factory as _, JobCounts, JobError, JobRun, NodeCounts, OperatorParts, Outcome, assembly};
+use wasmill_runtime::{Factory as _, JobCounts, JobError, JobRun, MemoryBudget, NodeCounts, OperatorParts, Outcome, assembly};
 
 /// One thing that the guest does, with what its job's error says.
 struct Case {
@@ -154,10 +154,19 @@ dead-letters: {{ connector: file, path: {name}-dead.ndjson, format: json }}
         let plans: Vec<_> = jobs.iter().map(|job| wasmill_job::plan::plan(job)).collect();
         let factories: Vec<_> = jobs.iter().map(|job| self.composition.factory(job, Instant::now()).expect("parts")).collect();
         let (_stop, stop) = watch::channel(false);
+        let memory = Arc::new(MemoryBudget::new(4 << 30));
         let run = |index: usize| {
             let counts = Arc::new(assembly::counts(jobs[index]));
             let (job, plan, factory) = (jobs[index], &plans[index], &factories[index]);
-            let run = JobRun { job, plan, factory, counts: Arc::clone(&counts), durability: None, stop: stop.clone() };
+            let run = JobRun {
+                job,
+                plan,
+                factory,
+                counts: Arc::clone(&counts),
+                durability: None,
+                memory: Arc::clone(&memory),
+                stop: stop.clone(),
+            };
             let began = Instant::now();
             async move { (run.run().await, counts, began.elapsed()) }
         };

@@ -5,6 +5,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use wasmill_job::measure::{A_SIZE, parse_size};
 
 use crate::commands::bench::BenchArgs;
 
@@ -236,6 +237,14 @@ pub struct RunArgs {
     /// Serve figures for Prometheus at http://ADDR/metrics while the job runs, as `--metrics 127.0.0.1:9090`; port 0 is any free one.
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
+    /// The most that rows on edges, state, staged output and plugins' instances may take together, as 512MiB; a job that passes it fails.
+    /// Without this, three quarters of the memory that the machine, or the process's control group, has.
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub memory: Option<u64>,
+}
+
+fn size(written: &str) -> Result<u64, String> {
+    parse_size(written).filter(|&bytes| bytes > 0).ok_or_else(|| format!("expected {A_SIZE}"))
 }
 
 /// An object that programs write or read.

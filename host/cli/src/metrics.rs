@@ -5,7 +5,7 @@ mod text;
 
 use wasmill_job::graph::Job;
 use wasmill_job::plan::Plan;
-use wasmill_runtime::{JobCounts, NodeCounts, Spent};
+use wasmill_runtime::{JobCounts, MemoryBudget, NodeCounts, Spent};
 
 use crate::activity::Stages;
 use crate::process;
@@ -61,7 +61,7 @@ fn busy(counts: &NodeCounts) -> f64 {
 
 /// Everything that is counted of a job, as Prometheus reads it.
 #[must_use]
-pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts) -> String {
+pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts, memory: &MemoryBudget) -> String {
     let stages = Stages::of(job, plan);
     let mut text = Text::default();
     let of_job = [("job", job.name.as_str())];
@@ -90,6 +90,14 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts) -> String {
 
     text.family("wasmill_build_info", Kind::Gauge, "Always 1; the version is a label.");
     text.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
+    text.family(
+        "wasmill_memory_budget_bytes",
+        Kind::Gauge,
+        "What rows on edges, state, staged output and instances may take together.",
+    );
+    text.sample(&[], number(memory.limit()));
+    text.family("wasmill_memory_held_bytes", Kind::Gauge, "What they take.");
+    text.sample(&[], number(memory.held()));
     text.family("process_cpu_seconds_total", Kind::Counter, "CPU time of the process, user's and system's.");
     text.sample(&[], process::cpu_seconds());
     text.family("process_resident_memory_bytes", Kind::Gauge, "Memory of the process that is resident.");
@@ -149,8 +157,11 @@ impl<'a> Parts<'a> {
                 text.sample(&[("job", &job.name), ("operator", part)], number(value(counts, *stage)));
             }
         };
-        gauge("wasmill_operator_state_keys", "Keys with state, as of a second ago.", &|counts, _| counts.state_totals().0);
-        gauge("wasmill_operator_state_bytes", "Bytes of state, as of a second ago.", &|counts, _| counts.state_totals().1);
+        gauge("wasmill_operator_state_keys", "Keys with state.", &|counts, _| counts.state_totals().0);
+        gauge("wasmill_operator_state_bytes", "Bytes of state.", &|counts, _| counts.state_totals().1);
+        gauge("wasmill_operator_memory_bytes", "Bytes that its state and its plugin's instances hold now.", &|counts, _| {
+            NodeCounts::get(&counts.memory)
+        });
         gauge("wasmill_operator_queue_rows", "Rows that wait before its stage.", &|_, stage| counts.queued(stage).0 as u64);
         gauge("wasmill_operator_queue_bytes", "Bytes that wait before its stage.", &|_, stage| counts.queued(stage).1 as u64);
         // Whether the author counts or measures isn't known here.

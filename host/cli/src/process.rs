@@ -1,6 +1,7 @@
 //! What the process has taken so far, as Linux tells it.
 
 use std::fs;
+use std::path::Path;
 
 /// User and system time of all threads since the process began, in seconds, to a hundredth; zero where this isn't Linux.
 #[must_use]
@@ -21,6 +22,24 @@ pub fn peak_memory_bytes() -> u64 {
 pub fn resident_memory_bytes() -> u64 {
     let Ok(status) = fs::read_to_string("/proc/self/status") else { return 0 };
     memory_of(&status, "VmRSS:").unwrap_or_default()
+}
+
+/// What the jobs of a process may hold unless something else is said, in bytes: three quarters of what the process may have.
+#[must_use]
+pub fn memory_budget() -> u64 {
+    let of_machine = fs::read_to_string("/proc/meminfo").ok().and_then(|info| memory_of(&info, "MemTotal:"));
+    let most = of_machine.into_iter().chain(of_control_groups()).min();
+    // A system that doesn't say what it has is taken to have enough for small jobs.
+    most.unwrap_or(4 << 30) / 4 * 3
+}
+
+/// The limits of the process's control group and of those that it is in.
+fn of_control_groups() -> Vec<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let Some(group) = groups.lines().find_map(|line| line.strip_prefix("0::")) else { return Vec::new() };
+    let path = Path::new("/sys/fs/cgroup").join(group.trim_start_matches('/'));
+    let limits = path.ancestors().take_while(|path| path.starts_with("/sys/fs/cgroup"));
+    limits.filter_map(|path| fs::read_to_string(path.join("memory.max")).ok()?.trim().parse().ok()).collect()
 }
 
 /// The processor and the number of its cores.

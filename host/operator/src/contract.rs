@@ -75,6 +75,8 @@ pub struct PluginCounts {
     pub instances: u64,
     /// Poison rows that were dropped, as the job asked for.
     pub skipped: u64,
+    /// Bytes that its instance and what its last call staged take now.
+    pub memory: u64,
 }
 
 /// What a step works with and leaves behind. Everything in it is the task's: an operator keeps nothing that must survive.

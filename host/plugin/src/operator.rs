@@ -69,6 +69,8 @@ pub struct PluginOperator {
     instance: Option<Instance>,
     failures: Failures,
     counts: PluginCounts,
+    /// Bytes that the last call staged.
+    staged: u64,
     metrics: BTreeMap<String, f64>,
     encoded: EncodedKeys,
     call_keys: CallKeys,
@@ -123,6 +125,7 @@ impl PluginOperator {
             instance: None,
             failures: Failures::none(Instant::now()),
             counts: PluginCounts::default(),
+            staged: 0,
             metrics: BTreeMap::new(),
             encoded: EncodedKeys::default(),
             call_keys: CallKeys::default(),
@@ -232,6 +235,7 @@ impl PluginOperator {
         if !happened {
             return;
         }
+        self.staged = call.emitted_bytes;
         cx.emitted.extend(call.emitted);
         if !call.rejected.is_empty() {
             let (dead, reasons): (Vec<u32>, Vec<String>) = call.rejected.into_iter().unzip();
@@ -324,7 +328,8 @@ impl Operator for PluginOperator {
     }
 
     fn plugin_counts(&self) -> PluginCounts {
-        self.counts
+        let instance = self.instance.as_ref().map_or(0, Instance::memory) as u64;
+        PluginCounts { memory: instance + self.staged, ..self.counts }
     }
 
     fn author_metrics(&self) -> BTreeMap<String, f64> {

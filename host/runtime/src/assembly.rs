@@ -15,13 +15,14 @@ use wasmill_operator::Context;
 use crate::chain::{Chain, Node, OperatorWork, Target, Work};
 use crate::clock::TaskClock;
 use crate::control::{Event, TaskId};
-use crate::counts::{JobCounts, NodeCounts, TaskGauges};
+use crate::counts::{JobCounts, NodeCounts, Share, TaskGauges};
 use crate::dead_letters::DeadLetters;
 use crate::edge::{DrainLimit, LaneLimit, LaneSender, Lanes, lanes};
 use crate::error::JobError;
 use crate::exchange::Exchange;
 use crate::factory::{Factory, OperatorParts, SinkId};
 use crate::inbox::Inbox;
+use crate::memory::{Charge, MemoryBudget};
 use crate::source_task::SourceHead;
 use crate::stage_task::{Head, StageTask};
 
@@ -49,6 +50,7 @@ pub fn counts(job: &Job) -> JobCounts {
         operators: job.operators.iter().map(|operator| NodeCounts::new(operator.ports.len())).collect(),
         sinks: job.sinks.iter().map(|_| NodeCounts::new(0)).collect(),
         dead_letters: NodeCounts::new(0),
+        edges: Arc::default(),
         stages: OnceLock::new(),
         checkpoints: AtomicU64::new(0),
         failed_checkpoints: AtomicU64::new(0),
@@ -62,11 +64,13 @@ pub(crate) fn assemble(
     plan: &Plan,
     factory: &dyn Factory,
     counts: &Arc<JobCounts>,
+    memory: &Arc<MemoryBudget>,
     durable: bool,
     first: Epoch,
 ) -> Result<Assembly, JobError> {
     let (events, told) = mpsc::unbounded_channel();
-    let mut wiring = Wiring::of(job, plan);
+    let mut wiring = Wiring::of(job, plan, memory, &counts.edges);
+    let shared_job = Arc::new(job.clone());
     let name: Arc<str> = job.name.as_str().into();
     let buried = Arc::new(AtomicU64::new(0));
     let visibility = if durable { Visibility::ByEpoch } else { Visibility::AtOnce };
@@ -79,7 +83,7 @@ pub(crate) fn assemble(
             let clock = Arc::new(TaskClock::new());
             let id = TaskId(assembly.tasks.len());
             let task = TaskIndex { index, of: stage.parallelism };
-            let parts = Parts { job, factory, counts, task, visibility };
+            let parts = Parts { job, factory, counts, memory, task, visibility };
             let nodes = stage
                 .nodes
                 .iter()
@@ -91,7 +95,10 @@ pub(crate) fn assemble(
                     assembly.barriers.push((id, sender));
                     Head::Source(parts.source(source, barriers)?)
                 }
-                _ => Head::Inbox(Inbox::new(wiring.lanes_of(stage_index, task.index), drain_limit(job), first)),
+                _ => {
+                    let lanes = wiring.lanes_of(stage_index, task.index, Charge::new(memory, &counts.edges));
+                    Head::Inbox(Inbox::new(lanes, drain_limit(job), first))
+                }
             };
             let chain = Chain {
                 nodes,
@@ -103,6 +110,7 @@ pub(crate) fn assemble(
                     limit: job.dead_letters.as_ref().and_then(|dead_letters| dead_letters.limit),
                 },
                 counts: Arc::clone(counts),
+                job: Arc::clone(&shared_job),
                 task,
                 clock: Arc::clone(&clock),
                 observed: Instant::now(),
@@ -133,6 +141,7 @@ struct Parts<'a> {
     job: &'a Job,
     factory: &'a dyn Factory,
     counts: &'a JobCounts,
+    memory: &'a Arc<MemoryBudget>,
     task: TaskIndex,
     visibility: Visibility,
 }
@@ -147,7 +156,20 @@ impl Parts<'_> {
                 let OperatorParts { operator: work, state } = parts.map_err(|error| JobError::operator(&operator.name, error))?;
                 let key = operator.key_by.iter().map(|&column| operator.input_schema.field(column).name().clone()).collect();
                 let context = Context { state, ..Context::stateless() };
-                (operator.name.as_str(), Work::Operator(OperatorWork { index, operator: work, context, key, snapshot: None }))
+                let counts = &self.counts.operators[index];
+                (
+                    operator.name.as_str(),
+                    Work::Operator(OperatorWork {
+                        index,
+                        operator: work,
+                        context,
+                        key,
+                        snapshot: None,
+                        charge: Charge::new(self.memory, &counts.memory),
+                        state_keys: Share::of(&counts.state_keys),
+                        state_bytes: Share::of(&counts.state_bytes),
+                    }),
+                )
             }
             PlanNode::Sink(index) => {
                 (self.job.sinks[index].name.as_str(), self.sink(SinkId::Sink(index), &self.job.sinks[index].name)?)
@@ -187,12 +209,14 @@ struct Wiring {
 }
 
 impl Wiring {
-    fn of(job: &Job, plan: &Plan) -> Self {
+    fn of(job: &Job, plan: &Plan, memory: &Arc<MemoryBudget>, account: &Arc<AtomicU64>) -> Self {
+        let charge = || Charge::new(memory, account);
         let mut wiring = Self { senders: BTreeMap::new(), receivers: BTreeMap::new(), dead_letter_lanes: BTreeMap::new() };
-        let limit = LaneLimit { rows: job.batch.max_rows * LANE_BATCHES, bytes: job.batch.max_bytes * LANE_BATCHES };
+        let bytes = (job.batch.max_bytes * LANE_BATCHES).min(memory.lane(lane_count(plan)));
+        let limit = LaneLimit { rows: job.batch.max_rows * LANE_BATCHES, bytes };
         for (stage_index, stage) in plan.stages.iter().enumerate() {
             if is_dead_letters(stage) {
-                wiring.dead_letters(plan, stage_index, limit);
+                wiring.dead_letters(plan, stage_index, limit, charge());
                 continue;
             }
             let edges: Vec<(usize, &Edge)> = plan.edges.iter().enumerate().filter(|(_, edge)| edge.to == stage_index).collect();
@@ -202,7 +226,7 @@ impl Wiring {
             for task in 0..stage.parallelism {
                 let from: Vec<(usize, u32)> =
                     edges.iter().flat_map(|(index, edge)| senders_to(plan, edge, task).map(|from| (*index, from))).collect();
-                let (senders, receiver) = lanes(from.len(), limit);
+                let (senders, receiver) = lanes(from.len(), limit, charge());
                 for (from, sender) in from.into_iter().zip(senders) {
                     wiring.senders.entry(from).or_default().push(sender);
                 }
@@ -212,11 +236,11 @@ impl Wiring {
         wiring
     }
 
-    fn dead_letters(&mut self, plan: &Plan, stage_index: usize, limit: LaneLimit) {
+    fn dead_letters(&mut self, plan: &Plan, stage_index: usize, limit: LaneLimit, charge: Charge) {
         let others = plan.stages.iter().enumerate().filter(|(index, _)| *index != stage_index);
         let tasks: Vec<(usize, u32)> =
             others.flat_map(|(index, stage)| (0..stage.parallelism).map(move |task| (index, task))).collect();
-        let (senders, receiver) = lanes(tasks.len(), limit);
+        let (senders, receiver) = lanes(tasks.len(), limit, charge);
         self.dead_letter_lanes = tasks.into_iter().zip(senders).collect();
         self.receivers.insert((stage_index, 0), receiver);
     }
@@ -227,9 +251,20 @@ impl Wiring {
         Exchange::new(routing, columns.clone(), lanes, groups)
     }
 
-    fn lanes_of(&mut self, stage: usize, task: u32) -> Lanes {
-        self.receivers.remove(&(stage, task)).unwrap_or_else(|| lanes(0, LaneLimit { rows: 1, bytes: 1 }).1)
+    fn lanes_of(&mut self, stage: usize, task: u32, charge: Charge) -> Lanes {
+        self.receivers.remove(&(stage, task)).unwrap_or_else(|| lanes(0, LaneLimit { rows: 1, bytes: 1 }, charge).1)
     }
+}
+
+/// How many lanes a job's tasks have between them, those to the dead letters included.
+fn lane_count(plan: &Plan) -> usize {
+    let tasks = |stage: usize| plan.stages[stage].parallelism as usize;
+    let lanes_of = |edge: &Edge| match edge.routing {
+        Routing::Forward => tasks(edge.to),
+        Routing::Gather | Routing::Keyed(_) => tasks(edge.from) * tasks(edge.to),
+    };
+    let dead_letters = if plan.stages.iter().any(is_dead_letters) { (0..plan.stages.len()).map(tasks).sum() } else { 0 };
+    plan.edges.iter().map(lanes_of).sum::<usize>() + dead_letters
 }
 
 fn is_dead_letters(stage: &Stage) -> bool {

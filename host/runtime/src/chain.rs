@@ -1,20 +1,24 @@
 //! The nodes of a stage in one task: rows are handed from one to the next by direct calls, and leave by sinks and edges.
 
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use wasmill_connector::{Prepared, Sink};
 use wasmill_flow::{Barrier, Batch, Message, TaskIndex};
+use wasmill_job::graph::Job;
 use wasmill_operator::{Context, Operator};
 
 use crate::clock::TaskClock;
 use crate::control::Part;
-use crate::counts::{JobCounts, NodeCounts};
+use crate::counts::{JobCounts, NodeCounts, Share};
 use crate::dead_letters::{DeadLetters, receiver_gone};
 use crate::error::JobError;
 use crate::exchange::{Exchange, project};
 use crate::factory::SinkId;
+use crate::memory::Charge;
 
 /// Keys that are added to a snapshot at a time, between two batches.
 const SNAPSHOT_KEYS: usize = 4_096;
@@ -27,6 +31,8 @@ pub(crate) struct Chain {
     pub nodes: Vec<Node>,
     pub dead_letters: DeadLetters,
     pub counts: Arc<JobCounts>,
+    /// The job, for what is said of it.
+    pub job: Arc<Job>,
     pub task: TaskIndex,
     pub clock: Arc<TaskClock>,
     /// When what operators hold and count was last noted.
@@ -60,6 +66,25 @@ pub(crate) struct OperatorWork {
     pub key: Vec<String>,
     /// The snapshot under way, as far as it has come.
     pub snapshot: Option<Vec<u8>>,
+    /// What its state and its plugin's instance have of the process's memory.
+    pub charge: Charge,
+    /// Its part of the keys that the operator has state of, and of that state's bytes.
+    pub state_keys: Share,
+    pub state_bytes: Share,
+}
+
+impl OperatorWork {
+    /// Charges what it holds now, and what a step with so many rows may take in passing; whether that is too much for the process.
+    fn charge(&mut self, rows: usize) -> bool {
+        let state = self.context.state.as_ref().map_or(0, |state| state.bytes() + state.growth(rows));
+        let snapshot = self.snapshot.as_ref().map_or(0, Vec::len);
+        self.charge.set((state + snapshot) as u64 + self.operator.plugin_counts().memory);
+        if let Some(state) = &self.context.state {
+            self.state_keys.set(state.keys() as u64);
+            self.state_bytes.set(state.bytes() as u64);
+        }
+        self.charge.is_exceeded()
+    }
 }
 
 /// Where rows of an output go.
@@ -97,7 +122,10 @@ impl Chain {
         for node in 0..self.nodes.len() {
             let Node { name, work, .. } = &mut self.nodes[node];
             if let Work::Operator(work) = work {
-                work.operator.end(&mut work.context).await.map_err(|error| JobError::operator(name, error))?;
+                let mut spent = Duration::ZERO;
+                let ended = timed(work.operator.end(&mut work.context), &mut spent).await;
+                self.counts.operators[work.index].add_busy(spent);
+                ended.map_err(|error| JobError::operator(name, error))?;
                 let mut waiting = Vec::new();
                 self.hand_on(node, &mut waiting).await?;
                 while let Some((node, batch)) = waiting.pop() {
@@ -205,6 +233,25 @@ impl Chain {
         Ok(())
     }
 
+    /// Charges what operators hold: what they were restored with, above all.
+    pub fn charge(&mut self) {
+        for node in &mut self.nodes {
+            if let Work::Operator(work) = &mut node.work {
+                // A step that finds it too much says so.
+                work.charge(0);
+            }
+        }
+    }
+
+    /// Notes what operators hold and count, where that was done a while ago.
+    fn observe_now_and_then(&mut self) {
+        let now = Instant::now();
+        if now.duration_since(self.observed) >= OBSERVED_EVERY {
+            self.observed = now;
+            self.observe();
+        }
+    }
+
     /// Notes what operators hold and count.
     pub fn observe(&self) {
         for node in &self.nodes {
@@ -212,9 +259,6 @@ impl Chain {
                 let counts = &self.counts.operators[work.index];
                 let mut tasks = counts.plugin.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 tasks.insert(self.task.index, (work.operator.plugin_counts(), work.operator.author_metrics()));
-                if let Some(state) = &work.context.state {
-                    counts.observe_state(self.task.index, state.keys() as u64, state.bytes() as u64);
-                }
             }
         }
     }
@@ -222,26 +266,33 @@ impl Chain {
     async fn work(&mut self, node: usize, batch: Batch) -> Result<(), JobError> {
         let rows = batch.len() as u64;
         let Node { name, work, .. } = &mut self.nodes[node];
-        let start = Instant::now();
+        let mut spent = Duration::ZERO;
         let counts = match work {
             Work::Source => return Ok(()),
             Work::Operator(work) => {
-                work.operator.process(0, batch, &mut work.context).await.map_err(|error| JobError::operator(name, error))?;
+                let step = timed(work.operator.process(0, batch, &mut work.context), &mut spent);
+                step.await.map_err(|error| JobError::operator(name, error))?;
+                if work.charge(self.job.batch.max_rows) {
+                    return Err(self.exceeded(node));
+                }
                 &self.counts.operators[work.index]
             }
             Work::Sink(id, sink) => {
-                sink.write(&batch.rows).await.map_err(|error| JobError::connector(name, error))?;
+                timed(sink.write(&batch.rows), &mut spent).await.map_err(|error| JobError::connector(name, error))?;
                 sink_counts(&self.counts, *id)
             }
         };
-        NodeCounts::add(&counts.busy_nanos, u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        counts.add_busy(spent);
         NodeCounts::add(&counts.rows_in, rows);
         NodeCounts::add(&counts.batches, 1);
-        if start.duration_since(self.observed) >= OBSERVED_EVERY {
-            self.observed = start;
-            self.observe();
-        }
+        self.observe_now_and_then();
         Ok(())
+    }
+
+    /// The error of a node that finds the process's memory passed.
+    fn exceeded(&self, node: usize) -> JobError {
+        let Node { name, work: Work::Operator(work), .. } = &self.nodes[node] else { return receiver_gone() };
+        JobError { operator: Some(name.to_string()), ..work.charge.exceeded(&self.job, &self.counts) }
     }
 
     /// Hands on what a node's step has left in its context.
@@ -262,6 +313,18 @@ impl Chain {
         }
         Ok(())
     }
+}
+
+/// Awaits a step, adding to `spent` the time in which it ran: not that in which it waited, for a disk or for its next turn.
+async fn timed<T>(step: impl Future<Output = T>, spent: &mut Duration) -> T {
+    let mut step = pin!(step);
+    poll_fn(|cx| {
+        let start = Instant::now();
+        let polled = step.as_mut().poll(cx);
+        *spent += start.elapsed();
+        polled
+    })
+    .await
 }
 
 /// The counts of a sink.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use wasmill_operator::PluginCounts;
 
@@ -29,10 +30,14 @@ pub struct NodeCounts {
     pub batches: AtomicU64,
     /// Bytes read, or written.
     pub bytes: AtomicU64,
-    /// Time spent in its calls, in nanoseconds.
+    /// Time in which its calls ran, in nanoseconds; not that in which they waited.
     pub busy_nanos: AtomicU64,
-    /// Keys with state, and bytes of state, by task.
-    pub state: Mutex<BTreeMap<u32, (u64, u64)>>,
+    /// Bytes that its state and its plugin's instances hold now, over all tasks, with what their growth may take in passing.
+    pub memory: Arc<AtomicU64>,
+    /// Keys with state now, over all tasks.
+    pub state_keys: Arc<AtomicU64>,
+    /// Bytes of state now, over all tasks.
+    pub state_bytes: Arc<AtomicU64>,
     /// What a plugin counts, by task.
     pub plugin: Mutex<BTreeMap<u32, PluginTask>>,
 }
@@ -54,15 +59,14 @@ impl NodeCounts {
         counter.load(Relaxed)
     }
 
-    pub(crate) fn observe_state(&self, task: u32, keys: u64, bytes: u64) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).insert(task, (keys, bytes));
+    pub(crate) fn add_busy(&self, spent: Duration) {
+        Self::add(&self.busy_nanos, u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// Keys with state, and bytes of state, over all tasks.
     #[must_use]
     pub fn state_totals(&self) -> (u64, u64) {
-        let tasks = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.values().fold((0, 0), |(keys, bytes), (more_keys, more_bytes)| (keys + more_keys, bytes + more_bytes))
+        (Self::get(&self.state_keys), Self::get(&self.state_bytes))
     }
 
     /// The sum of what a plugin's tasks count.
@@ -74,6 +78,7 @@ impl NodeCounts {
             traps: total.traps + counts.traps,
             instances: total.instances + counts.instances,
             skipped: total.skipped + counts.skipped,
+            memory: total.memory + counts.memory,
         })
     }
 
@@ -86,6 +91,30 @@ impl NodeCounts {
             *totals.entry(name.clone()).or_insert(0.0) += value;
         }
         totals
+    }
+}
+
+/// One task's part of a total that goes up and down. It stays when the task is gone: the total is what there was at the end.
+#[derive(Debug)]
+pub(crate) struct Share {
+    total: Arc<AtomicU64>,
+    own: u64,
+}
+
+impl Share {
+    /// Nothing yet of this total.
+    pub fn of(total: &Arc<AtomicU64>) -> Self {
+        Self { total: Arc::clone(total), own: 0 }
+    }
+
+    /// Says how much it is now. Costs nothing where it was as much.
+    pub fn set(&mut self, own: u64) {
+        if own > self.own {
+            self.total.fetch_add(own - self.own, Relaxed);
+        } else if own < self.own {
+            self.total.fetch_sub(self.own - own, Relaxed);
+        }
+        self.own = own;
     }
 }
 
@@ -109,6 +138,8 @@ pub struct JobCounts {
     pub sinks: Vec<NodeCounts>,
     /// The dead letters.
     pub dead_letters: NodeCounts,
+    /// Bytes of rows on edges now.
+    pub edges: Arc<AtomicU64>,
     /// The tasks of each stage of the plan; empty until they are made.
     pub stages: OnceLock<Vec<Vec<TaskGauges>>>,
     /// Checkpoints completed.

@@ -10,6 +10,8 @@ use std::task::{Poll, Waker};
 
 use wasmill_flow::{Barrier, Batch, Message};
 
+use crate::memory::Charge;
+
 /// How much a lane holds before it is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LaneLimit {
@@ -65,9 +67,12 @@ pub struct SenderGone;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReceiverGone;
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     lanes: Vec<Lane>,
+    /// What all lanes hold, in bytes, and have of the process's memory.
+    bytes: usize,
+    charge: Charge,
     receiver: Option<Waker>,
     receiver_gone: bool,
 }
@@ -82,10 +87,11 @@ struct Lane {
     sender_gone: bool,
 }
 
-/// Makes an inbox of so many lanes.
+/// Makes an inbox of so many lanes; what they hold is charged.
 #[must_use]
-pub fn lanes(count: usize, limit: LaneLimit) -> (Vec<LaneSender>, Lanes) {
-    let shared = Shared { lanes: (0..count).map(|_| Lane::default()).collect(), ..Shared::default() };
+pub(crate) fn lanes(count: usize, limit: LaneLimit, charge: Charge) -> (Vec<LaneSender>, Lanes) {
+    let lanes = (0..count).map(|_| Lane::default()).collect();
+    let shared = Shared { lanes, bytes: 0, charge, receiver: None, receiver_gone: false };
     let shared = Arc::new(Mutex::new(shared));
     let senders = (0..count).map(|lane| LaneSender { shared: Arc::clone(&shared), lane, limit }).collect();
     (senders, Lanes { shared, next: 0 })
@@ -120,6 +126,7 @@ impl LaneSender {
                     lane.bytes += bytes;
                 }
                 lane.queue.push_back((message, bytes));
+                shared.charge(bytes, 0);
             }
             let receiver = shared.receiver.take();
             drop(shared);
@@ -226,7 +233,7 @@ impl Shared {
     fn take(&mut self, next: &mut usize, limit: DrainLimit) -> Result<Option<Taken>, SenderGone> {
         let (first, count) = (*next, self.lanes.len());
         let mut batches: Vec<Batch> = Vec::new();
-        let mut room = limit;
+        let (mut room, mut taken) = (limit, 0);
         for index in (0..count).map(|offset| (first + offset) % count) {
             let lane = &mut self.lanes[index];
             if lane.held {
@@ -240,16 +247,24 @@ impl Shared {
                     return Err(SenderGone);
                 }
             }
-            let before = batches.len();
+            let (before, held) = (batches.len(), lane.bytes);
             lane.drain(&mut batches, &mut room);
             if batches.len() > before {
+                taken += held - lane.bytes;
                 *next = (index + 1) % count;
                 if let Some(sender) = lane.sender.take() {
                     sender.wake();
                 }
             }
         }
+        self.charge(0, taken);
         Ok((!batches.is_empty()).then_some(Taken::Rows(batches)))
+    }
+
+    /// Notes what came into the lanes, and what was taken out.
+    fn charge(&mut self, come: usize, taken: usize) {
+        self.bytes = self.bytes + come - taken;
+        self.charge.set(self.bytes as u64);
     }
 }
 

@@ -14,6 +14,7 @@ use crate::counts::JobCounts;
 use crate::durability::Durability;
 use crate::error::JobError;
 use crate::factory::Factory;
+use crate::memory::MemoryBudget;
 use crate::names::Names;
 use crate::restore::restore;
 
@@ -38,6 +39,8 @@ pub struct JobRun<'a> {
     pub counts: Arc<JobCounts>,
     /// Whether and where checkpoints are taken, and the one to go on from.
     pub durability: Option<Durability>,
+    /// What the jobs of the process may hold together.
+    pub memory: Arc<MemoryBudget>,
     /// Becomes true when the job is to stop.
     pub stop: watch::Receiver<bool>,
 }
@@ -48,9 +51,9 @@ impl JobRun<'_> {
     /// # Errors
     /// The first error of a task, a source, a sink or a checkpoint. A panic in the host is one, too: it ends this job only.
     pub async fn run(self) -> Result<Outcome, JobError> {
-        let Self { job, plan, factory, counts, durability, stop } = self;
+        let Self { job, plan, factory, counts, durability, memory, stop } = self;
         let first = durability.as_ref().map_or(Epoch(1), |durability| durability.first);
-        let mut assembly = assemble(job, plan, factory, &counts, durability.is_some(), first)?;
+        let mut assembly = assemble(job, plan, factory, &counts, &memory, durability.is_some(), first)?;
         if let Some(durability) = &durability {
             restore(job, &mut assembly.tasks, durability).await?;
         }

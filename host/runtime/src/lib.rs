@@ -14,6 +14,7 @@ mod dead_letters;
 pub mod edge;
 mod exchange;
 mod inbox;
+pub mod memory;
 mod source_task;
 mod stage_task;
 
@@ -35,4 +36,5 @@ pub use error::{JobError, RowPlace};
 pub use factory::{Factory, OperatorParts, SinkId};
 pub use facts::facts;
 pub use job_run::{JobRun, Outcome};
+pub use memory::MemoryBudget;
 pub use names::DEAD_LETTERS;

@@ -84,6 +84,7 @@ enum Next {
 impl StageTask {
     /// Runs the task to its end: until the last barrier has passed and, with checkpoints, what its sinks wrote is visible.
     pub async fn run(mut self) -> Result<(), JobError> {
+        self.chain.charge();
         let done = self.work().await;
         self.chain.observe();
         self.chain.clock.turn(Doing::Ended);

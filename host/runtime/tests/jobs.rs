@@ -10,13 +10,14 @@ use std::time::Duration;
 use parts::{Behaviour, Parts};
 use tokio::sync::watch;
 use wasmill_job::plan::plan;
-use wasmill_runtime::{JobError, JobRun, NodeCounts, Outcome, assembly};
+use wasmill_runtime::{JobError, JobRun, MemoryBudget, NodeCounts, Outcome, assembly};
 
 async fn run(parts: &Parts, stop: watch::Receiver<bool>) -> Result<Outcome, JobError> {
     let job = &parts.job;
     let plan = plan(job);
     let counts = Arc::new(assembly::counts(job));
-    let run = JobRun { job, plan: &plan, factory: parts, counts: Arc::clone(&counts), durability: None, stop };
+    let memory = Arc::new(MemoryBudget::new(1 << 30));
+    let run = JobRun { job, plan: &plan, factory: parts, counts: Arc::clone(&counts), durability: None, memory, stop };
     let outcome = run.run().await;
     if outcome.is_ok() {
         assert_eq!(

@@ -132,8 +132,12 @@ pub trait KeyedState: Send {
     /// Calls `each` with every encoded key that has a value, in any order. Between calls only.
     fn for_each_key(&self, each: &mut dyn FnMut(&[u8]));
 
-    /// The memory held, in bytes, as well as it can be told.
+    /// The memory held, in bytes, as well as it can be told; room that was never written to isn't.
     fn bytes(&self) -> usize;
+
+    /// The bytes that a call with so many new keys may take in passing, beside what is held: where a table would become full, it is
+    /// copied into a larger one.
+    fn growth(&self, keys: usize) -> usize;
 
     /// Everything that is held: encoded key to a value or none for each state. For tests and inspection; slow.
     fn dump(&self) -> BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>>;

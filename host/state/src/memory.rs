@@ -173,6 +173,11 @@ impl KeyedState for MemoryState {
         self.slots.held() + self.cells.iter().map(Cells::held).sum::<usize>() + self.cut.held() + self.doubtful.capacity() * 4
     }
 
+    fn growth(&self, keys: usize) -> usize {
+        // They grow one after the other, and each gives back what it had.
+        self.cells.iter().map(|cells| cells.growth(keys)).fold(self.slots.growth(keys), usize::max)
+    }
+
     fn dump(&self) -> BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>> {
         let mut dump = BTreeMap::new();
         for place in self.slots.places() {

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tokio::sync::watch;
 use wasmill_job::graph::Job;
-use wasmill_runtime::{JobCounts, JobRun, NodeCounts, assembly};
+use wasmill_runtime::{JobCounts, JobRun, MemoryBudget, NodeCounts, assembly};
 
 use crate::composition::Composition;
 use crate::process;
@@ -118,7 +118,9 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let began = Instant::now();
     let steady = runtime.block_on(async {
         let (_stop, stop) = watch::channel(false);
-        let run = JobRun { job: &job, plan: &plan, factory: &factory, counts: Arc::clone(&counts), durability: None, stop };
+        let memory = Arc::new(MemoryBudget::new(process::memory_budget()));
+        let run =
+            JobRun { job: &job, plan: &plan, factory: &factory, counts: Arc::clone(&counts), durability: None, memory, stop };
         let watching = tokio::spawn(first_third(Arc::clone(&counts), events * 3 / 10));
         run.run().await.map_err(|error| anyhow::anyhow!("{error}"))?;
         let ended = Instant::now();

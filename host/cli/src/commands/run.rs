@@ -8,7 +8,7 @@ use std::time::Instant;
 use wasmill_job::explain::survives;
 use wasmill_job::graph::Job;
 use wasmill_job::plan::{Plan, plan};
-use wasmill_runtime::{JobCounts, JobError, JobRun, Outcome, assembly, facts};
+use wasmill_runtime::{JobCounts, JobError, JobRun, MemoryBudget, Outcome, assembly, facts};
 
 use crate::arguments::RunArgs;
 use crate::commands::compose;
@@ -19,7 +19,7 @@ use crate::metrics::{self, Server};
 use crate::signals::{self, Stop};
 use crate::summary::{self, Ran, Summary};
 use crate::watch::Watch;
-use crate::{event, job_file, recovery, report};
+use crate::{event, job_file, process, recovery, report};
 
 /// Runs a job.
 pub fn run(args: &RunArgs) -> Exit {
@@ -62,7 +62,8 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
     event::set_job(&job.name);
     let plan = plan(job);
     let counts = Arc::new(assembly::counts(job));
-    let metrics = match args.metrics.map(|address| serve(address, job, &plan, &counts)).transpose() {
+    let memory = Arc::new(MemoryBudget::new(args.memory.unwrap_or_else(process::memory_budget)));
+    let metrics = match args.metrics.map(|address| serve(address, job, &plan, &counts, &memory)).transpose() {
         Ok(metrics) => metrics,
         Err(error) => {
             report::error(&error);
@@ -71,7 +72,7 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
     };
     let began = Instant::now();
     let mut known = Known::default();
-    let begin = Begin { job, plan: &plan, fresh: args.fresh, composition, counts: &counts, stop };
+    let begin = Begin { job, plan: &plan, fresh: args.fresh, composition, counts: &counts, memory: &memory, stop };
     let outcome = begin.attempt(&mut known);
     let wall = began.elapsed();
     drop(metrics);
@@ -100,10 +101,16 @@ struct Known {
 }
 
 /// Serves a job's figures to Prometheus until the server is dropped.
-fn serve(address: SocketAddr, job: &Job, plan: &Plan, counts: &Arc<JobCounts>) -> Result<Server, JobError> {
+fn serve(
+    address: SocketAddr,
+    job: &Job,
+    plan: &Plan,
+    counts: &Arc<JobCounts>,
+    memory: &Arc<MemoryBudget>,
+) -> Result<Server, JobError> {
     let listener = Server::bind(address)?;
-    let (job, plan, counts) = (job.clone(), plan.clone(), Arc::clone(counts));
-    let server = Server::start(listener, move || metrics::exposition(&job, &plan, &counts));
+    let (job, plan, counts, memory) = (job.clone(), plan.clone(), Arc::clone(counts), Arc::clone(memory));
+    let server = Server::start(listener, move || metrics::exposition(&job, &plan, &counts, &memory));
     let server = server.map_err(|error| JobError::new("system", format!("the system refuses a thread for metrics: {error}")))?;
     report::remark("metrics", &format!("metrics at http://{}/metrics", server.address()));
     Ok(server)
@@ -116,6 +123,7 @@ struct Begin<'a> {
     fresh: bool,
     composition: &'a Composition,
     counts: &'a Arc<JobCounts>,
+    memory: &'a Arc<MemoryBudget>,
     stop: &'a Stop,
 }
 
@@ -145,7 +153,8 @@ impl Begin<'_> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
         let watch = Watch::start(job, plan, self.counts).map_err(refused)?;
         let (counts, stop) = (Arc::clone(self.counts), self.stop.receiver());
-        let outcome = runtime.block_on(JobRun { job, plan, factory: &factory, counts, durability, stop }.run());
+        let run = JobRun { job, plan, factory: &factory, counts, durability, memory: Arc::clone(self.memory), stop };
+        let outcome = runtime.block_on(run.run());
         watch.end();
         // Not waited for: one of its threads may be reading a standard input that never ends.
         runtime.shutdown_background();

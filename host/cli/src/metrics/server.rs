@@ -1,12 +1,12 @@
-//! The smallest server that Prometheus can read from: one connection at a time, one page, a time limit on everything.
+//! The smallest server that Prometheus can read from: one page, a few readers at a time, a time limit on everything.
 //!
-//! A thread of its own and the standard library's sockets: there is one page for one reader, and whoever dawdles is sent away. A
-//! framework would bring connections kept alive, bodies and routes, each with limits of its own to set.
+//! Threads and the standard library's sockets: there is one page for few readers, and whoever dawdles is sent away. A framework would
+//! bring connections kept alive, bodies and routes, each with limits of its own to set.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -16,6 +16,8 @@ use wasmill_runtime::JobError;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// The longest request that is read.
 const MOST_BYTES: usize = 8 << 10;
+/// The most readers at a time; who comes while there are as many is sent away unheard.
+const READERS: usize = 16;
 
 /// A server of one page, until it is dropped.
 pub struct Server {
@@ -43,18 +45,19 @@ impl Server {
     ///
     /// # Errors
     /// Where the system refuses a thread.
-    pub fn start(listener: TcpListener, page: impl Fn() -> String + Send + 'static) -> io::Result<Self> {
+    pub fn start(listener: TcpListener, page: impl Fn() -> String + Send + Sync + 'static) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let ended = Arc::new(AtomicBool::new(false));
         let is_ended = Arc::clone(&ended);
+        let (page, readers) = (Arc::new(page), Arc::new(AtomicUsize::new(0)));
         let thread = thread::Builder::new().name("metrics".to_owned()).spawn(move || {
             for connection in listener.incoming() {
                 if is_ended.load(Relaxed) {
                     return;
                 }
                 match connection {
-                    // A reader that goes away, or never asks, is nobody's error.
-                    Ok(connection) => drop(serve(connection, &page)),
+                    Ok(connection) if readers.load(Relaxed) < READERS => answer(connection, &page, &readers),
+                    Ok(unheard) => drop(unheard),
                     // Out of descriptors, above all: later there may be some.
                     Err(_) => thread::sleep(Duration::from_millis(100)),
                 }
@@ -82,10 +85,23 @@ impl Drop for Server {
     }
 }
 
+/// Answers one request on a thread of its own; it ends by itself in time.
+fn answer(connection: TcpStream, page: &Arc<impl Fn() -> String + Send + Sync + 'static>, readers: &Arc<AtomicUsize>) {
+    let (page, mine) = (Arc::clone(page), Arc::clone(readers));
+    readers.fetch_add(1, Relaxed);
+    let serve = move || {
+        // A reader that goes away, or never asks, is nobody's error.
+        let _ = serve(connection, &*page);
+        mine.fetch_sub(1, Relaxed);
+    };
+    if thread::Builder::new().name("metrics-reader".to_owned()).spawn(serve).is_err() {
+        readers.fetch_sub(1, Relaxed);
+    }
+}
+
 /// Answers one request.
 fn serve(mut connection: TcpStream, page: &impl Fn() -> String) -> io::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    connection.set_write_timeout(Some(PATIENCE))?;
     let (status, kind, body) = match request(&mut connection, deadline)? {
         Asked::Page => ("200 OK", "text/plain; version=0.0.4; charset=utf-8", page()),
         Asked::Elsewhere => ("404 Not Found", "text/plain; charset=utf-8", "the metrics are at /metrics\n".to_owned()),
@@ -94,8 +110,23 @@ fn serve(mut connection: TcpStream, page: &impl Fn() -> String) -> io::Result<()
     };
     let length = body.len();
     let head = format!("HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
-    connection.write_all(head.as_bytes())?;
-    connection.write_all(body.as_bytes())
+    write(&mut connection, deadline, (head + &body).as_bytes())
+}
+
+/// Writes all of it, unless the reader takes it too slowly.
+fn write(connection: &mut TcpStream, deadline: Instant, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        connection.set_write_timeout(Some(left))?;
+        match connection.write(bytes)? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => bytes = &bytes[written..],
+        }
+    }
+    Ok(())
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -163,14 +194,28 @@ mod tests {
     }
 
     #[test]
-    fn whoever_does_not_ask_is_sent_away_and_the_next_is_served() {
+    fn whoever_does_not_ask_holds_up_neither_the_next_nor_the_end() {
         let listener = Server::bind(([127, 0, 0, 1], 0).into()).expect("a port");
         let server = Server::start(listener, || "x 1\n".to_owned()).expect("a server");
-        let silent = TcpStream::connect(server.address()).expect("connected");
         let began = Instant::now();
+        let silent: Vec<TcpStream> = (0..5).map(|_| TcpStream::connect(server.address()).expect("connected")).collect();
         assert!(ask(&server, "GET /metrics?x HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 200 "));
-        assert!(began.elapsed() < PATIENCE * 3);
+        drop(server);
+        assert!(began.elapsed() < PATIENCE, "nobody waits for who is silent: {:?}", began.elapsed());
         drop(silent);
+    }
+
+    #[test]
+    fn a_reader_that_takes_nothing_is_sent_away() {
+        let listener = Server::bind(([127, 0, 0, 1], 0).into()).expect("a port");
+        let server = Server::start(listener, || "x".repeat(64 << 20)).expect("a server");
+        let mut slow = TcpStream::connect(server.address()).expect("connected");
+        slow.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").expect("asked");
+        thread::sleep(PATIENCE + PATIENCE / 2);
+        let mut got = Vec::new();
+        // Cut off: what was in the sockets' buffers, and no more.
+        let _ = slow.read_to_end(&mut got);
+        assert!(got.len() < 64 << 20, "{} bytes", got.len());
     }
 
     #[test]

@@ -7,9 +7,14 @@ use futures_util::FutureExt as _;
 use wasmill_flow::Epoch;
 
 use super::*;
+use crate::memory::MemoryBudget;
 
 const LIMIT: LaneLimit = LaneLimit { rows: 4, bytes: 1 << 20 };
 const DRAIN: DrainLimit = DrainLimit { rows: 3, bytes: 1 << 20 };
+
+fn charge() -> Charge {
+    Charge::new(&Arc::new(MemoryBudget::new(1 << 30)), &Arc::default())
+}
 
 fn rows(values: &[i64]) -> Message {
     let column: arrow_array::ArrayRef = Arc::new(Int64Array::from(values.to_vec()));
@@ -28,7 +33,7 @@ fn values(received: Received) -> Vec<i64> {
 
 #[tokio::test]
 async fn what_is_there_is_drained_into_one_batch_up_to_the_limit() {
-    let (mut senders, mut lanes) = lanes(2, LIMIT);
+    let (mut senders, mut lanes) = lanes(2, LIMIT, charge());
     senders[0].send(rows(&[1])).await.expect("sent");
     senders[1].send(rows(&[10, 11])).await.expect("sent");
     senders[0].send(rows(&[2])).await.expect("sent");
@@ -39,14 +44,14 @@ async fn what_is_there_is_drained_into_one_batch_up_to_the_limit() {
 
 #[tokio::test]
 async fn a_batch_over_the_limit_still_passes() {
-    let (mut senders, mut lanes) = lanes(1, LIMIT);
+    let (mut senders, mut lanes) = lanes(1, LIMIT, charge());
     senders[0].send(rows(&[1, 2, 3, 4, 5])).await.expect("sent");
     assert_eq!(values(lanes.receive(DRAIN).await.expect("rows")).len(), 5);
 }
 
 #[tokio::test]
 async fn a_full_lane_stops_its_sender_until_it_is_drained() {
-    let (mut senders, mut lanes) = lanes(1, LIMIT);
+    let (mut senders, mut lanes) = lanes(1, LIMIT, charge());
     senders[0].send(rows(&[1, 2, 3, 4])).await.expect("sent");
     let mut sender = senders.remove(0);
     let mut blocked = Box::pin(sender.send(rows(&[5])));
@@ -58,7 +63,7 @@ async fn a_full_lane_stops_its_sender_until_it_is_drained() {
 
 #[tokio::test]
 async fn a_held_lane_waits_and_the_others_go_on() {
-    let (mut senders, mut lanes) = lanes(2, LIMIT);
+    let (mut senders, mut lanes) = lanes(2, LIMIT, charge());
     senders[0].send(barrier(1)).await.expect("sent");
     senders[0].send(rows(&[2])).await.expect("sent");
     senders[1].send(rows(&[1])).await.expect("sent");
@@ -72,7 +77,7 @@ async fn a_held_lane_waits_and_the_others_go_on() {
 
 #[tokio::test]
 async fn marks_keep_their_place_between_rows() {
-    let (mut senders, mut lanes) = lanes(1, LIMIT);
+    let (mut senders, mut lanes) = lanes(1, LIMIT, charge());
     for message in [rows(&[1]), barrier(1), rows(&[2]), Message::End] {
         senders[0].send(message).await.expect("sent");
     }
@@ -84,7 +89,7 @@ async fn marks_keep_their_place_between_rows() {
 
 #[tokio::test]
 async fn a_sender_that_is_gone_is_noticed_when_its_lane_is_empty() {
-    let (mut senders, mut lanes) = lanes(2, LIMIT);
+    let (mut senders, mut lanes) = lanes(2, LIMIT, charge());
     senders[0].send(rows(&[1])).await.expect("sent");
     drop(senders.remove(0));
     assert_eq!(values(lanes.receive(DRAIN).await.expect("rows")), [1]);
@@ -93,7 +98,7 @@ async fn a_sender_that_is_gone_is_noticed_when_its_lane_is_empty() {
 
 #[tokio::test]
 async fn a_receiver_that_is_gone_wakes_its_senders() {
-    let (mut senders, lanes) = lanes(1, LIMIT);
+    let (mut senders, lanes) = lanes(1, LIMIT, charge());
     senders[0].send(rows(&[1, 2, 3, 4])).await.expect("sent");
     let mut sender = senders.remove(0);
     let mut blocked = Box::pin(sender.send(rows(&[5])));

@@ -40,7 +40,7 @@ impl Bits {
 
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
-        self.words.capacity() * size_of::<u64>()
+        self.words.len() * size_of::<u64>()
     }
 }
 

@@ -153,6 +153,14 @@ impl Cells {
         })
     }
 
+    /// The bytes that so many more slots may take in passing.
+    pub fn growth(&self, slots: usize) -> usize {
+        match &self.layout {
+            Layout::Fixed(cells) => cells.growth(slots),
+            Layout::Variable(cells) => cells.growth(slots),
+        }
+    }
+
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
         self.present.held()

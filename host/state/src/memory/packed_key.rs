@@ -101,7 +101,7 @@ impl LongKeys {
 
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
-        self.keys.capacity() * size_of::<Box<[u8]>>() + self.free.capacity() * size_of::<u32>() + self.bytes
+        self.keys.len() * size_of::<Box<[u8]>>() + self.free.len() * size_of::<u32>() + self.bytes
     }
 }
 

@@ -184,9 +184,17 @@ impl Slots {
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
         self.table.allocation_size()
-            + self.slots.capacity() * size_of::<Slot>()
-            + self.free.capacity() * size_of::<u32>()
+            + self.slots.len() * size_of::<Slot>()
+            + self.free.len() * size_of::<u32>()
             + self.long_keys.held()
+    }
+
+    /// The bytes that so many new keys may take in passing.
+    pub fn growth(&self, keys: usize) -> usize {
+        let more = keys.saturating_sub(self.free.len());
+        let slots = if self.slots.len() + more > self.slots.capacity() { self.slots.len() * size_of::<Slot>() } else { 0 };
+        let table = if self.table.len() + keys > self.table.capacity() { self.table.allocation_size() * 2 } else { 0 };
+        slots.max(table)
     }
 
     fn next_call(&mut self) -> u32 {

@@ -70,7 +70,12 @@ impl FixedCells {
 
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
-        self.data.capacity()
+        self.data.len()
+    }
+
+    /// The bytes that so many more values may take in passing.
+    pub fn growth(&self, slots: usize) -> usize {
+        if self.data.len() + slots * self.width > self.data.capacity() { self.data.len() } else { 0 }
     }
 }
 

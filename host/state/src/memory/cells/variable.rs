@@ -90,7 +90,12 @@ impl VariableCells {
 
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
-        self.cells.capacity() * size_of::<Cell>() + self.outside
+        self.cells.len() * size_of::<Cell>() + self.outside
+    }
+
+    /// The bytes that so many more values may take in passing.
+    pub fn growth(&self, slots: usize) -> usize {
+        if self.cells.len() + slots > self.cells.capacity() { self.cells.len() * size_of::<Cell>() } else { 0 }
     }
 }
 
