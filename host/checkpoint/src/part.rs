@@ -31,6 +31,9 @@ pub struct SourcePosition {
     pub task: u32,
     /// Its position: the source's own.
     pub position: Value,
+    /// The largest event time of its rows so far, in milliseconds since 1970, UTC; absent where they have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub largest_time: Option<i64>,
 }
 
 /// What one task's writer of a sink has prepared.

@@ -75,6 +75,7 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts, memory: &MemoryBud
     for (parts, counters) in [(&sources, SOURCE), (&operators, OPERATOR), (&sinks, SINK)] {
         parts.write(job, counters, counts, &mut text);
     }
+    write_watermarks(job, counts, &mut text);
     operators.write_outputs(job, &mut text);
     operators.write_state(job, counts, &mut text);
 
@@ -103,6 +104,27 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts, memory: &MemoryBud
     text.family("process_resident_memory_bytes", Kind::Gauge, "Memory of the process that is resident.");
     text.sample(&[], number(process::resident_memory_bytes()));
     text.into_string()
+}
+
+/// Writes how far event time has come in each source that has it, and how far that is behind the clock.
+fn write_watermarks(job: &Job, counts: &JobCounts, text: &mut Text) {
+    let timed = job.sources.iter().zip(&counts.sources).filter(|(source, _)| source.event_time.is_some());
+    let watermarks: Vec<(&str, i64)> =
+        timed.filter_map(|(source, counts)| Some((source.name.as_str(), counts.watermark()?))).collect();
+    if watermarks.is_empty() {
+        return;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating-point numbers only")]
+    let seconds = |milliseconds: i64| milliseconds as f64 / 1_000.0;
+    let now = seconds(chrono::Utc::now().timestamp_millis());
+    text.family("wasmill_source_watermark_seconds", Kind::Gauge, "How far event time has come, in seconds since 1970.");
+    for (source, watermark) in &watermarks {
+        text.sample(&[("job", &job.name), ("source", source)], seconds(*watermark));
+    }
+    text.family("wasmill_source_watermark_lag_seconds", Kind::Gauge, "How far event time is behind the clock.");
+    for (source, watermark) in &watermarks {
+        text.sample(&[("job", &job.name), ("source", source)], now - seconds(*watermark));
+    }
 }
 
 impl<'a> Parts<'a> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use wasmill_job::graph::Job;
@@ -212,7 +213,19 @@ fn source_of(counts: &NodeCounts) -> SourceFigures {
     let malformed = get(&counts.dead);
     // The counters are added to one after the other, while this reads them.
     let rows = get(&counts.rows_in).saturating_sub(malformed);
-    SourceFigures { rows, malformed, pruned: get(&counts.pruned), bytes: get(&counts.bytes), watermark: None }
+    SourceFigures {
+        rows,
+        malformed,
+        pruned: get(&counts.pruned),
+        bytes: get(&counts.bytes),
+        watermark: counts.watermark().and_then(moment),
+    }
+}
+
+/// A moment as rows have it; none for one that no calendar has.
+fn moment(milliseconds: i64) -> Option<String> {
+    let moment: DateTime<Utc> = DateTime::from_timestamp_millis(milliseconds)?;
+    Some(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
 }
 
 fn sink_of(counts: &NodeCounts) -> SinkFigures {

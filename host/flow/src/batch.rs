@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::UInt32Array;
-use arrow_array::{Array, RecordBatch};
+use arrow_array::{Array, BooleanArray, RecordBatch, UInt32Array};
+use arrow_buffer::ScalarBuffer;
 use arrow_select::concat::concat_batches;
+use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take_record_batch;
 
 /// Rows that travel together, in the order of their arrival. Cheap to clone: columns and hashes are shared.
@@ -14,13 +15,36 @@ pub struct Batch {
     pub rows: RecordBatch,
     /// On a keyed edge, the hash of each row's key ([`crate::key`]), computed once, at the exchange.
     pub hashes: Option<Arc<[u64]>>,
+    /// Each row's event time in milliseconds since 1970, UTC, where the source that it comes from says what time it was. It stays with the
+    /// row whatever becomes of its columns.
+    pub times: Option<ScalarBuffer<i64>>,
 }
 
 impl Batch {
-    /// Rows without a key.
+    /// Rows without a key and without event times.
     #[must_use]
     pub fn unkeyed(rows: RecordBatch) -> Self {
-        Self { rows, hashes: None }
+        Self { rows, hashes: None, times: None }
+    }
+
+    /// The same rows with these event times, one for each.
+    #[must_use]
+    pub fn at(self, times: Option<ScalarBuffer<i64>>) -> Self {
+        Self { times, ..self }
+    }
+
+    /// The rows for which the mask is true, without their hashes. One pass a column.
+    ///
+    /// # Panics
+    /// Where the mask has another length: a bug of the engine.
+    #[must_use]
+    pub fn filter(&self, mask: &BooleanArray) -> Self {
+        #[expect(clippy::expect_used, reason = "the mask has a value for each row; another is a bug that must not pass silently")]
+        let rows = filter_record_batch(&self.rows, mask).expect("a mask as long as its batch");
+        let kept = |times: &ScalarBuffer<i64>| {
+            times.iter().zip(mask).filter(|(_, keep)| *keep == Some(true)).map(|(time, _)| *time).collect()
+        };
+        Self { rows, hashes: None, times: self.times.as_ref().map(kept) }
     }
 
     /// How many rows there are.
@@ -40,7 +64,8 @@ impl Batch {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let columns: usize = self.rows.columns().iter().map(|column| column_bytes(column.as_ref())).sum();
-        columns + self.hashes.as_ref().map_or(0, |hashes| hashes.len() * 8)
+        let carried = usize::from(self.hashes.is_some()) + usize::from(self.times.is_some());
+        columns + carried * self.len() * 8
     }
 
     /// Rows `offset..offset + length`, sharing the buffers.
@@ -49,6 +74,7 @@ impl Batch {
         Self {
             rows: self.rows.slice(offset, length),
             hashes: self.hashes.as_ref().map(|hashes| hashes[offset..offset + length].into()),
+            times: self.times.as_ref().map(|times| times.slice(offset, length)),
         }
     }
 
@@ -61,7 +87,8 @@ impl Batch {
         #[expect(clippy::expect_used, reason = "indices are the engine's own; a bad one is a bug that must not pass silently")]
         let rows = take_record_batch(&self.rows, indices).expect("indices lie within the batch");
         let hashes = self.hashes.as_ref().map(|hashes| indices.values().iter().map(|&row| hashes[row as usize]).collect());
-        Self { rows, hashes }
+        let times = self.times.as_ref().map(|times| indices.values().iter().map(|&row| times[row as usize]).collect());
+        Self { rows, hashes, times }
     }
 
     /// All rows of some batches of one schema, in order. One copy a column, none where there is one batch.
@@ -81,7 +108,9 @@ impl Batch {
             concat_batches(batches[0].rows.schema_ref(), batches.iter().map(|batch| &batch.rows)).expect("batches of one schema");
         let keyed = batches.iter().all(|batch| batch.hashes.is_some());
         let hashes = keyed.then(|| batches.iter().filter_map(|batch| batch.hashes.as_deref()).flatten().copied().collect());
-        Self { rows, hashes }
+        let timed = batches.iter().all(|batch| batch.times.is_some());
+        let times = timed.then(|| batches.iter().filter_map(|batch| batch.times.as_deref()).flatten().copied().collect());
+        Self { rows, hashes, times }
     }
 }
 

@@ -1,12 +1,14 @@
 //! The closed set of things that travel on an edge.
 
-use crate::{Batch, Epoch};
+use crate::{Batch, Epoch, Progress};
 
 /// What a task receives on one of its edges, in order.
 #[derive(Debug, Clone)]
 pub enum Message {
     /// Rows, at least one.
     Rows(Batch),
+    /// How far event time has come. The newest counts.
+    Time(Progress),
     /// Everything before it belongs to its epoch, everything after it to a later one.
     Barrier(Barrier),
     /// No more rows will come on this edge. Barriers still may: a job that takes checkpoints takes a last one after the end.

@@ -49,9 +49,22 @@ pub struct Source {
     pub limit: Option<u64>,
     /// Its rows' columns. Of a file of columns those that somebody reads.
     pub schema: SchemaRef,
+    /// What it says of the time of its rows.
+    pub event_time: Option<EventTime>,
     /// What the filter directly behind it says, where nobody else reads the source: rows for which this is false or null, and doesn't
     /// fail, may be left out. Only for files of columns, which know before rows are decoded, and not with a `limit`, which counts rows.
     pub predicate: Option<String>,
+}
+
+/// What a source says of the time of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventTime {
+    /// The column that has it: a timestamp, never null.
+    pub column: usize,
+    /// How far out of order rows are at most.
+    pub max_out_of_orderness: Duration,
+    /// Without rows for so long it holds up nobody.
+    pub idle_after: Option<Duration>,
 }
 
 impl Source {

@@ -1,6 +1,7 @@
 //! The tree of a job file, read: every key known, every value of the right kind, or else complained about.
 
 mod checkpoint;
+mod event_time;
 mod field;
 mod format;
 mod generator;

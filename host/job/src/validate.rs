@@ -1,5 +1,6 @@
 //! From what was written to a [`Job`] without faults: names looked up, columns and types followed from the sources to the sinks.
 
+mod event_time;
 mod expression;
 mod files;
 mod followed;
@@ -186,7 +187,11 @@ fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Pr
             (graph::SourceConnector::Generator(generator), schema)
         }
     };
-    Some(graph::Source { name: source.name.value.clone(), connector, limit: source.limit, schema, predicate: None })
+    let (event_time, schema) = match &source.event_time {
+        Some(time) => event_time::resolve(time, &schema, problems).map(|(time, schema)| (Some(time), schema))?,
+        None => (None, schema),
+    };
+    Some(graph::Source { name: source.name.value.clone(), connector, limit: source.limit, schema, event_time, predicate: None })
 }
 
 /// The columns of a file that brings its own.

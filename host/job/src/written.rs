@@ -3,6 +3,8 @@
 //! Where a part is missing or of the wrong kind, that has been said already, and the part is `None`: what can be checked without it
 //! still is.
 
+use std::time::Duration;
+
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 
@@ -43,6 +45,19 @@ pub struct Source {
     pub connector: Option<SourceConnector>,
     /// The most rows that are read.
     pub limit: Option<u64>,
+    /// What it says of the time of its rows.
+    pub event_time: Option<EventTime>,
+}
+
+/// What a source says of the time of its rows.
+#[derive(Debug, Clone)]
+pub struct EventTime {
+    /// The column that has it.
+    pub field: At<String>,
+    /// How far out of order rows are at most.
+    pub max_out_of_orderness: Duration,
+    /// Without rows for so long it holds up nobody.
+    pub idle_after: Option<Duration>,
 }
 
 /// How a source is read.
@@ -192,7 +207,7 @@ pub struct DeadLetters {
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
     /// Time between two.
-    pub every: std::time::Duration,
+    pub every: Duration,
     /// A local directory.
     pub store: Option<At<String>>,
     /// How many are kept.

@@ -183,7 +183,7 @@ impl RunningAggregate {
         )]
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), keys.chain(values).collect())
             .expect("columns of the declared schema");
-        cx.emit(0, Batch::unkeyed(rows));
+        cx.emit(0, Batch::unkeyed(rows).at(alive.times));
         Ok(())
     }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use arrow_buffer::ScalarBuffer;
 use arrow_schema::SchemaRef;
 use futures_util::future::BoxFuture;
-use wasmill_flow::Batch;
 use wasmill_flow::dead_letter::Kind;
+use wasmill_flow::{Batch, Watermark};
 use wasmill_state::{KeyedState, StateNeed};
 
 /// One output of an operator.
@@ -87,13 +88,21 @@ pub struct Context {
     pub emitted: Vec<Emitted>,
     /// What died in the step.
     pub dead: Vec<Dead>,
+    /// How far event time has come: no row at or before it is expected. Rows that are, are late.
+    pub watermark: Watermark,
 }
 
 impl Context {
     /// A context without state.
     #[must_use]
     pub fn stateless() -> Self {
-        Self { state: None, emitted: Vec::new(), dead: Vec::new() }
+        Self { state: None, emitted: Vec::new(), dead: Vec::new(), watermark: Watermark::NONE }
+    }
+
+    /// The event times of so many rows that come of no row in particular at the end of input: none where rows have no event times.
+    #[must_use]
+    pub fn times_at_end(&self, rows: usize) -> Option<ScalarBuffer<i64>> {
+        (self.watermark == Watermark::END).then(|| vec![Watermark::END.0; rows].into())
     }
 
     /// Emits rows on an output; no rows are nothing.
@@ -116,10 +125,19 @@ pub type Step<'a> = BoxFuture<'a, Result<(), OperatorError>>;
 ///    called again.
 /// 4. Every row handed in is, when the step has returned `Ok`, emitted, filtered by definition, absorbed into state, or dead.
 /// 5. `end` is called once, when no input has more rows; the last step.
-/// 6. A step doesn't block its thread: it computes, or awaits.
+/// 6. `watermark` is called with ever greater watermarks, only where rows have event times, the last time with [`Watermark::END`], before
+///    `end`. What it emits is ahead of the watermark for those behind.
+/// 7. A step doesn't block its thread: it computes, or awaits.
 pub trait Operator: Send {
     /// One step: some rows of input `input`. On a keyed input they carry their hashes.
     fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a>;
+
+    /// One step: event time has come as far as `watermark`, further than [`Context::watermark`], which is set when the step is done.
+    /// Nothing by default.
+    fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Step<'a> {
+        let _ = (watermark, cx);
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// The end of bounded input. Nothing by default.
     fn end<'a>(&'a mut self, cx: &'a mut Context) -> Step<'a> {

@@ -2,7 +2,6 @@
 
 use arrow_array::cast::AsArray;
 use arrow_schema::SchemaRef;
-use arrow_select::filter::filter_record_batch;
 use wasmill_flow::Batch;
 
 use crate::computed::{Computed, compute};
@@ -37,16 +36,12 @@ impl Filter {
     fn step(&self, input: usize, batch: Batch, cx: &mut Context) {
         let Some((batch, values)) = compute(&self.condition, batch, input, cx) else { return };
         let mask = values[0].as_boolean();
-        let rows = match mask.true_count() {
+        let kept = match mask.true_count() {
             0 => return,
-            all if all == batch.len() => batch.rows,
-            #[expect(
-                clippy::expect_used,
-                reason = "the mask has a value for each row; another is a bug that must not pass silently"
-            )]
-            _ => filter_record_batch(&batch.rows, mask).expect("a mask as long as its batch"),
+            all if all == batch.len() => Batch { hashes: None, ..batch },
+            _ => batch.filter(mask),
         };
-        cx.emit(0, Batch::unkeyed(rows));
+        cx.emit(0, kept);
     }
 }
 

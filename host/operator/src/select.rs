@@ -52,13 +52,13 @@ impl Select {
     }
 
     fn step(&self, input: usize, batch: Batch, cx: &mut Context) {
-        let Some((_, values)) = compute(&self.columns, batch, input, cx) else { return };
+        let Some((batch, values)) = compute(&self.columns, batch, input, cx) else { return };
         #[expect(
             clippy::expect_used,
             reason = "values are of their expressions' types; others are a bug that must not pass silently"
         )]
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), values).expect("columns of the declared schema");
-        cx.emit(0, Batch::unkeyed(rows));
+        cx.emit(0, Batch::unkeyed(rows).at(batch.times));
     }
 }
 

@@ -3,7 +3,6 @@
 use arrow_array::BooleanArray;
 use arrow_array::cast::AsArray;
 use arrow_schema::SchemaRef;
-use arrow_select::filter::filter_record_batch;
 use wasmill_flow::Batch;
 
 use crate::computed::{Computed, compute};
@@ -61,7 +60,7 @@ impl Split {
     }
 
     fn step(&self, input: usize, batch: Batch, cx: &mut Context) {
-        let mut rest = Batch::unkeyed(batch.rows);
+        let mut rest = Batch { hashes: None, ..batch };
         for (port, condition) in self.conditions.iter().enumerate() {
             let Some((alive, values)) = compute(condition, rest, input, cx) else { return };
             let holds = values[0].as_boolean();
@@ -69,19 +68,14 @@ impl Split {
                 0 => rest = alive,
                 all if all == alive.len() => return cx.emit(port, alive),
                 _ => {
-                    cx.emit(port, pick(&alive, holds));
+                    cx.emit(port, alive.filter(holds));
                     let holds_not: BooleanArray = holds.iter().map(|holds| Some(holds != Some(true))).collect();
-                    rest = pick(&alive, &holds_not);
+                    rest = alive.filter(&holds_not);
                 }
             }
         }
         cx.emit(self.conditions.len(), rest);
     }
-}
-
-fn pick(batch: &Batch, mask: &BooleanArray) -> Batch {
-    #[expect(clippy::expect_used, reason = "the mask has a value for each row; another is a bug that must not pass silently")]
-    Batch::unkeyed(filter_record_batch(&batch.rows, mask).expect("a mask as long as its batch"))
 }
 
 impl Operator for Split {

@@ -28,7 +28,7 @@ impl Union {
 
 impl Operator for Union {
     fn process<'a>(&'a mut self, _input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
-        cx.emit(0, Batch::unkeyed(batch.rows));
+        cx.emit(0, Batch { hashes: None, ..batch });
         Box::pin(std::future::ready(Ok(())))
     }
 }

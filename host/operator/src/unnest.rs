@@ -69,7 +69,9 @@ impl Unnest {
                 reason = "items are of their list's type; others are a bug that must not pass silently"
             )]
             let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns).expect("columns of the declared schema");
-            cx.emit(0, Batch::unkeyed(rows));
+            let times = batch.times.as_ref();
+            let times = times.map(|times| numbers.values().iter().map(|&row| times[row as usize]).collect());
+            cx.emit(0, Batch::unkeyed(rows).at(times));
         }
     }
 }

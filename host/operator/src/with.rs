@@ -91,7 +91,7 @@ impl With {
             reason = "values are of their expressions' types; others are a bug that must not pass silently"
         )]
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns).expect("columns of the declared schema");
-        cx.emit(0, Batch::unkeyed(rows));
+        cx.emit(0, Batch::unkeyed(rows).at(batch.times));
     }
 }
 

@@ -10,7 +10,7 @@ use arrow_select::take::take;
 use wasmill_connector::json::row_object;
 use wasmill_flow::dead_letter::Kind;
 use wasmill_flow::key::EncodedKeys;
-use wasmill_flow::{Batch, TaskIndex};
+use wasmill_flow::{Batch, TaskIndex, Watermark};
 use wasmill_operator::{Context, Dead, Operator, OperatorError, PluginCounts, Step};
 use wasmill_state::CallKeys;
 
@@ -19,7 +19,7 @@ use crate::columns_in::ColumnsIn;
 use crate::compiled::Component;
 use crate::declaration::{InputShape, Plan, Taken};
 use crate::fault::{Fault, FaultKind};
-use crate::imports::call::{Call, Keyed};
+use crate::imports::call::{Call, Keyed, OtherTimes};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::log_lines::LogLines;
@@ -177,8 +177,9 @@ impl PluginOperator {
             WitBatch { rows: rows.len() as u32, columns: &read_params },
         );
         let keys = keyed.is_some().then_some(Keys { count, columns: &key_params, row_key: &row_key });
-        let call =
+        let mut call =
             Call::new(Arc::clone(&self.plan), self.definition.limits, Some(rows.clone()), self.keys[input].clone(), keyed, now());
+        call.times = rows.times.as_deref().map(|times| other_times(times, &row_key, count as usize));
         #[expect(clippy::cast_possible_truncation, reason = "an operator has few inputs")]
         let (outcome, call) = instance.process(call, input as u32, batch, keys).await;
         if let Some(call) = call {
@@ -304,7 +305,9 @@ impl PluginOperator {
             Some(instance) => instance,
             None => self.open().await?,
         };
-        let call = Call::new(Arc::clone(&self.plan), self.definition.limits, None, Vec::new(), None, now());
+        let mut call = Call::new(Arc::clone(&self.plan), self.definition.limits, None, Vec::new(), None, now());
+        let at_end = || OtherTimes { of_keys: Vec::new(), latest: Watermark::END.0 };
+        call.times = (cx.watermark == Watermark::END).then(at_end);
         let (outcome, call) = instance.end(call).await;
         outcome.map_err(|fault| self.definition.error(&fault, " at the end of input", None))?;
         if let Some(call) = call {
@@ -342,6 +345,16 @@ fn poison_hint(on_poison: OnPoison) -> String {
         OnPoison::Halt => "mend the plugin, or set `on-poison: dead-letter` (or `skip`) to go on without such rows".to_owned(),
         OnPoison::DeadLetter | OnPoison::Skip => "mend the plugin: too many of its calls fail".to_owned(),
     }
+}
+
+/// The event times of output rows that don't come from one row.
+fn other_times(times: &[i64], row_key: &[u32], keys: usize) -> OtherTimes {
+    let mut of_keys = vec![i64::MIN; keys];
+    for (&time, &key) in times.iter().zip(row_key) {
+        let latest = &mut of_keys[key as usize];
+        *latest = time.max(*latest);
+    }
+    OtherTimes { of_keys, latest: times.iter().copied().max().unwrap_or(i64::MIN) }
 }
 
 /// The plan with the columns of inputs counted among those that are handed over.

@@ -1,7 +1,7 @@
 //! Makes a job's tasks from its plan: nodes by the factory, lanes for its edges.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ use crate::factory::{Factory, OperatorParts, SinkId};
 use crate::inbox::Inbox;
 use crate::memory::{Charge, MemoryBudget};
 use crate::source_task::SourceHead;
+use crate::source_time::SourceTime;
 use crate::stage_task::{Head, StageTask};
 
 /// Full batches that a lane holds before its sender has to wait.
@@ -194,7 +195,12 @@ impl Parts<'_> {
         let source = self.factory.source(index, self.task).map_err(|error| JobError::connector(&name, error))?;
         NodeCounts::add(&self.counts.sources[index].pruned, source.pruned());
         let limit = BatchLimit { rows: self.job.batch.max_rows, bytes: self.job.batch.max_bytes };
-        Ok(SourceHead { index, task: self.task, name, source, limit, barriers, ended: false })
+        let time = self.job.sources[index].event_time.as_ref().map(|time| {
+            let tasks = || (0..self.task.of).map(|_| Arc::new(AtomicI64::new(i64::MIN))).collect();
+            let watermarks = self.counts.sources[index].watermarks.get_or_init(tasks);
+            SourceTime::new(time, Arc::clone(&watermarks[self.task.index as usize]))
+        });
+        Ok(SourceHead { index, task: self.task, name, source, limit, barriers, time, resumed: None, ended: false })
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use wasmill_connector::{Prepared, Sink};
-use wasmill_flow::{Barrier, Batch, Message, TaskIndex};
+use wasmill_flow::{Barrier, Batch, Message, Progress, TaskIndex};
 use wasmill_job::graph::Job;
 use wasmill_operator::{Context, Operator};
 
@@ -117,6 +117,34 @@ impl Chain {
         Ok(())
     }
 
+    /// Tells every operator, and those behind, how far event time has come. What an operator emits at that goes ahead of it.
+    pub async fn time(&mut self, progress: Progress) -> Result<(), JobError> {
+        for node in 0..self.nodes.len() {
+            let Node { name, work, .. } = &mut self.nodes[node];
+            let Work::Operator(work) = work else { continue };
+            if progress.watermark <= work.context.watermark {
+                continue;
+            }
+            let mut spent = Duration::ZERO;
+            let stepped = timed(work.operator.watermark(progress.watermark, &mut work.context), &mut spent).await;
+            self.counts.operators[work.index].add_busy(spent);
+            stepped.map_err(|error| JobError::operator(name, error))?;
+            work.context.watermark = progress.watermark;
+            self.push_emitted(node).await?;
+        }
+        self.mark(&Message::Time(progress)).await
+    }
+
+    /// Hands on what a node has emitted beside rows that came in.
+    async fn push_emitted(&mut self, node: usize) -> Result<(), JobError> {
+        let mut waiting = Vec::new();
+        self.hand_on(node, &mut waiting).await?;
+        while let Some((node, batch)) = waiting.pop() {
+            self.push(node, batch).await?;
+        }
+        Ok(())
+    }
+
     /// Tells every operator that there are no more rows.
     pub async fn end(&mut self) -> Result<(), JobError> {
         for node in 0..self.nodes.len() {
@@ -126,11 +154,7 @@ impl Chain {
                 let ended = timed(work.operator.end(&mut work.context), &mut spent).await;
                 self.counts.operators[work.index].add_busy(spent);
                 ended.map_err(|error| JobError::operator(name, error))?;
-                let mut waiting = Vec::new();
-                self.hand_on(node, &mut waiting).await?;
-                while let Some((node, batch)) = waiting.pop() {
-                    self.push(node, batch).await?;
-                }
+                self.push_emitted(node).await?;
             }
         }
         self.mark(&Message::End).await
@@ -143,7 +167,8 @@ impl Chain {
                 self.clock.held_up(exchange.mark(mark)).await.map_err(|_| receiver_gone())?;
             }
         }
-        self.dead_letters.mark(mark).await
+        // Dead letters have no event time.
+        if matches!(mark, Message::Time(_)) { Ok(()) } else { self.dead_letters.mark(mark).await }
     }
 
     /// Lets sinks hand on what they hold: no more rows are waiting.

@@ -11,7 +11,7 @@ use wasmill_checkpoint::{Action, Coordinator, Event as Happened, Manifest, Part,
 use wasmill_flow::{Barrier, Epoch, KeyGroups};
 
 use crate::assembly::Assembly;
-use crate::control::{Event, Part as TaskPart, TaskId};
+use crate::control::{Event, Part as TaskPart, SourcePlace, TaskId};
 use crate::counts::JobCounts;
 use crate::durability::{Durability, blocking};
 use crate::error::JobError;
@@ -165,8 +165,9 @@ impl Driver {
         self.writers.spawn(async move {
             let TaskPart { position, states, prepared } = part;
             let mut parts: Vec<Part> = Vec::new();
-            parts.extend(position.map(|(source, task, position)| {
-                Part::Source(SourcePosition { source: names.sources[source].clone(), task: task.index, position: position.0 })
+            parts.extend(position.map(|SourcePlace { source, task, position, largest_time }| {
+                let source = names.sources[source].clone();
+                Part::Source(SourcePosition { source, task: task.index, position: position.0, largest_time })
             }));
             parts.extend(prepared.into_iter().map(|(sink, task, prepared)| {
                 Part::Sink(Prepared { sink: names.sink(sink), task: task.index, prepared: prepared.0 })

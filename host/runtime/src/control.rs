@@ -20,11 +20,22 @@ pub(crate) enum Event {
     Visible(TaskId, Epoch),
 }
 
+/// Where one task's reader of a source is.
+#[derive(Debug)]
+pub(crate) struct SourcePlace {
+    /// The source, by its place in the job.
+    pub source: usize,
+    pub task: TaskIndex,
+    pub position: Position,
+    /// The largest event time of its rows so far.
+    pub largest_time: Option<i64>,
+}
+
 /// One task's part of a checkpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     /// Where its source is.
-    pub position: Option<(usize, TaskIndex, Position)>,
+    pub position: Option<SourcePlace>,
     /// The snapshots of its operators' state.
     pub states: Vec<(usize, TaskIndex, Vec<u8>)>,
     /// What its sinks have made durable.

@@ -1,7 +1,7 @@
 //! What a job counts while it runs. Counters are added to once a batch, by the task that owns the work, and read by anyone.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +38,9 @@ pub struct NodeCounts {
     pub state_keys: Arc<AtomicU64>,
     /// Bytes of state now, over all tasks.
     pub state_bytes: Arc<AtomicU64>,
+    /// For a source with event time, the last watermark of each of its tasks but that of the end, in milliseconds since 1970; the least
+    /// number while there is none.
+    pub watermarks: OnceLock<Vec<Arc<AtomicI64>>>,
     /// What a plugin counts, by task.
     pub plugin: Mutex<BTreeMap<u32, PluginTask>>,
 }
@@ -67,6 +70,13 @@ impl NodeCounts {
     #[must_use]
     pub fn state_totals(&self) -> (u64, u64) {
         (Self::get(&self.state_keys), Self::get(&self.state_bytes))
+    }
+
+    /// How far event time has come in all tasks of a source, in milliseconds since 1970; none where it has none, or no row yet in one.
+    #[must_use]
+    pub fn watermark(&self) -> Option<i64> {
+        let least = self.watermarks.get()?.iter().map(|watermark| watermark.load(Relaxed)).min()?;
+        (least > i64::MIN).then_some(least)
     }
 
     /// The sum of what a plugin's tasks count.

@@ -44,6 +44,7 @@ impl DeadLetters {
             operator: Some(operator.to_owned()),
             reason: reason.clone(),
             row: Some(row_object(rows, row)),
+            time: dead.rows.times.as_ref().map(|times| times[row]),
             key: key_columns.as_ref().map(|key| row_object(key, row)),
             ..DeadLetter::default()
         };

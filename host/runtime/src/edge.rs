@@ -8,7 +8,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use wasmill_flow::{Barrier, Batch, Message};
+use wasmill_flow::{Barrier, Batch, Message, Progress};
 
 use crate::memory::Charge;
 
@@ -53,6 +53,8 @@ pub struct LaneSender {
 pub enum Received {
     /// Rows of one or several lanes.
     Rows(Batch),
+    /// How far event time has come on a lane.
+    Time(usize, Progress),
     /// A barrier on a lane.
     Barrier(usize, Barrier),
     /// The end of a lane's rows.
@@ -116,6 +118,11 @@ impl LaneSender {
                 return Poll::Ready(Err(ReceiverGone));
             }
             let lane = &mut shared.lanes[self.lane];
+            if let (Some(Message::Time(progress)), Some((Message::Time(last), _))) = (&message, lane.queue.back_mut()) {
+                // The newest says it all, and takes no room.
+                *last = *progress;
+                return Poll::Ready(Ok(()));
+            }
             if lane.rows >= self.limit.rows || lane.bytes >= self.limit.bytes {
                 lane.sender = Some(cx.waker().clone());
                 return Poll::Pending;
@@ -273,6 +280,7 @@ impl Lane {
     fn pop_mark(&mut self, index: usize) -> Option<Received> {
         let mark = match self.queue.front()?.0 {
             Message::Rows(_) => return None,
+            Message::Time(progress) => Received::Time(index, progress),
             Message::Barrier(barrier) => Received::Barrier(index, barrier),
             Message::End => Received::End(index),
         };

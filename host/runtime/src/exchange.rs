@@ -57,7 +57,7 @@ impl Exchange {
         match &mut self.routing {
             Route::Straight => self.lanes[0].send(Message::Rows(moved)).await,
             Route::Keyed(route) => {
-                let keyed = Batch { rows: moved.rows, hashes: Some(route.hashes(batch).into()) };
+                let keyed = Batch { hashes: Some(route.hashes(batch).into()), ..moved };
                 if let [lane] = self.lanes.as_mut_slice() {
                     return lane.send(Message::Rows(keyed)).await;
                 }
@@ -108,5 +108,5 @@ pub(crate) fn project(batch: &Batch, columns: Option<&[usize]>) -> Batch {
         reason = "the plan's columns are those of its schemas; a bad one is a bug that must not pass silently"
     )]
     let rows = batch.rows.project(columns).expect("the plan names columns that are there");
-    Batch { rows, hashes: batch.hashes.clone() }
+    Batch { rows, hashes: batch.hashes.clone(), times: batch.times.clone() }
 }

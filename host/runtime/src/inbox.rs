@@ -1,7 +1,8 @@
 //! What comes into a stage that isn't headed by a source: the lanes of its edges, with barriers aligned.
 
-use wasmill_checkpoint::{Alignment, Disorder, Progress};
-use wasmill_flow::Epoch;
+use wasmill_checkpoint::{Alignment, Disorder, Progress as Aligning};
+use wasmill_flow::{Epoch, Progress};
+use wasmill_time::Frontier;
 
 use crate::dead_letters::receiver_gone;
 use crate::edge::{DrainLimit, Lanes, Queue, Received};
@@ -13,13 +14,17 @@ pub(crate) struct Inbox {
     lanes: Lanes,
     limit: DrainLimit,
     alignment: Alignment,
+    frontier: Frontier,
+    /// All lanes have ended, and that hasn't been said.
+    ended: bool,
 }
 
 impl Inbox {
     /// An inbox whose first barrier is that of epoch `first`.
     pub fn new(lanes: Lanes, limit: DrainLimit, first: Epoch) -> Self {
         let alignment = Alignment::new(lanes.count(), first);
-        Self { lanes, limit, alignment }
+        let frontier = Frontier::new(lanes.count());
+        Self { lanes, limit, alignment, frontier, ended: false }
     }
 
     /// What waits in the lanes, for whoever looks on.
@@ -27,20 +32,35 @@ impl Inbox {
         self.lanes.queue()
     }
 
-    /// What comes next. A barrier comes when it has come on all lanes, the end when all have ended. Dropping the future loses nothing.
+    /// What comes next. Event time comes as far as it has on all lanes. A barrier comes when it has come on all lanes, the end when all have ended. Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Inbound, JobError> {
+        if std::mem::take(&mut self.ended) {
+            return Ok(Inbound::End);
+        }
         loop {
             match self.lanes.receive(self.limit).await.map_err(|_| receiver_gone())? {
                 Received::Rows(batch) => return Ok(Inbound::Rows(batch)),
                 Received::Barrier(lane, barrier) => match self.alignment.barrier(lane, barrier).map_err(disorder)? {
-                    Progress::Waiting => self.lanes.hold(lane),
-                    Progress::Aligned(barrier) => {
+                    Aligning::Waiting => self.lanes.hold(lane),
+                    Aligning::Aligned(barrier) => {
                         self.lanes.release();
                         return Ok(Inbound::Barrier(barrier));
                     }
                 },
+                Received::Time(lane, progress) => {
+                    if let Some(progress) = self.frontier.update(lane, progress) {
+                        return Ok(Inbound::Time(progress));
+                    }
+                }
                 Received::End(lane) => {
-                    if self.alignment.end(lane).map_err(disorder)? {
+                    let ended = self.alignment.end(lane).map_err(disorder)?;
+                    // A lane without event times holds up the others no longer.
+                    let further = if self.frontier.is_timed() { self.frontier.update(lane, Progress::END) } else { None };
+                    if let Some(progress) = further {
+                        self.ended = ended;
+                        return Ok(Inbound::Time(progress));
+                    }
+                    if ended {
                         return Ok(Inbound::End);
                     }
                 }

@@ -16,6 +16,7 @@ mod exchange;
 mod inbox;
 pub mod memory;
 mod source_task;
+mod source_time;
 mod stage_task;
 
 mod checkpoint_driver;

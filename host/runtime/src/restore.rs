@@ -48,6 +48,7 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
             } else if let Some(position) = position {
                 let sought = head.source.seek(&Position(position.position.clone()));
                 sought.map_err(|error| JobError::connector(&head.name, error))?;
+                head.resumed = head.time.as_mut().and_then(|time| time.resume(position.largest_time));
                 NodeCounts::add(&task.chain.counts.sources[head.index].restored, head.source.done());
             }
         }

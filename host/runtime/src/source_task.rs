@@ -2,10 +2,13 @@
 
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TryRecvError;
-use wasmill_connector::{BatchLimit, Position, Source};
-use wasmill_flow::{Barrier, TaskIndex};
+use tokio::time::sleep_until;
+use wasmill_connector::{BatchLimit, Source};
+use wasmill_flow::{Barrier, Progress, TaskIndex};
 
+use crate::control::SourcePlace;
 use crate::error::JobError;
+use crate::source_time::SourceTime;
 use crate::stage_task::Inbound;
 
 /// A source's task.
@@ -16,6 +19,10 @@ pub(crate) struct SourceHead {
     pub source: Box<dyn Source>,
     pub limit: BatchLimit,
     pub barriers: mpsc::UnboundedReceiver<Barrier>,
+    /// Its rows' event times, where it says what time it was.
+    pub time: Option<SourceTime>,
+    /// How far event time was when the job went on from a checkpoint; said before any row.
+    pub resumed: Option<Progress>,
     /// Nothing more is read: the source has ended, or the last barrier has passed.
     pub ended: bool,
 }
@@ -24,7 +31,10 @@ impl SourceHead {
     /// What comes next: a barrier that was asked for, before anything else; then rows; then once the end. Dropping the future loses
     /// nothing.
     pub async fn next(&mut self) -> Result<Inbound, JobError> {
-        let Self { source, barriers, limit, .. } = self;
+        if let Some(progress) = self.resumed.take() {
+            return Ok(Inbound::Time(progress));
+        }
+        let Self { source, barriers, limit, time, .. } = self;
         match barriers.try_recv() {
             Ok(barrier) => return Ok(Inbound::Barrier(barrier)),
             Err(TryRecvError::Disconnected) => return Err(driver_gone()),
@@ -38,6 +48,7 @@ impl SourceHead {
             biased;
             read = source.read(*limit) => read,
             asked = barriers.recv() => return asked.map(Inbound::Barrier).ok_or_else(driver_gone),
+            idle = idles(time.as_mut()) => return Ok(Inbound::Time(idle)),
         };
         match read.map_err(|error| JobError::connector(&self.name, error))? {
             Some(read) => Ok(Inbound::Read(read)),
@@ -49,8 +60,20 @@ impl SourceHead {
     }
 
     /// Where the source is.
-    pub fn position(&self) -> (usize, TaskIndex, Position) {
-        (self.index, self.task, self.source.position())
+    pub fn place(&self) -> SourcePlace {
+        let largest_time = self.time.as_ref().and_then(SourceTime::largest);
+        SourcePlace { source: self.index, task: self.task, position: self.source.position(), largest_time }
+    }
+}
+
+/// Waits until a source idles; for ever where it never does.
+async fn idles(time: Option<&mut SourceTime>) -> Progress {
+    match time.and_then(|time| Some((time.idles_at()?, time))) {
+        Some((at, time)) => {
+            sleep_until(at).await;
+            time.idle()
+        }
+        None => std::future::pending().await,
     }
 }
 

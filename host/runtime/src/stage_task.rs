@@ -8,7 +8,7 @@ use futures_util::future::poll_immediate;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 use wasmill_connector::{Prepared, Read};
-use wasmill_flow::{Barrier, Batch, Epoch, Message, TaskIndex};
+use wasmill_flow::{Barrier, Batch, Epoch, Message, Progress as EventTime, TaskIndex};
 
 use crate::chain::Chain;
 use crate::clock::Doing;
@@ -18,6 +18,7 @@ use crate::error::JobError;
 use crate::factory::SinkId;
 use crate::inbox::Inbox;
 use crate::source_task::SourceHead;
+use crate::source_time::Step;
 
 /// After so long without rows an operator is told that it idles.
 pub(crate) const IDLE: Duration = Duration::from_secs(10);
@@ -29,6 +30,8 @@ pub(crate) enum Inbound {
     Read(Read),
     /// Rows of an edge.
     Rows(Batch),
+    /// How far event time has come, on all edges.
+    Time(EventTime),
     /// A barrier, on all edges.
     Barrier(Barrier),
     /// No more rows, on any edge.
@@ -166,7 +169,11 @@ impl StageTask {
         match inbound {
             Inbound::Read(read) => self.read(read).await?,
             Inbound::Rows(batch) => self.chain.push(0, batch).await?,
+            Inbound::Time(time) => self.chain.time(time).await?,
             Inbound::End => {
+                if let Head::Source(SourceHead { time: Some(_), .. }) = &self.head {
+                    self.chain.time(EventTime::END).await?;
+                }
                 self.chain.end().await?;
                 if matches!(self.head, Head::Source(_)) {
                     self.tell(Event::Ended(self.id))?;
@@ -176,7 +183,7 @@ impl StageTask {
                 self.chain.observe();
                 let mut part = Part::default();
                 if let Head::Source(source) = &self.head {
-                    part.position = Some(source.position());
+                    part.position = Some(source.place());
                 }
                 if self.durable {
                     self.chain.snapshot(barrier, &mut part).await?;
@@ -209,8 +216,17 @@ impl StageTask {
         if !malformed.is_empty() {
             self.chain.dead_letters.malformed(name, &malformed).await?;
         }
-        if rows.num_rows() > 0 {
-            self.chain.push_read(index, Batch::unkeyed(rows)).await?;
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        let Head::Source(SourceHead { time: Some(time), .. }) = &mut self.head else {
+            return self.chain.push_read(index, Batch::unkeyed(rows)).await;
+        };
+        for step in time.steps(rows) {
+            match step {
+                Step::Rows(batch) => self.chain.push_read(index, batch).await?,
+                Step::Time(progress) => self.chain.time(progress).await?,
+            }
         }
         Ok(())
     }

@@ -32,7 +32,12 @@ pub fn parts() -> Vec<Part> {
     let state = |object| Part::State { operator: "hourly".to_owned(), object };
     vec![
         state(object("42-hourly-1.state", 64..128)),
-        Part::Source(SourcePosition { source: "quakes".to_owned(), task: 0, position: json!({ "byte": 1893, "line": 17 }) }),
+        Part::Source(SourcePosition {
+            source: "quakes".to_owned(),
+            task: 0,
+            position: json!({ "byte": 1893, "line": 17 }),
+            largest_time: Some(7),
+        }),
         Part::Sink(Prepared { sink: "report".to_owned(), task: 0, prepared: json!({ "length": 512 }) }),
         state(object("42-hourly-0.state", 0..64)),
     ]

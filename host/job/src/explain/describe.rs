@@ -6,8 +6,8 @@ use arrow_schema::Schema;
 use wasmill_flow::column_type;
 
 use crate::graph::{
-    ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn, JsonOut,
-    NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
+    ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn,
+    JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -28,6 +28,18 @@ pub fn source(connector: &SourceConnector) -> String {
         SourceConnector::Stdio { format } => format!("standard input, {}", format_in(format)),
         SourceConnector::Generator(generator) => generated(generator),
     }
+}
+
+/// What a source says of the time of its rows.
+pub fn event_time(time: &EventTime, schema: &Schema) -> String {
+    let column = schema.field(time.column).name();
+    let order = if time.max_out_of_orderness.is_zero() {
+        "ascending".to_owned()
+    } else {
+        format!("at most {} out of order", show_duration(time.max_out_of_orderness))
+    };
+    let idle = time.idle_after.map_or_else(String::new, |after| format!(", idle after {}", show_duration(after)));
+    format!("event time: {column}, {order}{idle}")
 }
 
 fn format_in(format: &FormatIn) -> String {

@@ -9,7 +9,7 @@ use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
 
-const KEYS: &[&str] = &["connector", "workload", "fields", "rows", "rate", "seed", "limit", "kind", "event-rate"];
+const KEYS: &[&str] = &["connector", "workload", "fields", "rows", "rate", "seed", "limit", "event-time", "kind", "event-rate"];
 /// The keys that say which of Nexmark's events there are.
 const OF_NEXMARK: &[&str] = &["kind", "event-rate"];
 /// Nexmark's events a second of event time unless the job says otherwise.
@@ -18,9 +18,9 @@ const A_RULE: &str = "a rule: `sequence`, or a mapping with one of uniform, one-
 const A_MOMENT: &str = "a moment, as 2024-01-01T00:00:00Z";
 
 /// Reads a generator. `None` where anything of it is wrong.
-pub fn read(keys: &Mapping<'_>, later: &[&str], problems: &mut Problems) -> Option<Generator> {
+pub fn read(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Generator> {
     let before = problems.count();
-    keys.check_keys(KEYS, later, problems);
+    keys.check_keys(KEYS, &[], problems);
     let workload = match (keys.get("workload"), keys.get("fields")) {
         (Some(workload), None) => {
             let nexmark = workload.word(&[("micro", false), ("nexmark", true)], &[], problems);

@@ -5,7 +5,7 @@ use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
-use crate::read::{format, generator, schema};
+use crate::read::{event_time, format, generator, schema};
 use crate::written::{Source, SourceConnector};
 
 #[derive(Clone, Copy)]
@@ -19,19 +19,20 @@ const CONNECTORS: &[(&str, Connector)] =
     &[("file", Connector::File), ("stdio", Connector::Stdio), ("generator", Connector::Generator)];
 /// Connectors that later versions bring.
 pub const LATER_CONNECTORS: &[&str] = &["kafka", "http"];
-const LATER: &[&str] = &["event-time"];
 
 /// Reads a source.
 pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Source {
-    let mut source = Source { name, connector: None, limit: None };
+    let mut source = Source { name, connector: None, limit: None, event_time: None };
     let Some(keys) = Mapping::open(field, "a source: a mapping with connector", problems) else { return source };
     source.limit = keys.get("limit").and_then(|field| field.integer(0..=i128::from(u64::MAX), problems));
+    source.event_time = keys.get("event-time").and_then(|field| event_time::read(&field, problems));
     let connector = keys.require("connector", "how it is read: file, stdio or generator", problems);
     source.connector = connector.and_then(|field| {
         Some(match field.word(CONNECTORS, LATER_CONNECTORS, problems)? {
             Connector::File => {
-                let known = ["connector", "path", "format", "compression", "parallel-files", "follow", "schema", "limit"];
-                keys.check_keys(&known, LATER, problems);
+                let known =
+                    ["connector", "path", "format", "compression", "parallel-files", "follow", "schema", "limit", "event-time"];
+                keys.check_keys(&known, &[], problems);
                 let path = keys.require("path", "the file, its folder with a / at the end, or a pattern", problems);
                 let path = path.and_then(|field| field.text("the path of a file", problems));
                 let format = read_format(&keys, problems);
@@ -56,14 +57,14 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
                 }
             }
             Connector::Stdio => {
-                keys.check_keys(&["connector", "format", "schema", "limit"], LATER, problems);
+                keys.check_keys(&["connector", "format", "schema", "limit", "event-time"], &[], problems);
                 SourceConnector::Stdio {
                     spot: field.spot.clone(),
                     format: by_rows(&keys, read_format(&keys, problems), problems),
                     schema: read_schema(&keys, problems),
                 }
             }
-            Connector::Generator => SourceConnector::Generator(generator::read(&keys, LATER, problems)),
+            Connector::Generator => SourceConnector::Generator(generator::read(&keys, problems)),
         })
     });
     source

@@ -18,6 +18,7 @@ pub fn prune(mut job: Job, catalog: &dyn Catalog) -> Job {
         }
         let columns = job.sources[index].schema.fields().len();
         let Some(mut needed) = needed(&job, output, catalog) else { continue };
+        needed.extend(job.sources[index].event_time.map(|time| time.column));
         if needed.is_empty() {
             // Rows without columns have no number.
             needed.insert(0);
@@ -25,6 +26,9 @@ pub fn prune(mut job: Job, catalog: &dyn Catalog) -> Job {
         if needed.len() < columns {
             let kept: Vec<usize> = needed.into_iter().collect();
             job.sources[index].schema = project(&job.sources[index].schema, &kept);
+            if let Some(time) = &mut job.sources[index].event_time {
+                time.column = kept.iter().position(|&kept| kept == time.column).unwrap_or(time.column);
+            }
             narrow(&mut job, output, &kept);
         }
     }

@@ -64,7 +64,9 @@ impl RunningAggregate {
         state.finish(&self.call);
         let columns = columns.into_iter().chain(values?).collect();
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns);
-        cx.emit(0, Batch::unkeyed(rows.map_err(|error| bug(&error.to_string()))?));
+        let rows = rows.map_err(|error| bug(&error.to_string()))?;
+        let times = cx.times_at_end(rows.num_rows());
+        cx.emit(0, Batch::unkeyed(rows).at(times));
         Ok(())
     }
 

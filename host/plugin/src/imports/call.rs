@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub key: Vec<usize>,
     /// The keys of those rows, and their state, where the input is keyed.
     pub keyed: Option<Keyed>,
+    /// The event times of rows that come of no row in particular, where rows have event times.
+    pub times: Option<OtherTimes>,
     /// The host's clock, in milliseconds.
     pub now: i64,
 
@@ -31,6 +33,14 @@ pub(crate) struct Call {
     pub counters: Vec<(String, u64)>,
     pub gauges: Vec<(String, f64)>,
     pub host_calls: u32,
+}
+
+/// The event times of output rows that don't come from one row.
+pub(crate) struct OtherTimes {
+    /// For each key of the call the latest of its rows.
+    pub of_keys: Vec<i64>,
+    /// The latest of the call.
+    pub latest: i64,
 }
 
 /// The keys of a call and their state.
@@ -49,6 +59,7 @@ impl Call {
             batch,
             key,
             keyed,
+            times: None,
             now,
             emitted: Vec::new(),
             emitted_rows: 0,

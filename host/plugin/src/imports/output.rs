@@ -1,6 +1,7 @@
 //! `output`: rows out, checked and staged.
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions, UInt32Array};
+use arrow_buffer::ScalarBuffer;
 use arrow_select::take::take;
 use wasmill_flow::Batch;
 use wasmill_operator::Emitted;
@@ -90,7 +91,7 @@ fn staged(call: &mut Call, port: usize, origin: &Origin, columns: Vec<Column>) -
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     let rows = RecordBatch::try_new_with_options(declared.schema.clone(), columns, &options)
         .map_err(|error| broken(error.to_string()))?;
-    let batch = Batch::unkeyed(rows);
+    let batch = Batch::unkeyed(rows).at(from.times(call, origin));
     Ok((!batch.is_empty()).then_some(Emitted { port, batch }))
 }
 
@@ -131,6 +132,18 @@ impl From {
         match self {
             Self::Every(rows) | Self::Nowhere(rows) => *rows,
             Self::Rows(rows) => rows.len(),
+        }
+    }
+
+    /// The rows' event times: that of the row that each comes from, the latest of its key's rows, or the latest of the call.
+    fn times(&self, call: &Call, origin: &Origin) -> Option<ScalarBuffer<i64>> {
+        let other = call.times.as_ref()?;
+        match (self, origin, call.batch.as_ref().and_then(|batch| batch.times.as_ref())) {
+            (Self::Every(_), _, times) => times.cloned(),
+            (_, Origin::Keys(keys), _) => Some(keys.iter().map(|&key| other.of_keys[key as usize]).collect()),
+            (Self::Rows(rows), _, Some(times)) => Some(rows.values().iter().map(|&row| times[row as usize]).collect()),
+            (Self::Rows(_), _, None) => None,
+            (Self::Nowhere(count), ..) => Some(vec![other.latest; *count].into()),
         }
     }
 
