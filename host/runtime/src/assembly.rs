@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use wasmill_connector::{BatchLimit, Visibility};
 use wasmill_flow::{Barrier, Epoch, KeyGroups, TaskIndex};
-use wasmill_job::graph::{Job, NodeId};
+use wasmill_job::graph::{Input, Job, NodeId};
 use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target as PlanTarget};
 use wasmill_operator::Context;
 
@@ -145,9 +145,10 @@ impl Parts<'_> {
                 let operator = &self.job.operators[index];
                 let parts = self.factory.operator(index, self.task);
                 let OperatorParts { operator: work, state } = parts.map_err(|error| JobError::operator(&operator.name, error))?;
-                let key = operator.key_by.iter().map(|&column| operator.input_schema.field(column).name().clone()).collect();
+                let key = |input: &Input| input.key_by.iter().map(|&column| input.schema.field(column).name().clone()).collect();
+                let keys = operator.inputs.iter().map(key).collect();
                 let context = Context { state, ..Context::stateless() };
-                (operator.name.as_str(), Work::Operator(OperatorWork { index, operator: work, context, key, snapshot: None }))
+                (operator.name.as_str(), Work::Operator(OperatorWork { index, operator: work, context, keys, snapshot: None }))
             }
             PlanNode::Sink(index) => {
                 (self.job.sinks[index].name.as_str(), self.sink(SinkId::Sink(index), &self.job.sinks[index].name)?)
@@ -202,7 +203,8 @@ impl Wiring {
             for task in 0..stage.parallelism {
                 let from: Vec<(usize, u32)> =
                     edges.iter().flat_map(|(index, edge)| senders_to(plan, edge, task).map(|from| (*index, from))).collect();
-                let (senders, receiver) = lanes(from.len(), limit);
+                let inputs: Vec<usize> = from.iter().map(|(edge, _)| plan.edges[*edge].input).collect();
+                let (senders, receiver) = lanes(&inputs, limit);
                 for (from, sender) in from.into_iter().zip(senders) {
                     wiring.senders.entry(from).or_default().push(sender);
                 }
@@ -216,7 +218,7 @@ impl Wiring {
         let others = plan.stages.iter().enumerate().filter(|(index, _)| *index != stage_index);
         let tasks: Vec<(usize, u32)> =
             others.flat_map(|(index, stage)| (0..stage.parallelism).map(move |task| (index, task))).collect();
-        let (senders, receiver) = lanes(tasks.len(), limit);
+        let (senders, receiver) = lanes(&vec![0; tasks.len()], limit);
         self.dead_letter_lanes = tasks.into_iter().zip(senders).collect();
         self.receivers.insert((stage_index, 0), receiver);
     }
@@ -228,7 +230,7 @@ impl Wiring {
     }
 
     fn lanes_of(&mut self, stage: usize, task: u32) -> Lanes {
-        self.receivers.remove(&(stage, task)).unwrap_or_else(|| lanes(0, LaneLimit { rows: 1, bytes: 1 }).1)
+        self.receivers.remove(&(stage, task)).unwrap_or_else(|| lanes(&[], LaneLimit { rows: 1, bytes: 1 }).1)
     }
 }
 
@@ -237,9 +239,8 @@ fn is_dead_letters(stage: &Stage) -> bool {
 }
 
 /// The tasks that send to a task over an edge.
-fn senders_to(plan: &Plan, edge: &Edge, task: u32) -> std::ops::Range<u32> {
-    match edge.routing {
-        Routing::Forward => task..task + 1,
-        Routing::Gather | Routing::Keyed(_) => 0..plan.stages[edge.from].parallelism,
-    }
+fn senders_to(plan: &Plan, edge: &Edge, task: u32) -> impl Iterator<Item = u32> {
+    let receivers = plan.stages[edge.to].parallelism;
+    let forward = matches!(edge.routing, Routing::Forward);
+    (0..plan.stages[edge.from].parallelism).filter(move |sender| !forward || sender % receivers == task)
 }

@@ -49,8 +49,8 @@ pub struct LaneSender {
 /// What came in.
 #[derive(Debug)]
 pub enum Received {
-    /// Rows of one or several lanes.
-    Rows(Batch),
+    /// Rows of one or several lanes, and the input that they are of.
+    Rows(usize, Batch),
     /// A barrier on a lane.
     Barrier(usize, Barrier),
     /// The end of a lane's rows.
@@ -74,6 +74,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Lane {
+    /// The receiver's input that its rows are of.
+    input: usize,
     queue: VecDeque<(Message, usize)>,
     rows: usize,
     bytes: usize,
@@ -82,12 +84,12 @@ struct Lane {
     sender_gone: bool,
 }
 
-/// Makes an inbox of so many lanes.
+/// Makes an inbox with a lane for each of these inputs.
 #[must_use]
-pub fn lanes(count: usize, limit: LaneLimit) -> (Vec<LaneSender>, Lanes) {
-    let shared = Shared { lanes: (0..count).map(|_| Lane::default()).collect(), ..Shared::default() };
-    let shared = Arc::new(Mutex::new(shared));
-    let senders = (0..count).map(|lane| LaneSender { shared: Arc::clone(&shared), lane, limit }).collect();
+pub fn lanes(inputs: &[usize], limit: LaneLimit) -> (Vec<LaneSender>, Lanes) {
+    let lanes = inputs.iter().map(|&input| Lane { input, ..Lane::default() }).collect();
+    let shared = Arc::new(Mutex::new(Shared { lanes, ..Shared::default() }));
+    let senders = (0..inputs.len()).map(|lane| LaneSender { shared: Arc::clone(&shared), lane, limit }).collect();
     (senders, Lanes { shared, next: 0 })
 }
 
@@ -184,8 +186,8 @@ impl Lanes {
         Ok(taken.map(Taken::joined))
     }
 
-    /// What comes next: rows of any lanes that aren't held, as many as are there up to the limit, or a mark. It never waits for more
-    /// than it has.
+    /// What comes next: rows of one input on any lanes that aren't held, as many as are there up to the limit, or a mark. It never
+    /// waits for more than it has.
     ///
     /// # Errors
     /// Where a lane is empty and its sender gone.
@@ -208,24 +210,25 @@ impl Lanes {
 
 /// What was taken out of lanes.
 enum Taken {
-    Rows(Vec<Batch>),
+    Rows(usize, Vec<Batch>),
     Mark(Received),
 }
 
 impl Taken {
     fn joined(self) -> Received {
         match self {
-            Self::Rows(batches) => Received::Rows(Batch::concat(&batches)),
+            Self::Rows(input, batches) => Received::Rows(input, Batch::concat(&batches)),
             Self::Mark(mark) => mark,
         }
     }
 }
 
 impl Shared {
-    /// Takes from the lanes in turn, beginning with lane `next`.
+    /// Takes from the lanes in turn, beginning with lane `next`, until one has rows of another input: that is where it goes on.
     fn take(&mut self, next: &mut usize, limit: DrainLimit) -> Result<Option<Taken>, SenderGone> {
         let (first, count) = (*next, self.lanes.len());
         let mut batches: Vec<Batch> = Vec::new();
+        let mut input = 0;
         let mut room = limit;
         for index in (0..count).map(|offset| (first + offset) % count) {
             let lane = &mut self.lanes[index];
@@ -239,6 +242,9 @@ impl Shared {
                 if lane.queue.is_empty() && lane.sender_gone {
                     return Err(SenderGone);
                 }
+                input = lane.input;
+            } else if lane.input != input && !lane.queue.is_empty() {
+                break;
             }
             let before = batches.len();
             lane.drain(&mut batches, &mut room);
@@ -249,7 +255,7 @@ impl Shared {
                 }
             }
         }
-        Ok((!batches.is_empty()).then_some(Taken::Rows(batches)))
+        Ok((!batches.is_empty()).then_some(Taken::Rows(input, batches)))
     }
 }
 
