@@ -73,7 +73,7 @@ impl Process for MatchPayments {
     }
 
     fn process(&mut self, entry: Entry<'_>, cx: &mut Context<Self>) -> Result<()> {
-        let mut waiting = self.waiting.take().unwrap_or_default();
+        let mut waiting = self.waiting.get().unwrap_or_default();
         match entry {
             Entry::Orders(order) if waiting.payments.is_empty() => waiting.orders.push((order.item.to_owned(), order.amount)),
             Entry::Orders(order) => {
@@ -86,8 +86,9 @@ impl Process for MatchPayments {
                 self.pair(&Order { item: &item, amount }, &payment, cx);
             }
         }
-        // A key for which nothing waits is forgotten.
-        if !(waiting.orders.is_empty() && waiting.payments.is_empty()) {
+        if waiting.orders.is_empty() && waiting.payments.is_empty() {
+            self.waiting.clear();
+        } else {
             self.waiting.set(waiting);
         }
         Ok(())

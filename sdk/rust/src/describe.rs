@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::bindings::plan::{Port, StateNeed, Taken, Takes, Wants};
-use crate::bindings::{DataType, Input, Plan};
+use crate::bindings::{DataType, Field, Input, Plan};
 use crate::error::{Error, Result};
 use crate::inputs::{InputSpec, Inputs};
 use crate::operator::Keep;
@@ -59,22 +59,14 @@ pub(crate) fn places<P: ProcessBatch>(inputs: &[Input]) -> Result<Vec<usize>> {
             _ => Err(Error::fail(format!("the operator has one input, but the job gives it {}", inputs.len()))),
         };
     }
-    let mut problems = Vec::new();
-    let places: Vec<Option<usize>> =
+    let places: Option<Vec<usize>> =
         inputs.iter().map(|input| specs.iter().position(|spec| spec.name == Some(input.name.as_str()))).collect();
-    for (input, _) in inputs.iter().zip(&places).filter(|(_, place)| place.is_none()) {
-        let near =
-            nearest(names.iter().copied(), &input.name).map_or_else(String::new, |near| format!(": did you mean `{near}`?"));
-        problems.push(format!("the operator has no input `{}`{near}", input.name));
-    }
-    for name in names.iter().filter(|name| inputs.iter().all(|input| input.name != **name)) {
-        problems.push(format!("the operator reads input `{name}`, which the job doesn't give it"));
-    }
-    match places.into_iter().collect::<Option<Vec<_>>>() {
-        Some(places) if problems.is_empty() => Ok(places),
+    match places {
+        Some(places) if places.len() == specs.len() => Ok(places),
         _ => {
-            problems.push(format!("its inputs are {}, by name in the job's `inputs`", listed(&names, ", ")));
-            Err(Error::fail(listed(&problems, "; ")))
+            let given: Vec<&String> = inputs.iter().map(|input| &input.name).collect();
+            let (names, given) = (listed(&names, ", "), listed(&given, ", "));
+            Err(Error::fail(format!("the operator's inputs are {names}, but the job gives it {given}")))
         }
     }
 }
@@ -138,7 +130,7 @@ fn check_kept(inputs: &[Input], keep: Keep, problems: &mut Vec<String>) {
 fn missing(input: &Input, name: &str) -> String {
     let mut text = format!("input `{}` has no column `{name}`", input.name);
     // Writing to a string can't fail.
-    let _ = match nearest(input.schema.iter().map(|column| column.name.as_str()), name) {
+    let _ = match nearest(&input.schema, name) {
         Some(near) => write!(text, ": did you mean `{near}`?"),
         None => {
             let names: Vec<&String> = input.schema.iter().map(|column| &column.name).collect();
@@ -157,8 +149,8 @@ fn listed(parts: &[impl AsRef<str>], between: &str) -> String {
     text
 }
 
-fn nearest<'a>(names: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
-    let distances = names.map(|known| (strsim::levenshtein(known, name), known));
+fn nearest<'a>(columns: &'a [Field], name: &str) -> Option<&'a str> {
+    let distances = columns.iter().map(|column| (strsim::levenshtein(&column.name, name), column.name.as_str()));
     distances.min().filter(|(distance, _)| *distance <= 1 + name.len() / 4).map(|(_, near)| near)
 }
 

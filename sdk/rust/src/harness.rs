@@ -192,7 +192,7 @@ pub fn describe<P: ProcessBatch>(settings: impl Serialize, columns: Vec<Field>, 
 /// let n = Field { name: "n".into(), data_type: DataType::Int64, nullable: false };
 /// let left = Input { name: "left".into(), schema: vec![n], key: Vec::new() };
 /// let refused = harness::describe_inputs::<It>((), &[left]).unwrap_err();
-/// assert!(refused.message().starts_with("the operator reads input `right`, which the job doesn't give it"));
+/// assert_eq!(refused.message(), "the operator's inputs are left, right, but the job gives it left");
 /// ```
 pub fn describe_inputs<P: ProcessBatch>(settings: impl Serialize, inputs: &[Input]) -> Result<Plan> {
     Instance::<P>::describe(&serde_json::to_string(&settings)?, inputs)
