@@ -4,6 +4,7 @@ mod checkpoint;
 mod field;
 mod format;
 mod generator;
+mod inputs;
 mod limits;
 mod mapping;
 mod name;

@@ -3,6 +3,7 @@
 mod expression;
 mod files;
 mod followed;
+mod inputs;
 mod links;
 mod operator;
 mod order;
@@ -51,9 +52,9 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
     let mut resolved = Resolved { sources, operators: vec![None; job.operators.len()], positions: vec![0; job.operators.len()] };
     for (position, &index) in order.sequence.iter().enumerate() {
         resolved.positions[index] = position;
-        let inputs: Vec<_> = links.of_operators[index].iter().map(|link| resolved.output(link.as_ref()?, problems)).collect();
-        let inputs: Option<Vec<_>> = inputs.into_iter().collect();
-        resolved.operators[index] = operator::resolve(&job.operators[index], inputs, given, problems);
+        let streams: Vec<_> = links.of_operators[index].iter().map(|link| resolved.output(link.as_ref()?, problems)).collect();
+        let streams: Option<Vec<_>> = streams.into_iter().collect();
+        resolved.operators[index] = operator::resolve(&job.operators[index], streams, given, problems);
     }
     let by_epoch = job.checkpoint.is_some();
     let sinks: Vec<Option<graph::Sink>> = (job.sinks.iter().zip(&links.of_sinks))

@@ -169,10 +169,9 @@ fn resolve_port(name: &str, port: &WitPort, inputs: &[InputShape]) -> Result<(Sc
             (Taken::Input { input, columns }, fields)
         }
         Takes::Key => {
-            let shape = inputs.iter().find(|input| !input.key.is_empty());
-            let shape =
-                shape.ok_or_else(|| format!("output `{name}` takes the key's columns, but the input isn't keyed; add key-by"))?;
-            (Taken::Key, shape.key.iter().map(|&column| shape.schema.field(column).clone()).collect())
+            let key = key_of(inputs);
+            let key = key.ok_or_else(|| format!("output `{name}` takes the key's columns, but no input is keyed; add key-by"))?;
+            (Taken::Key, key)
         }
     };
     let mut fields = Vec::new();
@@ -195,9 +194,20 @@ fn resolve_port(name: &str, port: &WitPort, inputs: &[InputShape]) -> Result<(Sc
     Ok((Arc::new(Schema::new(fields)), PlannedPort { takes, gives, columns }))
 }
 
+/// The key's columns as the first keyed input calls them; they may be null where those of any keyed input may.
+fn key_of(inputs: &[InputShape]) -> Option<Vec<Field>> {
+    let keyed = || inputs.iter().filter(|input| !input.key.is_empty());
+    let first = keyed().next()?;
+    let field = |(place, &column): (usize, &usize)| {
+        let nullable = keyed().any(|input| input.key.get(place).is_some_and(|&other| input.schema.field(other).is_nullable()));
+        first.schema.field(column).clone().with_nullable(nullable)
+    };
+    Some(first.key.iter().enumerate().map(field).collect())
+}
+
 fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<StateNeed>, String> {
     if !states.is_empty() && inputs.iter().all(|input| input.key.is_empty()) {
-        return Err(format!("it keeps state `{}` for each key, but its input isn't keyed; add key-by", states[0].name));
+        return Err(format!("it keeps state `{}` for each key, but no input is keyed; add key-by", states[0].name));
     }
     let mut needs: Vec<StateNeed> = Vec::new();
     for state in states {

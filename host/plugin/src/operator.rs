@@ -177,8 +177,13 @@ impl PluginOperator {
             WitBatch { rows: rows.len() as u32, columns: &read_params },
         );
         let keys = keyed.is_some().then_some(Keys { count, columns: &key_params, row_key: &row_key });
-        let call =
-            Call::new(Arc::clone(&self.plan), self.definition.limits, Some(rows.clone()), self.keys[input].clone(), keyed, now());
+        let call = Call {
+            input,
+            batch: Some(rows.clone()),
+            key: self.keys[input].clone(),
+            keyed,
+            ..Call::new(Arc::clone(&self.plan), self.definition.limits, now())
+        };
         #[expect(clippy::cast_possible_truncation, reason = "an operator has few inputs")]
         let (outcome, call) = instance.process(call, input as u32, batch, keys).await;
         if let Some(call) = call {
@@ -304,7 +309,7 @@ impl PluginOperator {
             Some(instance) => instance,
             None => self.open().await?,
         };
-        let call = Call::new(Arc::clone(&self.plan), self.definition.limits, None, Vec::new(), None, now());
+        let call = Call::new(Arc::clone(&self.plan), self.definition.limits, now());
         let (outcome, call) = instance.end(call).await;
         outcome.map_err(|fault| self.definition.error(&fault, " at the end of input", None))?;
         if let Some(call) = call {

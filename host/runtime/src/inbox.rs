@@ -31,7 +31,7 @@ impl Inbox {
     pub async fn next(&mut self) -> Result<Inbound, JobError> {
         loop {
             match self.lanes.receive(self.limit).await.map_err(|_| receiver_gone())? {
-                Received::Rows(batch) => return Ok(Inbound::Rows(batch)),
+                Received::Rows(input, batch) => return Ok(Inbound::Rows(input, batch)),
                 Received::Barrier(lane, barrier) => match self.alignment.barrier(lane, barrier).map_err(disorder)? {
                     Progress::Waiting => self.lanes.hold(lane),
                     Progress::Aligned(barrier) => {

@@ -27,8 +27,8 @@ pub(crate) const IDLE: Duration = Duration::from_secs(10);
 pub(crate) enum Inbound {
     /// What a source has read.
     Read(Read),
-    /// Rows of an edge.
-    Rows(Batch),
+    /// Rows of an input of the first node.
+    Rows(usize, Batch),
     /// A barrier, on all edges.
     Barrier(Barrier),
     /// No more rows, on any edge.
@@ -165,7 +165,7 @@ impl StageTask {
     async fn inbound(&mut self, inbound: Inbound, progress: &mut Progress) -> Result<bool, JobError> {
         match inbound {
             Inbound::Read(read) => self.read(read).await?,
-            Inbound::Rows(batch) => self.chain.push(0, batch).await?,
+            Inbound::Rows(input, batch) => self.chain.push(0, input, batch).await?,
             Inbound::End => {
                 self.chain.end().await?;
                 if matches!(self.head, Head::Source(_)) {

@@ -48,6 +48,8 @@ pub const CYCLE: &str = "cycle";
 pub const SAME_FILE: &str = "same-file";
 /// Inputs of a union with different columns.
 pub const UNEQUAL_SCHEMAS: &str = "unequal-schemas";
+/// Keys of an operator's inputs that aren't of the same types.
+pub const UNEQUAL_KEYS: &str = "unequal-keys";
 /// A job that writes nothing.
 pub const NO_SINK: &str = "no-sink";
 /// Warning: rows that come at the end of input, which has none.

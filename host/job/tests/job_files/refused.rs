@@ -101,8 +101,6 @@ fn what_later_versions_bring_is_not_ignored() {
         ("{ input: quakes, key-by: [net], window: { tumbling: 1h }, aggregate: { n: count(*) } }", "`window`"),
         ("{ join: { left: quakes, right: quakes }, on: { left: [id], right: [id] } }", "`join`"),
         ("{ input: quakes, key-by: [net], aggregate: { n: { plugin: p, of: [mag] } } }", "an aggregate by a plugin"),
-        ("{ inputs: { a: quakes, b: quakes }, plugin: grade }", "inputs by name"),
-        ("{ input: quakes, key-by: { a: [net] }, plugin: grade }", "a key for each input"),
     ] {
         let all = problems(&around(&format!("  out: {operator}")));
         assert!(
