@@ -125,7 +125,7 @@ checkpoint: {{ store: store-{format}, every: 50ms }}
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
             .collect();
         assert!(names.iter().all(|name| name.starts_with("part-") && name.ends_with(&format!(".{extension}"))), "{names:?}");
-        for task in ["-0.", "-1."] {
+        for task in ["-00000.", "-00001."] {
             assert!(names.iter().any(|name| name.contains(task)), "{names:?}");
         }
         let mut ids = Vec::new();
@@ -164,7 +164,7 @@ sinks: { out: { input: bids, connector: file, path: out/, format: parquet } }
         let mut names: Vec<_> =
             fs::read_dir(folder.path("out")).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
         names.sort();
-        assert_eq!(names, ["notes.txt", "part-1-0.parquet", "part-1-1.parquet"]);
+        assert_eq!(names, ["notes.txt", "part-0000000001-00000.parquet", "part-0000000001-00001.parquet"]);
     }
 }
 

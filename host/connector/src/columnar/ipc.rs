@@ -9,7 +9,7 @@ use arrow_ipc::reader::{FileReader, FileReaderBuilder, StreamDecoder, read_foote
 use arrow_ipc::{Block, root_as_footer};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
-use super::source::{Blocks, Opened, Unreadable};
+use super::decoding::{Blocks, Opened, Unreadable};
 
 /// What a file, unlike a stream, begins and ends with.
 const MAGIC: [u8; 6] = *b"ARROW1";

@@ -2,7 +2,8 @@
 #![expect(clippy::single_range_in_vec_init, reason = "one range is one case of several")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, StringDictionaryBuilder};
@@ -105,6 +106,22 @@ async fn rows(source: &mut dyn Source) -> Vec<String> {
         all.extend((0..read.rows.num_rows()).map(|row| row_object(&read.rows, row)));
     }
     all
+}
+
+/// The rows of a file of columns, each as JSON; none where there is no file.
+pub(crate) fn lines_of(path: &Path, format: ColumnarIn, schema: SchemaRef) -> Vec<String> {
+    if !path.exists() {
+        return Vec::new();
+    }
+    let file = FilePath { written: "rows".to_owned(), path: path.to_owned() };
+    let mut source = ColumnarSource::open(file, format, schema, &[]).expect("a file");
+    // Tests of sinks look at files in between, on the thread of a runtime.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(rows(&mut source))
+    })
+    .join()
+    .expect("rows")
 }
 
 #[tokio::test]
