@@ -83,6 +83,8 @@ sinks: { out: { input: two, connector: file, path: out.ndjson, format: json } }
     assert!(explained.out.contains("out: id int64 not null, text utf8, at timestamp\n"), "{}", explained.out);
     let left_out = "left out where statistics say so: rows without id >= 8500 and text <> 'row 8501'\n";
     assert!(explained.out.contains(left_out), "{}", explained.out);
+    let unread = explained.out.lines().find(|line| line.contains("not read, and so not checked: "));
+    assert!(unread.is_some_and(|line| !line.contains("text")), "{}", explained.out);
     // A limit counts rows of the file, so none may be left out.
     run(&folder, job, &["--set", "sources.rows.limit=9000"]).says(0, &[]);
     assert_eq!(folder.read("out.ndjson").lines().count(), 499);

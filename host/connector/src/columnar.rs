@@ -6,6 +6,7 @@
 //!
 //! A filter that stands directly behind a source lets it leave out rows that statistics of a Parquet file rule out (`pruning`).
 
+mod claims;
 mod decoding;
 mod ipc;
 mod parquet;

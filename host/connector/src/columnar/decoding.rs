@@ -158,11 +158,14 @@ pub(super) fn take(ahead: &mut VecDeque<Range<usize>>, mut rows: usize) -> VecDe
     taken
 }
 
+/// A decoder that has decoded a batch, and what came of it.
+type Done = (Box<Decoder>, Result<Option<Decoded>, ConnectorError>);
+
 /// A decoder, and the batch that it is decoding: while rows are handed over, those behind them are decoded.
 pub(super) enum Ahead {
     Idle(Box<Decoder>),
     Running {
-        batch: JoinHandle<(Box<Decoder>, Result<Option<Decoded>, ConnectorError>)>,
+        batch: JoinHandle<Done>,
         /// What is being decoded isn't wanted any more: reading goes on here.
         then: Option<Place>,
     },

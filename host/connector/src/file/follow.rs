@@ -34,7 +34,8 @@ const LISTINGS: usize = 3;
 /// A file is known by its device and inode, whatever its name is, and by the bytes where reading stopped. What is there is read in the
 /// order of names; a file that is added is read from its start. A file whose name is another file's now, or that is removed, is read to
 /// its end first. One that is shorter than what was read, or has other bytes there, was written anew, and is read from its start; rows
-/// that were written and cut off between two looks are not seen. A last row without its end waits for it, until its file is replaced or
+/// that were written and cut off between two looks are not seen, and one that was written anew with as many bytes is noticed once it grows. A
+/// last row without its end waits for it, until its file is replaced or
 /// removed. A file that isn't there yet is waited for. Compressed files are passed over with a warning: a log that is rotated away and
 /// compressed was read before.
 ///

@@ -302,8 +302,8 @@ async fn a_file_that_was_rotated_away_is_closed_and_opened_again_where_it_grows(
     source.seek(&position).expect("a seek");
     assert_eq!(ids(&mut source, 1).await, [3], "a file at rest has its place in a position");
     age(folder.path(), "app.log.1");
-    overwrite(folder.path(), "app.log.1", &lines(7..10));
-    assert_eq!(ids(&mut source, 3).await, [7, 8, 9]);
+    overwrite(folder.path(), "app.log.1", &lines(70..74));
+    assert_eq!(ids(&mut source, 4).await, [70, 71, 72, 73]);
 }
 
 #[tokio::test]
