@@ -51,9 +51,7 @@ fn read(mut file: File, columns: Option<Vec<usize>>) -> Result<Reader, ArrowErro
     (&file).take(MAGIC.len() as u64).read_to_end(&mut first)?;
     file.rewind()?;
     if first != MAGIC {
-        if columns.is_some() {
-            claims::check_stream(&file, file.metadata()?.len())?;
-        }
+        claims::check_stream(&file, file.metadata()?.len())?;
         return Ok(Reader::Stream(Stream::new(file)));
     }
     check_blocks(&mut file)?;

@@ -24,7 +24,8 @@ use crate::{BatchLimit, ConnectorError, Extent, FormatIn, Position, Read, Source
 const PAUSE: Duration = Duration::from_millis(50);
 /// And this for each file, so that looking takes a hundredth of a processor at most.
 const PAUSE_A_FILE: Duration = Duration::from_micros(500);
-/// So many files are open before idle ones are closed, and unread ones have to wait: half of what a process may open by default.
+/// So many files are open before those are closed that are read and idle; so many idle ones are opened to be read, others wait. Half of
+/// what a process may open by default.
 const MOST_OPEN: usize = 512;
 /// So often names are listed in a row where files are being renamed.
 const LISTINGS: usize = 3;
@@ -199,46 +200,58 @@ impl FollowSource {
         }
     }
 
-    /// Opens the files that are new or have grown, closes those that may rest, and notes the names of all.
-    fn follow(&mut self, found: Vec<Found>) -> Result<(), ConnectorError> {
+    /// Notes the names of files that are open, and closes those that may rest. Which files are there besides, and how many of those that
+    /// are open are idle and not read.
+    fn rest(&mut self, found: Vec<Found>) -> (Vec<Found>, usize) {
         let must_make_room = self.tails.len() >= MOST_OPEN;
         let open: HashMap<Identity, usize> = self.tails.iter().enumerate().map(|(at, tail)| (tail.identity, at)).collect();
-        let mut at_rest = HashSet::new();
-        for Found { file, identity, length, is_idle } in found {
-            if let Some(at) = open.get(&identity) {
-                let tail = &mut self.tails[*at];
-                tail.call(file);
-                if is_idle && tail.may_rest(length, must_make_room) {
-                    at_rest.insert(identity);
-                }
+        let (mut others, mut at_rest, mut idle_unread) = (Vec::new(), HashSet::new(), 0);
+        for found in found {
+            let Some(at) = open.get(&found.identity) else {
+                others.push(found);
                 continue;
-            }
-            let position = self.resting.remove(&identity);
-            let mut position = position.unwrap_or_else(|| TailPosition::start(identity));
-            position.file.clone_from(&file.written);
-            let has_waited = is_idle && self.tails.len() >= MOST_OPEN;
-            let is_read = position.mark.read == length && position.byte == length && length > 0;
-            if has_waited || is_read {
-                self.resting.insert(identity, position);
-            } else {
-                self.wake(file, &position)?;
+            };
+            let tail = &mut self.tails[*at];
+            tail.call(found.file);
+            if found.is_idle && tail.may_rest(found.length, must_make_room) {
+                at_rest.insert(found.identity);
+                self.resting.insert(found.identity, tail.position());
+            } else if found.is_idle && tail.is_unread(found.length) {
+                idle_unread += 1;
             }
         }
-        self.resting.extend(
-            self.tails.iter().filter(|tail| at_rest.contains(&tail.identity)).map(|tail| (tail.identity, tail.position())),
-        );
         self.tails.retain(|tail| !at_rest.contains(&tail.identity));
+        (others, idle_unread)
+    }
+
+    /// Opens the files that are new or have grown, and closes those that may rest.
+    fn follow(&mut self, found: Vec<Found>) -> Result<(), ConnectorError> {
+        let (others, mut idle_unread) = self.rest(found);
+        for Found { file, identity, length, is_idle } in others {
+            let known = self.resting.remove(&identity);
+            if known.as_ref().is_some_and(|position| is_read(position, length)) || (is_idle && idle_unread >= MOST_OPEN) {
+                // Idle files can wait for their turn; others may be gone by then.
+                let position = known.unwrap_or_else(|| TailPosition::start(identity));
+                self.resting.insert(identity, TailPosition { file: file.written, ..position });
+            } else {
+                self.wake(&file, known.unwrap_or_else(|| TailPosition::start(identity)))?;
+                idle_unread += usize::from(is_idle);
+            }
+        }
         Ok(())
     }
 
     /// Opens a file to be read on, or from its start where it isn't the one that was read before.
-    fn wake(&mut self, file: FilePath, position: &TailPosition) -> Result<(), ConnectorError> {
+    fn wake(&mut self, file: &FilePath, position: TailPosition) -> Result<(), ConnectorError> {
         let identity = position.identity();
-        let Some(mut tail) = self.open_tail(&file)?.filter(|tail| tail.identity == identity) else { return Ok(()) };
-        if !tail.go_to(position)? {
+        let Some(mut tail) = self.open_tail(file)?.filter(|tail| tail.identity == identity) else {
+            // It was renamed since it was listed, and is looked for again.
+            self.resting.insert(identity, TailPosition { file: file.written.clone(), ..position });
+            return Ok(());
+        };
+        if !tail.go_to(&position)? {
             overwritten(&file.written, position.byte);
-            let Some(anew) = self.open_tail(&file)?.filter(|tail| tail.identity == identity) else { return Ok(()) };
-            tail = anew;
+            return self.wake(file, TailPosition::start(identity));
         }
         self.tails.push(tail);
         Ok(())
@@ -275,17 +288,20 @@ impl FollowSource {
                 );
                 continue;
             };
-            if found.is_idle && self.tails.len() >= MOST_OPEN {
+            let nothing_is_missed = position.byte == 0 || is_read(&position, found.length);
+            let may_wait = nothing_is_missed && found.is_idle && self.tails.len() >= MOST_OPEN;
+            let tail = if may_wait { None } else { self.open_tail(&found.file)?.filter(|tail| tail.identity == found.identity) };
+            let Some(mut tail) = tail else {
                 self.resting.insert(found.identity, position);
-            } else if let Some(mut tail) = self.open_tail(&found.file)?.filter(|tail| tail.identity == found.identity) {
-                if tail.go_to(&position)? {
-                    // Until it is found under a name that is followed it has the one that it had.
-                    tail.call(FilePath { path: self.path.base().join(name), written: name.clone() });
-                    self.tails.push(tail);
-                } else {
-                    // Where it has a name that is followed, it is found as a new file.
-                    overwritten(name, position.byte);
-                }
+                continue;
+            };
+            if tail.go_to(&position)? {
+                // Until it is found under a name that is followed it has the one that it had.
+                tail.call(FilePath { path: self.path.base().join(name), written: name.clone() });
+                self.tails.push(tail);
+            } else {
+                // Where it has a name that is followed, it is found as a new file.
+                overwritten(name, position.byte);
             }
         }
         self.tails.first_mut().map_or(Ok(()), Tail::visit)
@@ -314,6 +330,11 @@ impl FollowSource {
             listed => listed,
         }
     }
+}
+
+/// Whether all of a file of this length was read.
+fn is_read(position: &TailPosition, length: u64) -> bool {
+    length > 0 && position.byte == length && position.mark.read == length
 }
 
 /// Warns of a file that isn't what was read of it.

@@ -105,6 +105,11 @@ impl Tail {
         self.ended
     }
 
+    /// Whether some of its bytes weren't read, where it has so many.
+    pub(super) fn is_unread(&self, length: u64) -> bool {
+        self.read < length
+    }
+
     /// Whether nothing is missed where it is closed until it grows: it was renamed, or must make room, and all of its rows were read.
     pub(super) fn may_rest(&self, length: u64, must_make_room: bool) -> bool {
         (self.renamed || must_make_room) && self.rows.place().byte == length
