@@ -6,12 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::thread::sleep;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use program::Folder;
 
 const KILLS: u32 = 20;
-const ROWS: u64 = 9_000;
+/// Five seconds of rows, so that the job isn't done before it was killed often enough.
+const ROWS: u64 = 15_000;
 
 fn job(durable: bool) -> String {
     let (rate, checkpoint) = match durable {
@@ -66,6 +67,15 @@ fn by_key(text: &str) -> BTreeMap<i64, (Vec<i64>, &str)> {
     keys
 }
 
+/// Waits until more of the output is visible than these bytes: another checkpoint is complete.
+fn wait_for_more(folder: &Folder, than: usize) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while folder.path("out.ndjson").metadata().map_or(0, |file| file.len()) <= than as u64 {
+        assert!(Instant::now() < deadline, "no more than {than} bytes are visible");
+        sleep(Duration::from_millis(2));
+    }
+}
+
 fn killed_and_gone_on_with(parallelism: &str) {
     let calm = Folder::of_job(&job(false));
     calm.run(&["run", "job.yaml", "--parallelism", parallelism]).says(0, &[]);
@@ -77,7 +87,11 @@ fn killed_and_gone_on_with(parallelism: &str) {
     let mut visible = String::new();
     while kills < KILLS {
         let mut child = folder.command(&arguments).stderr(Stdio::null()).spawn().expect("the program starts");
-        sleep(instants.next(5, 250));
+        // Every fourth time it has got on when it is killed, however slow the machine is.
+        if kills % 4 == 3 {
+            wait_for_more(&folder, visible.len());
+        }
+        sleep(instants.next(0, 200));
         match child.try_wait().expect("a child") {
             Some(status) => {
                 // It was done before all kills: the rest of them would find nothing to disturb.
@@ -183,7 +197,7 @@ fn kills_during_recovery_change_nothing() {
     let mut instants = Instants::new();
     for _ in 0..5 {
         let mut child = folder.command(&arguments).stderr(Stdio::null()).spawn().expect("the program starts");
-        sleep(Duration::from_millis(300));
+        wait_for_more(&folder, std::fs::read(folder.path("out.ndjson")).map_or(0, |output| output.len()));
         child.kill().expect("killed");
         child.wait().expect("gone");
         for _ in 0..4 {

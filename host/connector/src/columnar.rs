@@ -6,6 +6,8 @@
 //!
 //! A filter that stands directly behind a source lets it leave out rows that statistics of a Parquet file rule out (`pruning`).
 
+mod claims;
+mod decoding;
 mod ipc;
 mod parquet;
 mod pruning;
@@ -13,6 +15,8 @@ mod source;
 mod types;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use source::tests::lines_of;
 pub use source::{ColumnarSource, columns};
 pub(crate) use writer::{ColumnsOut, PartWriter, columns_out};
 

@@ -86,6 +86,11 @@ impl RowReader {
         self.frames.room()
     }
 
+    /// Keeps no more memory than bytes need that came and weren't taken.
+    pub(crate) fn shrink(&mut self) {
+        self.frames.shrink();
+    }
+
     /// No more bytes come.
     pub(crate) fn end(&mut self) {
         self.frames.end();

@@ -30,6 +30,9 @@ pub fn explain(job: &Job, plan: &Plan) -> String {
         let limit = source.limit.map_or_else(String::new, |limit| format!(", at most {limit} rows"));
         line(&mut out, 1, &format!("{}: {}{limit}", source.name, describe::source(&source.connector)));
         line(&mut out, 2, &format!("out: {}", describe::columns(&source.schema)));
+        if !source.unread.is_empty() {
+            line(&mut out, 2, &format!("not read, and so not checked: {}", source.unread.join(", ")));
+        }
         if let Some(condition) = &source.predicate {
             line(&mut out, 2, &format!("left out where statistics say so: rows without {condition}"));
         }

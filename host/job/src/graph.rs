@@ -49,6 +49,8 @@ pub struct Source {
     pub limit: Option<u64>,
     /// Its rows' columns. Of a file of columns those that somebody reads.
     pub schema: SchemaRef,
+    /// The columns that it would have besides those, and that nobody reads: they are not decoded, and so not checked.
+    pub unread: Vec<String>,
     /// What the filter directly behind it says, where nobody else reads the source: rows for which this is false or null, and doesn't
     /// fail, may be left out. Only for files of columns, which know before rows are decoded, and not with a `limit`, which counts rows.
     pub predicate: Option<String>,

@@ -187,7 +187,14 @@ fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Pr
             (graph::SourceConnector::Generator(generator), schema)
         }
     };
-    Some(graph::Source { name: source.name.value.clone(), connector, limit: source.limit, schema, predicate: None })
+    Some(graph::Source {
+        name: source.name.value.clone(),
+        connector,
+        limit: source.limit,
+        schema,
+        unread: Vec::new(),
+        predicate: None,
+    })
 }
 
 /// The columns of a file that brings its own.

@@ -106,10 +106,10 @@ impl Factory for JobFactory<'_> {
         let opened: Box<dyn Source> = match &source.connector {
             SourceConnector::File { written, path, format, compression, follow, .. } => {
                 let path = FilePath { written: written.clone(), path: path.clone() };
+                let compressed = compressed(*compression);
                 match format_in(format) {
-                    Format::Rows(format) if *follow => Box::new(FollowSource::open(path, format, schema)?),
+                    Format::Rows(format) if *follow => Box::new(FollowSource::open(path, format, compressed, schema)?),
                     Format::Rows(format) => {
-                        let compressed = compressed(*compression);
                         Box::new(FileSource::open(FileSourceConfig { path, format, compressed, task }, schema)?)
                     }
                     Format::Columns(columns) => {

@@ -14,8 +14,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 use wasmill_flow::comparison::Comparison;
 
+use super::decoding::{Blocks, Opened, Unreadable};
 use super::pruning;
-use super::source::{Blocks, Opened, Unreadable};
 use super::types::row_type;
 
 /// So many rows are decoded at once.

@@ -57,6 +57,8 @@ pub struct SourcePart {
     pub does: String,
     /// Its rows' columns.
     pub columns: Vec<ColumnPart>,
+    /// The columns of its file that nobody reads, which are not checked.
+    pub unread: Vec<String>,
 }
 
 /// An operator.
@@ -180,6 +182,7 @@ impl Explanation {
                     name: source.name.clone(),
                     does: describe::source(&source.connector),
                     columns: columns(&source.schema),
+                    unread: source.unread.clone(),
                 })
                 .collect(),
             operators: job.operators.iter().map(|operator| operator_part(job, operator)).collect(),

@@ -24,7 +24,10 @@ pub fn prune(mut job: Job, catalog: &dyn Catalog) -> Job {
         }
         if needed.len() < columns {
             let kept: Vec<usize> = needed.into_iter().collect();
-            job.sources[index].schema = project(&job.sources[index].schema, &kept);
+            let source = &mut job.sources[index];
+            let unread = source.schema.fields().iter().enumerate().filter(|(column, _)| !kept.contains(column));
+            source.unread = unread.map(|(_, field)| field.name().clone()).collect();
+            source.schema = project(&source.schema, &kept);
             narrow(&mut job, output, &kept);
         }
     }

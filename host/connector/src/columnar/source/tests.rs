@@ -2,7 +2,8 @@
 #![expect(clippy::single_range_in_vec_init, reason = "one range is one case of several")]
 
 use std::fs;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, StringDictionaryBuilder};
@@ -105,6 +106,22 @@ async fn rows(source: &mut dyn Source) -> Vec<String> {
         all.extend((0..read.rows.num_rows()).map(|row| row_object(&read.rows, row)));
     }
     all
+}
+
+/// The rows of a file of columns, each as JSON; none where there is no file.
+pub(crate) fn lines_of(path: &Path, format: ColumnarIn, schema: SchemaRef) -> Vec<String> {
+    if !path.exists() {
+        return Vec::new();
+    }
+    let file = FilePath { written: "rows".to_owned(), path: path.to_owned() };
+    let mut source = ColumnarSource::open(file, format, schema, &[]).expect("a file");
+    // Tests of sinks look at files in between, on the thread of a runtime.
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(rows(&mut source))
+    })
+    .join()
+    .expect("rows")
 }
 
 #[tokio::test]
@@ -330,4 +347,50 @@ async fn nan_which_no_statistics_know_is_left_out_by_no_comparison() {
         assert_eq!(pruned(comparator, 7.0) + pruned(comparator, -7.0), 0, "{comparator:?}");
     }
     assert_eq!((pruned(Comparator::Equal, 7.0), pruned(Comparator::Equal, 0.0), pruned(Comparator::Equal, f64::NAN)), (6, 0, 0));
+}
+
+#[tokio::test]
+async fn a_filter_does_not_hide_rows_with_a_null_that_may_not_be() {
+    // Groups of seven rows; every third text is null up to 14, none from there on.
+    let texts = (0..21).map(|n| (n >= 14 || n % 3 > 0).then_some("text"));
+    let columns =
+        vec![("n", Arc::new(Int64Array::from_iter_values(0..21)) as ArrayRef), ("t", Arc::new(texts.collect::<StringArray>()))];
+    let given = Given::new(&Written::Parquet.bytes(&[batch(columns)]));
+    let schema =
+        SchemaRef::new(Schema::new(vec![Field::new("n", DataType::Int64, true), Field::new("t", DataType::Utf8View, false)]));
+    let beyond = [comparison("n", Comparator::Greater, Int64Array::from(vec![100]))];
+    let mut source = ColumnarSource::open(given.file(), ColumnarIn::Parquet, schema, &beyond).expect("a file");
+    assert_eq!(source.pruned(), 7, "only the group without a null");
+    let mut malformed = 0;
+    while let Some(read) = source.read(LIMIT).await.expect("a read") {
+        malformed += read.malformed.len();
+    }
+    assert_eq!(malformed, 5);
+}
+
+#[test]
+fn a_compressed_file_that_claims_more_than_memory_has_is_refused_before_room_is_made() {
+    let rows = batch(vec![("n", Arc::new(Int64Array::from(vec![7; 1000])))]);
+    let schema = rows.schema();
+    for codec in [arrow_ipc::CompressionType::LZ4_FRAME, arrow_ipc::CompressionType::ZSTD] {
+        let options = || {
+            let options = arrow_ipc::writer::IpcWriteOptions::default();
+            options.try_with_compression(Some(codec)).expect("a codec")
+        };
+        let mut file = FileWriter::try_new_with_options(Vec::new(), &schema, options()).expect("a writer");
+        file.write(&rows).expect("rows");
+        let mut stream = StreamWriter::try_new_with_options(Vec::new(), &schema, options()).expect("a writer");
+        stream.write(&rows).expect("rows");
+        for mut bytes in [file.into_inner().expect("a footer"), stream.into_inner().expect("an end")] {
+            Given::new(&bytes).open(ColumnarIn::Arrow, None).expect("what it claims is true");
+            let honest = 8000_u64.to_le_bytes();
+            let at = bytes.windows(8).position(|window| window == honest).expect("the length before the buffer");
+            bytes[at..at + 8].copy_from_slice(&(1_u64 << 44).to_le_bytes());
+            let error = Given::new(&bytes).open(ColumnarIn::Arrow, None).err().expect("a claim that is not believed");
+            assert_eq!(error.code, "file-corrupt");
+            let says =
+                "one of its batches says that it has 17592186044416 bytes once it is decompressed, and at most 1073741824 are";
+            assert!(error.message.contains(says), "{}", error.message);
+        }
+    }
 }
