@@ -106,7 +106,7 @@ impl Component {
 }
 
 /// Checks a plan and resolves its names. The error says what is wrong.
-fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, String> {
+pub(crate) fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, String> {
     if plan.reads.len() != inputs.len() {
         return Err(format!("`reads` has {} items for {} inputs", plan.reads.len(), inputs.len()));
     }
