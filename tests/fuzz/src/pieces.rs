@@ -10,6 +10,9 @@ use futures_util::FutureExt as _;
 use wasmill_connector::stdio::StdinSource;
 use wasmill_connector::{BatchLimit, ConnectorError, FormatIn, Malformed, Source as _};
 
+/// How many pieces there are before the rest comes at once: each is a message between two threads.
+const PIECES: usize = 8;
+
 /// Bytes that come so many at a time.
 struct Pieces {
     bytes: Vec<u8>,
@@ -20,7 +23,8 @@ struct Pieces {
 impl Read for Pieces {
     fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
         let rest = &self.bytes[self.taken..];
-        let length = rest.len().min(self.piece.get()).min(into.len());
+        let piece = if self.taken < PIECES * self.piece.get() { self.piece.get() } else { rest.len() };
+        let length = rest.len().min(piece).min(into.len());
         into[..length].copy_from_slice(&rest[..length]);
         self.taken += length;
         Ok(length)
@@ -33,7 +37,7 @@ pub(crate) struct ReadText {
     pub malformed: Vec<Malformed>,
 }
 
-/// Reads a text as standard input, `piece` bytes at a time.
+/// Reads a text as standard input, whose first pieces have `piece` bytes.
 ///
 /// # Errors
 /// What the source gave: a header that doesn't fit.

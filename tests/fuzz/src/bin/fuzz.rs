@@ -5,15 +5,34 @@
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use wasmill_fuzz::{TARGETS, Target};
+use wasmill_fuzz::{TARGETS, Target, component};
+use wasmill_plugin::CompilerProcess;
+use wasmill_plugin::compiler::confined;
+
+/// The first argument of this program as a compiler's process.
+const COMPILE: &str = "compile";
 
 static TARGET: OnceLock<Target> = OnceLock::new();
 
-fn target() -> Target {
+/// Runs before libFuzzer looks at arguments.
+fn start() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, first, cpu_seconds, memory_bytes] = &arguments[..]
+        && first == COMPILE
+    {
+        let number = |text: &str| text.parse::<u64>().expect("a limit is a number");
+        std::process::exit(confined::main(number(cpu_seconds), number(memory_bytes)));
+    }
     let name = std::env::var("WASMILL_FUZZ").unwrap_or_default();
     let names: Vec<_> = TARGETS.iter().map(|target| target.name).collect();
     let found = TARGETS.iter().find(|target| target.name == name);
-    *found.unwrap_or_else(|| panic!("WASMILL_FUZZ is \"{name}\", expected one of {}", names.join(", ")))
+    TARGET.get_or_init(|| *found.unwrap_or_else(|| panic!("WASMILL_FUZZ is \"{name}\", expected one of {}", names.join(", "))));
+    let program = std::env::current_exe().expect("this program");
+    component::COMPILER.get_or_init(|| CompilerProcess::new(program, vec![COMPILE.into()], vec![]));
 }
 
-fuzz_target!(|bytes: &[u8]| (TARGET.get_or_init(target).run)(bytes));
+fuzz_target!(init: start(), |bytes: &[u8]| {
+    if let Some(target) = TARGET.get() {
+        (target.run)(bytes);
+    }
+});
