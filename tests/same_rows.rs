@@ -145,8 +145,8 @@ operators:
   {mapped}
   counted: {{ input: mapped, key-by: [key], {counted} }}
 sinks:
-  mapped: {{ input: mapped, connector: file, path: mapped.ndjson, format: {{ type: json, timestamps: milliseconds }} }}
-  counted: {{ input: counted, connector: file, path: counted.ndjson, format: json }}
+  mapped-rows: {{ input: mapped, connector: file, path: mapped.ndjson, format: {{ type: json, timestamps: ms }} }}
+  counted-rows: {{ input: counted, connector: file, path: counted.ndjson, format: json }}
 ",
             way.format
         );
