@@ -182,7 +182,7 @@ fn expected(rows: &[Row]) -> [Vec<Value>; 2] {
 #[test]
 fn rows_are_the_same_by_every_format_batch_size_number_of_tasks_and_kind_of_operator() {
     let world = World::new();
-    let mut runner = TestRunner::new(Config { cases: 96, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { cases: 200, failure_persistence: None, ..Config::default() });
     let inputs = (proptest::collection::vec(a_row(), 0..60), a_way());
     let tested = runner.run(&inputs, |(rows, way)| {
         let found = world.results(&rows, &way).map(by_key);

@@ -57,7 +57,8 @@ def schema():
     import pyarrow as pa
 
     timestamp = pa.timestamp("ms", tz="UTC")
-    return pa.schema([("id", pa.int64()), ("key", pa.int64()), ("ts", timestamp), ("value", pa.float64()), ("payload", pa.string())])
+    columns = {"id": pa.int64(), "key": pa.int64(), "ts": timestamp, "value": pa.float64(), "payload": pa.string()}
+    return pa.schema(list(columns.items()))
 
 
 def context(tasks: int):
@@ -83,8 +84,8 @@ def datafusion_run(source: str, sink: str, tasks: int) -> None:
     register(query, "rows", Path(source))
     stored = "STORED AS PARQUET OPTIONS (compression 'snappy')" if sink.endswith(".parquet") else "STORED AS JSON"
     query.sql(
-        "COPY (SELECT id, key, ts + interval '1 millisecond' AS ts, value * 1.1 + 1.0 AS value, payload FROM rows WHERE key % 2 = 0) "
-        f"TO '{sink}' {stored}"
+        "COPY (SELECT id, key, ts + interval '1 millisecond' AS ts, value * 1.1 + 1.0 AS value, payload "
+        f"FROM rows WHERE key % 2 = 0) TO '{sink}' {stored}"
     ).collect()
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
@@ -92,11 +93,15 @@ def datafusion_run(source: str, sink: str, tasks: int) -> None:
 
 
 def job(source: Path, sink: Path, operator: str) -> str:
-    types = "{ id: int64 not null, key: int64 not null, ts: timestamp not null, value: float64 not null, payload: utf8 }"
-    schema_line, written = (f"schema: {types}", "json") if source.suffix == ".ndjson" else (f"schema: {types}", "{ type: parquet, compression: snappy }")
-    read = "json" if source.suffix == ".ndjson" else "parquet"
+    is_json = source.suffix == ".ndjson"
+    read, written = ("json", "json") if is_json else ("parquet", "{ type: parquet, compression: snappy }")
     return f"""name: beside-datafusion
-sources: {{ rows: {{ connector: file, path: {source}, format: {read}, {schema_line} }} }}
+sources:
+  rows:
+    connector: file
+    path: {source}
+    format: {read}
+    schema: {{ id: int64 not null, key: int64 not null, ts: timestamp not null, value: float64 not null, payload: utf8 }}
 operators:
 {operator}
 sinks: {{ out: {{ input: mapped, connector: file, path: {sink}, format: {written} }} }}
@@ -104,7 +109,9 @@ sinks: {{ out: {{ input: mapped, connector: file, path: {sink}, format: {written
 
 
 BUILT_IN = """  even: { input: rows, filter: "key % 2 = 0" }
-  mapped: { input: even, select: { id: id, key: key, ts: "ts + interval '1 millisecond'", value: "value * 1.1 + 1.0", payload: payload } }"""
+  mapped:
+    input: even
+    select: { id: id, key: key, ts: "ts + interval '1 millisecond'", value: "value * 1.1 + 1.0", payload: payload }"""
 
 
 def measured(command: list) -> tuple:
@@ -129,8 +136,14 @@ def wasmill_run(program: str, folder: Path, source: Path, sink: Path, operator: 
 def sums(path: Path) -> tuple:
     query = context(os.cpu_count() or 1)
     register(query, "rows", path)
-    found = query.sql("SELECT count(*) AS n, sum(id) AS ids, round(sum(value)) AS value, max(ts) AS last, count(payload) AS p FROM rows")
+    found = query.sql(
+        "SELECT count(*) AS n, sum(id) AS ids, round(sum(value)) AS value, max(ts) AS last, count(payload) AS p FROM rows"
+    )
     return tuple(column[0] for column in found.to_pydict().values())
+
+
+def middle(runs: list) -> dict:
+    return {what: statistics.median(took[what] for took in runs) for what in ("wall", "cpu", "rss")}
 
 
 def compare(arguments) -> bool:
@@ -166,13 +179,15 @@ def compare(arguments) -> bool:
                 expected = expected or found
                 if found != expected:
                     sys.exit(f"{kind} {name}: found {found}, expected {expected}")
-        median = {name: {key: statistics.median(took[key] for took in runs) for key in ("wall", "cpu", "rss")} for name, runs in taken.items()}
+        median = {name: middle(runs) for name, runs in taken.items()}
         for name, took in median.items():
-            print(f"{kind} {name}, median: {size / took['wall'] / 1e6:.0f} MB/s, {size / took['cpu'] / 1e6:.0f} MB per CPU second, {took['rss'] / 2**20:.0f} MiB")
+            rates = f"{size / took['wall'] / 1e6:.0f} MB/s, {size / took['cpu'] / 1e6:.0f} MB per CPU second"
+            print(f"{kind} {name}, median: {rates}, {took['rss'] / 2**20:.0f} MiB")
         for clock in ("wall", "cpu"):
             rate = median["datafusion"][clock] / median["built-in"][clock]
             cost = median["component"][clock] / median["built-in"][clock]
-            print(f"{kind} by {clock}: {rate:.2f} of DataFusion's rate (at least {LEAST_RATE[kind]}), a component costs {cost:.2f} (at most {MOST_FOR_COMPONENT})")
+            goals = f"at least {LEAST_RATE[kind]} and at most {MOST_FOR_COMPONENT} are asked for"
+            print(f"{kind} by {clock}: {rate:.2f} of DataFusion's rate, a component costs {cost:.2f}; {goals}")
             if clock == "wall":
                 good = good and rate >= LEAST_RATE[kind] and cost <= MOST_FOR_COMPONENT
     return good

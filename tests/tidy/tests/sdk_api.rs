@@ -40,7 +40,9 @@ fn line(tokens: impl ToTokens) -> String {
 
 /// What the items of a module offer, each behind the module's name.
 fn offered(module: &str, items: &[Item], lines: &mut BTreeSet<String>) {
-    let mut add = |text: String| drop(lines.insert(format!("{module}: {text}")));
+    let mut add = |text: String| {
+        lines.insert(format!("{module}: {text}"));
+    };
     for item in items {
         match item {
             Item::Fn(item) if is_public(&item.vis) => add(line(&item.sig)),
