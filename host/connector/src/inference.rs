@@ -13,7 +13,7 @@ use crate::ConnectorError;
 use crate::csv::fields::CsvFields;
 use crate::file::{Compressed, FilePath, fault, open_regular};
 use crate::format::{Fault, not_utf8};
-use crate::rows::{Frame, Frames, MAX_ROW_BYTES, Place, RowEnd};
+use crate::rows::{Frame, Frames, MARK, MAX_ROW_BYTES, Place, RowEnd};
 
 /// How much is read at once.
 const CHUNK: u64 = 256 << 10;
@@ -113,7 +113,7 @@ fn by_name(path: &Path) -> Option<InferredFormat> {
 }
 
 fn by_content(start: &[u8]) -> InferredFormat {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    let start = start.strip_prefix(&MARK).unwrap_or(start);
     if start.trim_ascii_start().first() == Some(&b'{') { InferredFormat::Json } else { InferredFormat::Csv(b',') }
 }
 
@@ -168,7 +168,7 @@ impl Columns {
     fn look(&mut self, frame: &Frame<'_>, place: Place, file: &FilePath) -> Result<(), ConnectorError> {
         let line = place.line + 1;
         let row = match frame {
-            Frame::Whole(row) if place.byte == 0 => row.strip_prefix(b"\xef\xbb\xbf").unwrap_or(row),
+            Frame::Whole(row) if place.byte == 0 => row.strip_prefix(&MARK).unwrap_or(row),
             Frame::Whole(row) => row,
             Frame::TooLong { length, .. } => {
                 self.refuse(line, format!("a row of {length} bytes"));

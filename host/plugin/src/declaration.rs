@@ -106,7 +106,7 @@ impl Component {
 }
 
 /// Checks a plan and resolves its names. The error says what is wrong.
-fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, String> {
+pub(crate) fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, String> {
     if plan.reads.len() != inputs.len() {
         return Err(format!("`reads` has {} items for {} inputs", plan.reads.len(), inputs.len()));
     }
@@ -228,15 +228,18 @@ fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<Stat
 
 fn columns_of(input: &InputShape, names: Option<&[String]>) -> Result<Vec<usize>, String> {
     let Some(names) = names else { return Ok((0..input.schema.fields().len()).collect()) };
-    names
-        .iter()
-        .map(|name| {
-            input.schema.index_of(name).map_err(|_| {
-                let has: Vec<&str> = input.schema.fields().iter().map(|field| field.name().as_str()).collect();
-                format!("column `{name}` isn't in input `{}`, which has {}", input.name, has.join(", "))
-            })
-        })
-        .collect()
+    let mut columns = Vec::with_capacity(names.len());
+    for name in names {
+        let column = input.schema.index_of(name).map_err(|_| {
+            let has: Vec<&str> = input.schema.fields().iter().map(|field| field.name().as_str()).collect();
+            format!("column `{name}` isn't in input `{}`, which has {}", input.name, has.join(", "))
+        })?;
+        if columns.contains(&column) {
+            return Err(format!("column `{name}` of input `{}` is named twice", input.name));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), String> {
@@ -320,5 +323,33 @@ impl<'a> WitInputs<'a> {
     pub fn params(&self) -> Vec<WitInput<'_>> {
         let parts = self.fields.iter().zip(&self.keys);
         self.inputs.iter().zip(parts).map(|(input, (fields, key))| WitInput { name: &input.name, schema: fields, key }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::wasmill::plugin::plan::Taken as TakenColumns;
+
+    #[test]
+    fn a_column_that_is_named_twice_is_refused_where_it_is_read_and_where_it_is_taken() {
+        let fields = ["a", "b"].map(|name| Field::new(name, DataType::Int64, false));
+        let input = InputShape { name: "main".to_owned(), schema: Arc::new(Schema::new(fields.to_vec())), key: vec![] };
+        let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        let plan = |reads, taken| WitPlan {
+            reads: vec![reads],
+            ports: vec![WitPort {
+                name: "main".to_owned(),
+                takes: Takes::Input(TakenColumns { input: 0, columns: taken }),
+                gives: vec![],
+            }],
+            states: vec![],
+            wants: Wants::empty(),
+        };
+        let refusal = |plan: &WitPlan| resolve(plan, std::slice::from_ref(&input)).expect_err("refused");
+        let expected = "column `b` of input `main` is named twice";
+        assert_eq!(refusal(&plan(names(&["b", "b"]), names(&[]))), expected);
+        assert_eq!(refusal(&plan(names(&[]), names(&["a", "b", "b"]))), expected);
+        assert!(resolve(&plan(names(&["b", "a"]), names(&["b"])), std::slice::from_ref(&input)).is_ok());
     }
 }

@@ -17,6 +17,8 @@ use super::problem::{ExpressionProblem, nearest};
 const MOST_TOKENS: usize = 4096;
 /// The deepest nesting of parentheses, `case` and signs.
 const DEEPEST_BRACKETS: usize = 50;
+/// The most parts of a name that points join, as `a.b.c`: the parser tries ever so many ways to read them, twice as many for each more.
+const MOST_PARTS: usize = 10;
 /// The heaviest way down a tree, by [`weight`]. Planning and computing recurse: this much takes less than 1 MiB of stack, and
 /// threads have 2 or more.
 const HEAVIEST: usize = 256;
@@ -61,6 +63,11 @@ pub(crate) fn parse(text: &str, schema: &Schema) -> Result<Expr, ExpressionProbl
     }
     if brackets(&meant) > DEEPEST_BRACKETS {
         return Err(too_deep());
+    }
+    let parts = parts(&meant);
+    if parts > MOST_PARTS {
+        let message = format!("a name has at most {MOST_PARTS} parts with points between them, found one of {parts}");
+        return Err(ExpressionProblem::new("syntax", message));
     }
     let mut parser = Parser::new(&dialect).with_recursion_limit(2 * DEEPEST_BRACKETS).with_tokens_with_locations(tokens);
     let expression = parser.parse_expr().map_err(|error| syntax_problem(text, &error))?;
@@ -207,6 +214,22 @@ fn brackets(tokens: &[&TokenWithSpan]) -> usize {
         deepest = deepest.max(open + usize::saturating_sub(signs, 1));
     }
     deepest
+}
+
+/// How many parts the longest name has whose parts points join; brackets behind a part, as of a call, don't end it.
+fn parts(tokens: &[&TokenWithSpan]) -> usize {
+    let (mut parts, mut longest, mut after_point) = (1, 1, true);
+    for token in tokens {
+        match &token.token {
+            Token::Period => (parts, after_point) = (parts + 1, true),
+            Token::LParen | Token::LBracket => after_point = true,
+            Token::RParen | Token::RBracket => after_point = false,
+            Token::Word(_) | Token::Number(..) if after_point => after_point = false,
+            _ => (parts, after_point) = (1, !matches!(token.token, Token::Word(_) | Token::Number(..))),
+        }
+        longest = longest.max(parts);
+    }
+    longest
 }
 
 struct Names<'a> {

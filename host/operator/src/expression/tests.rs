@@ -1,6 +1,7 @@
 //! Expressions: what they evaluate to, which rows they fail on, and what is refused.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use arrow_array::{
     BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Int32Array, RecordBatch,
@@ -275,6 +276,20 @@ fn what_is_no_expression_is_said_with_its_place() {
 /// Threads have stacks of 2 MiB and more; half of that must do for everything that is let in.
 fn on_a_small_stack(test: impl FnOnce() + Send + 'static) {
     std::thread::Builder::new().stack_size(1 << 20).spawn(test).expect("a thread").join().expect("no panic");
+}
+
+#[test]
+fn names_of_many_parts_are_refused_before_the_parser_tries_all_ways_to_read_them() {
+    let start = Instant::now();
+    for between in [".x", ".x(1)", "[1].x"] {
+        let found = problem(&format!("-x{} ++", between.repeat(40))).to_string();
+        assert_eq!(found, "a name has at most 10 parts with points between them, found one of 41", "{between}");
+        // As many as are taken, in a text that is wrong behind them.
+        problem(&format!("-x{} ++", between.repeat(9)));
+    }
+    let many = vec!["b + 1.5 > 2.5"; 20].join(" and ");
+    assert!(Expression::parse(&many, &schema()).is_ok(), "points of numbers, and of many names, don't add up");
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 #[test]
