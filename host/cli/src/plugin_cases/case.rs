@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::value::RawValue;
 use wasmill_connector::json::{JsonIn, RowDecoder, row_object};
-use wasmill_flow::column_type;
+use wasmill_flow::{column_type, key};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_plugin::{InputShape, Plan};
 
@@ -173,10 +173,15 @@ pub fn asked(written: Written, about: &Path) -> Result<(InputShape, String), Plu
     };
     let schema: SchemaRef = Arc::new(Schema::new(types.iter().map(field).collect::<Result<Vec<_>, _>>()?));
     let place = |column: &String| {
-        schema.index_of(column).map_err(|_| {
+        let place = schema.index_of(column).map_err(|_| {
             let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
             invalid(about, format!("key-by: the schema has no column `{column}`; it has {}", names.join(", ")))
-        })
+        })?;
+        let data_type = schema.field(place).data_type();
+        if key::is_supported(data_type) {
+            return Ok(place);
+        }
+        Err(invalid(about, format!("key-by: column `{column}` is {}; a key has no lists and structs", column_type::name(data_type))))
     };
     let key = written.key_by.unwrap_or_default().iter().map(place).collect::<Result<Vec<_>, _>>()?;
     Ok((InputShape { name: "input".to_owned(), schema, key }, written.settings.unwrap_or_default().to_string()))

@@ -54,7 +54,7 @@ pub(super) fn scan(line: &str, layout: &mut Layout, places: &mut [Option<Place>]
     (token(bytes, at, b'}')? == bytes.len()).then_some(())
 }
 
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\r' | b'\n') = bytes.get(at) {
         at += 1;
     }
@@ -69,7 +69,7 @@ fn token(bytes: &[u8], at: usize, token: u8) -> Option<usize> {
 
 /// The end of the value that starts here, and whether it is a text without escapes.
 #[inline]
-fn skip_value(line: &str, at: usize) -> Option<(usize, bool)> {
+pub(super) fn skip_value(line: &str, at: usize) -> Option<(usize, bool)> {
     let bytes = line.as_bytes();
     match *bytes.get(at)? {
         b'"' => skip_text(bytes, at + 1),
@@ -117,7 +117,7 @@ const HIGHS: u64 = ONES * 0x80;
 
 /// The place of the next quote, backslash or control character, or the end of the bytes. Eight bytes at once.
 #[inline]
-fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
     while let Some(eight) = bytes.get(at..at + 8).and_then(|eight| <[u8; 8]>::try_from(eight).ok()) {
         let word = u64::from_le_bytes(eight);
         let is = |byte: u8| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
-use wasmill_flow::column_type;
+use wasmill_flow::{column_type, key};
 
 use crate::catalog::{Checked, InputSchema};
 use crate::graph::{self, Operator, Port, Verb};
@@ -36,7 +36,7 @@ pub fn resolve(
     let aggregates = matches!(operator.verb, Some(written::Verb::Aggregate { .. }));
     let scope = Scope { schema: &schema, of, aggregates };
     let key_by = operator.key_by.as_ref().and_then(|columns| {
-        let indices: Vec<_> = columns.iter().map(|column| scope.column(column, problems)).collect();
+        let indices: Vec<_> = columns.iter().map(|column| key_column(column, &scope, problems)).collect();
         indices.into_iter().collect::<Option<Vec<usize>>>()
     });
     let outcome = match operator.verb.as_ref()? {
@@ -61,6 +61,21 @@ pub fn resolve(
         verb: outcome.verb,
         ports: outcome.ports,
     })
+}
+
+/// The index of a column of a key, which has no parts.
+fn key_column(column: &At<String>, scope: &Scope<'_>, problems: &mut Problems) -> Option<usize> {
+    let index = scope.column(column, problems)?;
+    let data_type = scope.schema.field(index).data_type();
+    if !key::is_supported(data_type) {
+        let problem = problems.error(code::INVALID_VALUE, &column.spot);
+        problem
+            .found_to_be(format!("`{}`, which is {}", column.value, column_type::name(data_type)))
+            .expected("a column that a key can have: no list and no struct")
+            .advice("make a column of a part of it with `with`, as its first item or a field, and key by that");
+        return None;
+    }
+    Some(index)
 }
 
 fn main_port(schema: SchemaRef) -> Vec<Port> {
@@ -246,7 +261,7 @@ fn plugin(
         problems
             .error(code::UNKNOWN_TYPE, &written.spot)
             .found_to_be(format!("column `{}` of output `{}`, which is {}", field.name(), port.name, field.data_type()))
-            .expected(format!("a column's type: {}", column_type::NAMES.join(", ")));
+            .expected(format!("a column's type: {}", column_type::SCALARS.join(", ")));
         return None;
     }
     let verb = Verb::Plugin(graph::Plugin { path, settings: settings.clone(), on_poison: on_poison.value, limits: *limits });
