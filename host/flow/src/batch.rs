@@ -108,3 +108,27 @@ fn column_bytes(column: &dyn Array) -> usize {
         fixed => fixed.primitive_width().map_or_else(|| column.get_array_memory_size(), |width| rows * width),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column_type::parse_field;
+    use arrow_array::{ArrayRef, Int64Array, ListArray, StructArray};
+    use arrow_buffer::OffsetBuffer;
+    use arrow_schema::{DataType, Schema};
+
+    #[test]
+    fn lists_and_structs_count_what_their_rows_use() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from((0..1000).collect::<Vec<_>>()));
+        let fields = [parse_field("l", "list<int64>"), parse_field("s", "struct<a: int64>")].map(|field| field.expect("a type"));
+        let (DataType::List(item), DataType::Struct(parts)) = (fields[0].data_type(), fields[1].data_type()) else {
+            panic!("a list and a struct")
+        };
+        let lists = ListArray::new(Arc::clone(item), OffsetBuffer::from_lengths([990, 4, 6]), Arc::clone(&numbers), None);
+        let structs = StructArray::new(parts.clone(), vec![numbers.slice(0, 3)], None);
+        let columns: Vec<ArrayRef> = vec![Arc::new(lists), Arc::new(structs)];
+        let batch = Batch::unkeyed(RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns).expect("rows"));
+        assert_eq!(batch.bytes(), 3 * 4 + 1000 * 8 + 3 * 8);
+        assert_eq!(batch.slice(1, 2).bytes(), 2 * 4 + 10 * 8 + 2 * 8);
+    }
+}

@@ -166,10 +166,15 @@ pub fn asked(written: Written, about: &Path) -> Result<(InputShape, String), Plu
         return Err(PluginProblem { hint: Some(hint.to_owned()), ..problem });
     };
     let field = |(column, kind): &(String, String)| {
-        column_type::parse_field(column, kind).map_err(|error| {
-            let hint = format!("the types are {}, and `not null` behind one", column_type::NAMES.join(", "));
+        let field = column_type::parse_field(column, kind).map_err(|error| {
+            let hint = format!("the types are {}, and `not null` behind one", column_type::SCALARS.join(", "));
             PluginProblem { hint: Some(hint), ..invalid(about, format!("schema: {column}: {error}")) }
-        })
+        })?;
+        if column_type::is_nested(field.data_type()) {
+            let problem = invalid(about, format!("schema: {column}: lists and structs in cases are not in this version"));
+            return Err(PluginProblem { hint: Some("leave the column out: the plugin can't read it".to_owned()), ..problem });
+        }
+        Ok(field)
     };
     let schema: SchemaRef = Arc::new(Schema::new(types.iter().map(field).collect::<Result<Vec<_>, _>>()?));
     let place = |column: &String| {

@@ -124,8 +124,8 @@ impl<'a> Values<'a> {
             Self::Text(column) if column.is_valid(row) => notation.text(column.value(row), out),
             Self::Json(column) if column.is_valid(row) => notation.json(column.value(row), out),
             Self::Binary(column) if column.is_valid(row) => notation.plain(STANDARD.encode(column.value(row)).as_bytes(), out),
-            Self::List(lists) if lists.nulls.is_none_or(|nulls| nulls.is_valid(row)) => lists.put(row, notation, out),
-            Self::Struct(structs) if structs.nulls.is_none_or(|nulls| nulls.is_valid(row)) => structs.put(row, notation, out),
+            Self::List(lists) => lists.put(row, notation, out),
+            Self::Struct(structs) => structs.put(row, notation, out),
             _ => notation.null(out),
         }
     }
@@ -134,6 +134,9 @@ impl<'a> Values<'a> {
 impl Lists<'_> {
     #[inline(never)]
     fn put<N: Notation>(&self, row: usize, notation: &N, out: &mut Vec<u8>) {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return notation.null(out);
+        }
         #[expect(clippy::cast_sign_loss, reason = "offsets of lists are never negative")]
         let items = self.offsets[row] as usize..self.offsets[row + 1] as usize;
         out.push(b'[');
@@ -148,6 +151,9 @@ impl Lists<'_> {
 impl Structs<'_> {
     #[inline(never)]
     fn put<N: Notation>(&self, row: usize, notation: &N, out: &mut Vec<u8>) {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return notation.null(out);
+        }
         for (lead, values) in self.leads.iter().zip(&self.fields) {
             out.extend_from_slice(lead);
             values.put(row, notation, out);
