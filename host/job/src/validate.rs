@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
+use wasmill_flow::column_type;
 
 use crate::catalog::{Catalog, ColumnarFile};
 use crate::graph::{self, Job};
@@ -61,11 +62,12 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
         .map(|(sink, link)| {
             let output = link.as_ref().and_then(|link| resolved.output(link, problems));
             let connector = sink.connector.as_ref().and_then(|connector| resolve_sink(connector, by_epoch, given, problems));
-            let output = output?;
+            let (output, connector) = (output?, connector?);
+            refuse_nested_in_csv(sink, &connector, &output.schema, problems);
             Some(graph::Sink {
                 name: sink.name.value.clone(),
                 input: output.upstream,
-                connector: connector?,
+                connector,
                 schema: output.schema,
             })
         })
@@ -256,6 +258,20 @@ fn resolve_sink(
         Written::Stdio { format, .. } => graph::SinkConnector::Stdio { format: (*format)? },
         Written::Blackhole => graph::SinkConnector::Blackhole,
     })
+}
+
+/// Complains about a column of lists or structs that would go to CSV, which has no form for them.
+fn refuse_nested_in_csv(sink: &written::Sink, connector: &graph::SinkConnector, schema: &SchemaRef, problems: &mut Problems) {
+    use graph::SinkConnector as Connector;
+    let (Connector::File { format, .. } | Connector::Stdio { format }) = connector else { return };
+    let nested = schema.fields().iter().find(|field| column_type::is_nested(field.data_type()));
+    if let (graph::FormatOut::Csv(_), Some(field), Some(input)) = (format, nested, &sink.input) {
+        let problem = problems.error(code::TYPE_NOT_IN_CSV, &input.spot);
+        problem
+            .found_to_be(format!("column `{}`, which is {}", field.name(), column_type::name(field.data_type())))
+            .expected("columns that CSV can have: no list and no struct")
+            .advice("`drop` it or `select` parts of it before, `unnest` it, or write json, parquet or arrow");
+    }
 }
 
 fn resolve_checkpoint(checkpoint: &written::Checkpoint, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Checkpoint> {

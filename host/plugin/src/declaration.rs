@@ -96,13 +96,41 @@ impl Component {
         let described = instance.describe(settings, inputs).await;
         let plan = described.map_err(|fault| match fault.kind {
             FaultKind::Fail | FaultKind::Retry => {
-                PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {}", fault.message))
+                let error = PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {}", fault.message));
+                match nested_columns(inputs) {
+                    Some(columns) => error.with_hint(format!("it is told that these columns are utf8, which it can't read: {columns}")),
+                    None => error,
+                }
             }
             FaultKind::Trap | FaultKind::Limit => trapped(fault),
         })?;
-        resolve(&plan, inputs)
-            .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}")))
+        let plan = resolve(&plan, inputs)
+            .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}")))?;
+        refuse_nested(name, &plan.reads, inputs)?;
+        Ok(plan)
     }
+}
+
+/// Refuses columns of lists and structs that would cross; those that are only taken stay with the host.
+fn refuse_nested(plugin: &str, reads: &[Vec<usize>], inputs: &[InputShape]) -> Result<(), PluginError> {
+    let read = inputs.iter().zip(reads).flat_map(|(input, columns)| columns.iter().map(move |&column| (input, input.schema.field(column))));
+    let Some((input, field)) = read.into_iter().find(|(_, field)| column_type::is_nested(field.data_type())) else { return Ok(()) };
+    let message = format!(
+        "plugin {plugin}: it reads column `{}` of input `{}`, which is {}: lists and structs that plugins read are not in this version",
+        field.name(),
+        input.name,
+        column_type::name(field.data_type())
+    );
+    let hint = "take it away before with `drop`, or take parts of it with `select` or `with`; a column that the plugin only passes on may stay";
+    Err(PluginError::new(Code::NotInThisVersion, message).with_hint(hint))
+}
+
+/// The columns of lists and structs, where there are some.
+fn nested_columns(inputs: &[InputShape]) -> Option<String> {
+    let fields = inputs.iter().flat_map(|input| input.schema.fields());
+    let nested = fields.filter(|field| column_type::is_nested(field.data_type()));
+    let columns: Vec<String> = nested.map(|field| format!("{} {}", field.name(), column_type::name(field.data_type()))).collect();
+    (!columns.is_empty()).then(|| columns.join(", "))
 }
 
 /// Checks a plan and resolves its names. The error says what is wrong.
@@ -278,7 +306,8 @@ fn field(field: &FieldResult) -> Result<Field, String> {
     Ok(Field::new(&field.name, data_type, field.nullable))
 }
 
-/// A type as the contract has it.
+/// A type as the contract has it. It has no lists and structs: those that a plugin passes on are text to it, and [`refuse_nested`] sees
+/// to it that none crosses.
 fn wit_type(data_type: &DataType) -> WitType {
     match data_type {
         DataType::Boolean => WitType::Boolean,
@@ -351,5 +380,21 @@ mod tests {
         assert_eq!(refusal(&plan(names(&["b", "b"]), names(&[]))), expected);
         assert_eq!(refusal(&plan(names(&[]), names(&["a", "b", "b"]))), expected);
         assert!(resolve(&plan(names(&["b", "a"]), names(&["b"])), std::slice::from_ref(&input)).is_ok());
+    }
+
+    #[test]
+    fn lists_and_structs_may_be_taken_and_not_read() {
+        let field = |name: &str, written: &str| column_type::parse_field(name, written).expect("a type");
+        let schema = Arc::new(Schema::new(vec![field("id", "int64"), field("tags", "list<utf8>")]));
+        let inputs = [InputShape { name: "main".to_owned(), schema, key: vec![] }];
+        assert_eq!(refuse_nested("p", &[vec![0]], &inputs), Ok(()));
+        let error = refuse_nested("p", &[vec![0, 1]], &inputs).expect_err("a list");
+        assert_eq!(error.code, Code::NotInThisVersion);
+        assert_eq!(
+            error.message,
+            "plugin p: it reads column `tags` of input `main`, which is list<utf8>: lists and structs that plugins read are not in \
+             this version"
+        );
+        assert!(error.hint.expect("a hint").starts_with("take it away before with `drop`"));
     }
 }

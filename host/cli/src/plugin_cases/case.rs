@@ -11,7 +11,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::value::RawValue;
 use wasmill_connector::json::{JsonIn, RowDecoder, row_object};
-use wasmill_flow::column_type;
+use wasmill_flow::{column_type, key};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_plugin::{InputShape, Plan};
 
@@ -208,17 +208,27 @@ pub fn asked(written: Written, about: &Path) -> Result<(Vec<InputShape>, String)
 fn shape(name: &str, schema: Types, key_by: &[String], about: &Path) -> Result<InputShape, PluginProblem> {
     let InOrder(types) = schema;
     let field = |(column, kind): &(String, String)| {
-        column_type::parse_field(column, kind).map_err(|error| {
-            let hint = format!("the types are {}, and `not null` behind one", column_type::NAMES.join(", "));
+        let field = column_type::parse_field(column, kind).map_err(|error| {
+            let hint = format!("the types are {}, and `not null` behind one", column_type::SCALARS.join(", "));
             PluginProblem { hint: Some(hint), ..invalid(about, format!("schema: {column}: {error}")) }
-        })
+        })?;
+        if column_type::is_nested(field.data_type()) {
+            let problem = invalid(about, format!("schema: {column}: lists and structs in cases are not in this version"));
+            return Err(PluginProblem { hint: Some("leave the column out: the plugin can't read it".to_owned()), ..problem });
+        }
+        Ok(field)
     };
     let schema: SchemaRef = Arc::new(Schema::new(types.iter().map(field).collect::<Result<Vec<_>, _>>()?));
     let place = |column: &String| {
-        schema.index_of(column).map_err(|_| {
+        let place = schema.index_of(column).map_err(|_| {
             let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
             invalid(about, format!("key-by: the schema has no column `{column}`; it has {}", names.join(", ")))
-        })
+        })?;
+        let data_type = schema.field(place).data_type();
+        if key::is_supported(data_type) {
+            return Ok(place);
+        }
+        Err(invalid(about, format!("key-by: column `{column}` is {}; a key has no lists and structs", column_type::name(data_type))))
     };
     let key = key_by.iter().map(place).collect::<Result<Vec<_>, _>>()?;
     Ok(InputShape { name: name.to_owned(), schema, key })

@@ -5,7 +5,7 @@ use std::io;
 
 use arrow_array::{Array, BooleanArray, RecordBatch};
 use arrow_buffer::NullBuffer;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -18,7 +18,7 @@ use super::ColumnarIn;
 use super::decoding::{Ahead, Blocks, Decoded, Decoder, Place, corrupt, guarded, take};
 use super::ipc::IpcBlocks;
 use super::parquet::ParquetBlocks;
-use super::types::rows_of;
+use super::types::{convert, row_type, rows_of};
 use crate::file::{FilePath, fault};
 use crate::{BatchLimit, ConnectorError, Extent, Malformed, Position, Read, Source, row_object};
 
@@ -57,12 +57,25 @@ struct ColumnarPosition {
 /// # Errors
 /// As [`ColumnarSource::open`].
 pub fn columns(file: &FilePath, format: ColumnarIn, declared: Option<&Schema>) -> Result<SchemaRef, ConnectorError> {
+    let found = found_schema(file, format)?;
+    rows_of(&found, declared).map_err(|fault| fault.of(&file.written))
+}
+
+/// The columns that a file says it has, each with the type that it has in rows; without one where rows can't have it.
+///
+/// # Errors
+/// As [`ColumnarSource::open`].
+pub fn found(file: &FilePath, format: ColumnarIn) -> Result<Vec<(Field, Option<DataType>)>, ConnectorError> {
+    let found = found_schema(file, format)?;
+    Ok(found.fields().iter().map(|field| (field.as_ref().clone(), row_type(field.data_type()))).collect())
+}
+
+fn found_schema(file: &FilePath, format: ColumnarIn) -> Result<SchemaRef, ConnectorError> {
     let (handle, _) = open(file)?;
-    let found = guarded(file, format, || match format {
+    guarded(file, format, || match format {
         ColumnarIn::Parquet => ParquetBlocks::columns(handle),
         ColumnarIn::Arrow => IpcBlocks::columns(handle),
-    })?;
-    rows_of(&found, declared).map_err(|fault| fault.of(&file.written))
+    })
 }
 
 impl ColumnarSource {

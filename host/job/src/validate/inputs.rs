@@ -61,11 +61,26 @@ fn entry(input: &written::Input, streams: Vec<Output>, problems: &mut Problems) 
     let written: Vec<String> = input.from.iter().map(|name| name.value.clone()).collect();
     let scope = Scope { schema: &schema, of: written.join(", "), aggregates: false };
     let key_by = input.key_by.as_ref().and_then(|columns| {
-        let indices: Vec<_> = columns.iter().map(|column| scope.column(column, problems)).collect();
+        let indices: Vec<_> = columns.iter().map(|column| key_column(column, &scope, problems)).collect();
         indices.into_iter().collect::<Option<Vec<usize>>>()
     });
     let name = input.name.as_ref().map_or_else(|| MAIN_PORT.to_owned(), |name| name.value.clone());
     Some(Entry { name, streams, schema, key_by, written })
+}
+
+/// The index of a column of a key, which has no parts.
+fn key_column(column: &At<String>, scope: &Scope<'_>, problems: &mut Problems) -> Option<usize> {
+    let index = scope.column(column, problems)?;
+    let data_type = scope.schema.field(index).data_type();
+    if !key::is_supported(data_type) {
+        let problem = problems.error(code::INVALID_VALUE, &column.spot);
+        problem
+            .found_to_be(format!("`{}`, which is {}", column.value, column_type::name(data_type)))
+            .expected("a column that a key can have: no list and no struct")
+            .advice("make a column of a part of it with `with`, as its first item or a field, and key by that");
+        return None;
+    }
+    Some(index)
 }
 
 /// Complains about each key whose columns have other types than those of the first: rows of all keyed inputs share what is

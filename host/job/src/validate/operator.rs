@@ -241,7 +241,7 @@ fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, pr
         problems
             .error(code::UNKNOWN_TYPE, &written.spot)
             .found_to_be(format!("column `{}` of output `{}`, which is {}", field.name(), port.name, field.data_type()))
-            .expected(format!("a column's type: {}", column_type::NAMES.join(", ")));
+            .expected(format!("a column's type: {}", column_type::SCALARS.join(", ")));
         return None;
     }
     let verb = Verb::Plugin(graph::Plugin { path, settings: settings.clone(), on_poison: on_poison.value, limits: *limits });

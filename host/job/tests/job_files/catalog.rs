@@ -11,7 +11,7 @@ use wasmill_job::catalog::{
 use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_job::{load, render};
 
-/// Knows `column`, `column OPERATOR anything`, `[a list]`, numbers; `count(*)`, `max(column)`; and plugins by their path's end.
+/// Knows `column`, `column OPERATOR anything`, `[a list]`, `odd` of a type that no column has, numbers; `count(*)`, `max(column)`; and plugins by their path's end.
 pub struct Fake;
 
 impl Catalog for Fake {
@@ -20,6 +20,9 @@ impl Catalog for Fake {
         if text.starts_with('[') {
             let item = Arc::new(Field::new("item", DataType::Int64, true));
             return Ok(Checked { field: Field::new("x", DataType::List(item), true), reads: vec![] });
+        }
+        if text == "odd" {
+            return Ok(Checked { field: Field::new("x", DataType::Int8, true), reads: vec![] });
         }
         if text.parse::<f64>().is_ok() {
             return Ok(Checked { field: Field::new("x", DataType::Float64, false), reads: vec![] });
