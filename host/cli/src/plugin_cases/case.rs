@@ -186,7 +186,10 @@ pub fn asked(written: Written, about: &Path) -> Result<(InputShape, String), Plu
         if key::is_supported(data_type) {
             return Ok(place);
         }
-        Err(invalid(about, format!("key-by: column `{column}` is {}; a key has no lists and structs", column_type::name(data_type))))
+        Err(invalid(
+            about,
+            format!("key-by: column `{column}` is {}; a key has no lists and structs", column_type::name(data_type)),
+        ))
     };
     let key = written.key_by.unwrap_or_default().iter().map(place).collect::<Result<Vec<_>, _>>()?;
     Ok((InputShape { name: "input".to_owned(), schema, key }, written.settings.unwrap_or_default().to_string()))

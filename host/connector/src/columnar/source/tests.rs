@@ -5,7 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow_array::builder::{FixedSizeBinaryBuilder, Int32Builder, MapBuilder, MapFieldNames, StringBuilder, StringDictionaryBuilder};
+use arrow_array::builder::{
+    FixedSizeBinaryBuilder, Int32Builder, MapBuilder, MapFieldNames, StringBuilder, StringDictionaryBuilder,
+};
 use arrow_array::types::Int8Type;
 use arrow_array::*;
 use arrow_buffer::OffsetBuffer;
