@@ -27,14 +27,20 @@ fn a_plugin_passes_on_lists_and_structs_and_does_not_read_them() {
     let folder = Folder::of_job(&format!(
         "{SOURCE}operators: {{ op: {{ input: rows, plugin: {grade} }} }}
 sinks: {{ out: {{ input: op, connector: file, path: out.ndjson, format: json }} }}
+dead-letters: {{ connector: file, path: dead.ndjson, format: json }}
 "
     ));
     folder.write("rows.ndjson", ROWS);
     folder.run(&["run", "job.yaml"]).says(0, &[]);
     let out = folder.read("out.ndjson");
     let lines: Vec<&str> = out.lines().collect();
-    assert!(lines[0].starts_with(r#"{"id":1,"mag":2.5,"depth":10.0,"tags":["a",null],"at":{"lat":1.5,"more":[1,2]},"grade":"#), "{out}");
-    assert!(lines[2].starts_with(r#"{"id":3,"mag":5.0,"depth":1.0,"tags":[],"at":{"lat":null,"more":null},"grade":"#), "{out}");
+    assert!(
+        lines[0].starts_with(r#"{"id":1,"mag":2.5,"depth":10.0,"tags":["a",null],"at":{"lat":1.5,"more":[1,2]},"grade":"#),
+        "{out}"
+    );
+    assert!(lines[1].starts_with(r#"{"id":3,"mag":5.0,"depth":1.0,"tags":[],"at":{"lat":null,"more":null},"grade":"#), "{out}");
+    let dead = folder.read("dead.ndjson");
+    assert!(dead.contains(r#""row":{"id":2,"mag":null,"depth":null,"tags":null,"at":null}"#), "{dead}");
     let listed = SOURCE.replace("mag: float64", "mag: list<float64>");
     folder.write(
         "job.yaml",

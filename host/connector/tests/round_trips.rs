@@ -77,7 +77,9 @@ fn column(data_type: DataType, nullable: bool, rows: usize) -> BoxedStrategy<Arr
 
 fn nulls(nullable: bool, rows: usize) -> BoxedStrategy<Option<NullBuffer>> {
     let valid = prop_oneof![7 => Just(true), 3 => Just(!nullable)];
-    proptest::collection::vec(valid, rows).prop_map(|valid| Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0)).boxed()
+    proptest::collection::vec(valid, rows)
+        .prop_map(|valid| Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0))
+        .boxed()
 }
 
 fn a_type() -> impl Strategy<Value = DataType> {

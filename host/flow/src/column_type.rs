@@ -169,9 +169,8 @@ pub fn is_supported(data_type: &DataType) -> bool {
 
 /// Whether a type may stand within so many lists and structs.
 fn is_supported_at(data_type: &DataType, depth: usize) -> bool {
-    let is_part = |field: &Field| {
-        field.is_nullable() && field.metadata().is_empty() && is_supported_at(field.data_type(), depth + 1)
-    };
+    let is_part =
+        |field: &Field| field.is_nullable() && field.metadata().is_empty() && is_supported_at(field.data_type(), depth + 1);
     match data_type {
         DataType::List(item) => depth < DEEPEST && item.name() == Field::LIST_FIELD_DEFAULT_NAME && is_part(item),
         DataType::Struct(fields) => {

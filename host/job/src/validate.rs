@@ -64,12 +64,7 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
             let connector = sink.connector.as_ref().and_then(|connector| resolve_sink(connector, by_epoch, given, problems));
             let (output, connector) = (output?, connector?);
             refuse_nested_in_csv(sink, &connector, &output.schema, problems);
-            Some(graph::Sink {
-                name: sink.name.value.clone(),
-                input: output.upstream,
-                connector,
-                schema: output.schema,
-            })
+            Some(graph::Sink { name: sink.name.value.clone(), input: output.upstream, connector, schema: output.schema })
         })
         .collect();
     if let (Some(spot), true) = (&job.sinks_spot, job.sinks.is_empty()) {

@@ -96,9 +96,12 @@ impl Component {
         let described = instance.describe(settings, inputs).await;
         let plan = described.map_err(|fault| match fault.kind {
             FaultKind::Fail | FaultKind::Retry => {
-                let error = PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {}", fault.message));
+                let error =
+                    PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {}", fault.message));
                 match nested_columns(inputs) {
-                    Some(columns) => error.with_hint(format!("it is told that these columns are utf8, which it can't read: {columns}")),
+                    Some(columns) => {
+                        error.with_hint(format!("it is told that these columns are utf8, which it can't read: {columns}"))
+                    }
                     None => error,
                 }
             }
@@ -113,8 +116,13 @@ impl Component {
 
 /// Refuses columns of lists and structs that would cross; those that are only taken stay with the host.
 fn refuse_nested(plugin: &str, reads: &[Vec<usize>], inputs: &[InputShape]) -> Result<(), PluginError> {
-    let read = inputs.iter().zip(reads).flat_map(|(input, columns)| columns.iter().map(move |&column| (input, input.schema.field(column))));
-    let Some((input, field)) = read.into_iter().find(|(_, field)| column_type::is_nested(field.data_type())) else { return Ok(()) };
+    let read = inputs
+        .iter()
+        .zip(reads)
+        .flat_map(|(input, columns)| columns.iter().map(move |&column| (input, input.schema.field(column))));
+    let Some((input, field)) = read.into_iter().find(|(_, field)| column_type::is_nested(field.data_type())) else {
+        return Ok(());
+    };
     let message = format!(
         "plugin {plugin}: it reads column `{}` of input `{}`, which is {}: lists and structs that plugins read are not in this version",
         field.name(),

@@ -228,7 +228,10 @@ fn shape(name: &str, schema: Types, key_by: &[String], about: &Path) -> Result<I
         if key::is_supported(data_type) {
             return Ok(place);
         }
-        Err(invalid(about, format!("key-by: column `{column}` is {}; a key has no lists and structs", column_type::name(data_type))))
+        Err(invalid(
+            about,
+            format!("key-by: column `{column}` is {}; a key has no lists and structs", column_type::name(data_type)),
+        ))
     };
     let key = key_by.iter().map(place).collect::<Result<Vec<_>, _>>()?;
     Ok(InputShape { name: name.to_owned(), schema, key })

@@ -86,9 +86,9 @@ fn holds(declared: &DataType, found: &DataType) -> bool {
     use DataType::{Float32, Float64, Int32, Int64, List, Struct};
     match (found, declared) {
         (List(found), List(declared)) => holds(declared.data_type(), found.data_type()),
-        (Struct(found), Struct(declared)) => declared.iter().all(|declared| {
-            found.find(declared.name()).is_some_and(|(_, found)| holds(declared.data_type(), found.data_type()))
-        }),
+        (Struct(found), Struct(declared)) => declared
+            .iter()
+            .all(|declared| found.find(declared.name()).is_some_and(|(_, found)| holds(declared.data_type(), found.data_type()))),
         (found, declared) => declared == found || matches!((found, declared), (Int32, Int64 | Float64) | (Float32, Float64)),
     }
 }
@@ -152,10 +152,7 @@ pub(super) fn convert(column: &ArrayRef, to: &DataType) -> Result<ArrayRef, Arro
     }
 }
 
-const STRICT: CastOptions<'_> = CastOptions {
-    safe: false,
-    format_options: FormatOptions::new(),
-};
+const STRICT: CastOptions<'_> = CastOptions { safe: false, format_options: FormatOptions::new() };
 
 fn lists(lists: &ListArray, item: &FieldRef) -> Result<ArrayRef, ArrowError> {
     let items = convert(lists.values(), item.data_type())?;

@@ -239,7 +239,8 @@ mod tests {
             let items = prop::collection::vec((inner.clone(), "[, ]{0,2}|, ?|, ?|, ?"), 0..4);
             let array = items.prop_map(|items| items.into_iter().map(|(item, comma)| item + &comma).collect::<String>());
             let fields = prop::collection::vec((r#""(a|b|c|\\n)" ?: ?"#, inner, ",? ?|, ?"), 0..4);
-            let object = fields.prop_map(|fields| fields.into_iter().map(|(name, value, comma)| name + &value + &comma).collect::<String>());
+            let object = fields
+                .prop_map(|fields| fields.into_iter().map(|(name, value, comma)| name + &value + &comma).collect::<String>());
             let trimmed = |text: String| text.trim_end_matches([',', ' ']).to_owned();
             prop_oneof![
                 4 => array.clone().prop_map(move |array| format!("[{}]", trimmed(array))),

@@ -35,7 +35,10 @@ impl ListColumn {
     /// Adds a list of so many items, which are the next parts.
     pub(super) fn push(&mut self, items: usize, parts: &mut Iter<'_, Cell>, text: &str) {
         (0..items).for_each(|_| self.items.push_part(parts, text));
-        #[expect(clippy::expect_used, reason = "each item is a byte of text or more, and the rows of a batch have less than 2 GiB")]
+        #[expect(
+            clippy::expect_used,
+            reason = "each item is a byte of text or more, and the rows of a batch have less than 2 GiB"
+        )]
         let length = i32::try_from(items).ok().and_then(|items| self.length.checked_add(items)).expect("fewer than 2 G items");
         self.length = length;
         self.offsets.push(length);

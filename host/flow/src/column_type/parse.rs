@@ -63,7 +63,8 @@ impl<'a> Reader<'a> {
             "" => Err(self.expected("a type")),
             _ if word.ends_with("not null") && depth > 0 => {
                 self.at = start + word.len() - "not null".len();
-                Err(self.wrong("`not null`".to_owned(), "a type alone: items of lists and fields of structs may be null".to_owned()))
+                Err(self
+                    .wrong("`not null`".to_owned(), "a type alone: items of lists and fields of structs may be null".to_owned()))
             }
             _ => scalar(word, start),
         }

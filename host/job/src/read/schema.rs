@@ -80,7 +80,8 @@ fn read_column(name: &At<String>, field: &Field<'_>, problems: &mut Problems) ->
         }
         TypeError::Parts { written, found, expected, at } => {
             let cut = at == written.len();
-            let problem = problems.error(code::INVALID_VALUE, &spot).found_to_be(format!("{found} in `{written}`")).expected(expected);
+            let problem =
+                problems.error(code::INVALID_VALUE, &spot).found_to_be(format!("{found} in `{written}`")).expected(expected);
             if cut {
                 problem.advice("within { } a comma ends a value: write the type in quotes");
             }
@@ -106,8 +107,7 @@ fn part(field: &Field<'_>, written: &At<String>, at: usize) -> Spot {
 /// Complains about columns of lists and structs, which CSV has no form for.
 pub fn refuse_nested(field: &Field<'_>, schema: &Schema, problems: &mut Problems) {
     let Some(columns) = Mapping::open(field, "columns: a mapping from name to type", problems) else { return };
-    for (name, value) in columns.entries() {
-        let Ok(column) = schema.field_with_name(&name.value) else { continue };
+    for ((_, value), column) in columns.entries().zip(schema.fields()) {
         if column_type::is_nested(column.data_type()) {
             let problem = problems.error(code::TYPE_NOT_IN_CSV, &value.spot);
             problem.found(column_type::describe(column)).expected("a type that a field of CSV can have: no list and no struct");

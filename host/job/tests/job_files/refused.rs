@@ -264,7 +264,7 @@ fn column_types_are_those_of_the_contract() {
     assert_eq!(
         schema("{ a: 'struct<x: list<array>>' }"),
         format!(
-            "error[unknown-type]: found `array`, {known}\n  --> jobs/job.yaml:3:71 (sources.s.schema.a)\n   = did you mean `list<T>`?"
+            "error[unknown-type]: found `array`, {known}\n  --> jobs/job.yaml:3:69 (sources.s.schema.a)\n   = did you mean `list<T>`?"
         )
     );
     assert_eq!(

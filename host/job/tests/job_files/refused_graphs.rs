@@ -1,6 +1,6 @@
 //! Job files whose parts don't fit together, and what is said about them.
 
-use crate::catalog::{around, brief, loaded, problem, problems};
+use crate::catalog::{around, brief, job, loaded, problem, problems};
 
 fn operator(text: &str) -> String {
     problem(&around(&format!("  out: {text}")))
@@ -140,7 +140,7 @@ fn keys_and_csv_have_no_lists_and_structs() {
     let listed = |operator: &str| around(&format!("  l: {{ input: quakes, select: {{ a: '[1]' }} }}\n  out: {operator}"));
     assert_eq!(
         problem(&listed("{ input: l, key-by: [a], aggregate: { n: count(*) } }")),
-        "error[invalid-value]: found `a`, which is list<int64>, expected a column that a key can have: no list and no struct\n  --> jobs/job.yaml:5:30 (operators.out.key-by[0])\n   = make a column of a part of it with `with`, as its first item or a field, and key by that"
+        "error[invalid-value]: found `a`, which is list<int64>, expected a column that a key can have: no list and no struct\n  --> jobs/job.yaml:5:29 (operators.out.key-by[0])\n   = make a column of a part of it with `with`, as its first item or a field, and key by that"
     );
     let sink = |connector: &str| listed("{ input: l, unnest: a }").replace("{ input: out, connector: blackhole }", connector);
     assert_eq!(
@@ -150,7 +150,9 @@ fn keys_and_csv_have_no_lists_and_structs() {
     job(&sink("{ input: out, connector: stdio, format: csv }"));
     job(&sink("{ input: l, connector: stdio, format: json }"));
     assert_eq!(
-        problem("name: t\nsources:\n  s: { connector: stdio, format: csv, schema: { a: int64, b: list<utf8> } }\nsinks: { k: { input: s, connector: blackhole } }"),
+        problem(
+            "name: t\nsources:\n  s: { connector: stdio, format: csv, schema: { a: int64, b: list<utf8> } }\nsinks: { k: { input: s, connector: blackhole } }"
+        ),
         "error[type-not-in-csv]: found `list<utf8>`, expected a type that a field of CSV can have: no list and no struct\n  --> jobs/job.yaml:3:62 (sources.s.schema.b)\n   = read the field as utf8, or leave the column out"
     );
 }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, new_empty_array};
 use arrow_cast::cast::cast;
 use arrow_schema::{DataType, Field, Schema};
 use datafusion_common::{DataFusionError, ScalarValue};
@@ -146,6 +146,9 @@ impl General {
     }
 
     fn column(&self, values: Vec<ScalarValue>) -> Result<ArrayRef, Refused> {
+        if values.is_empty() {
+            return Ok(new_empty_array(&self.value));
+        }
         let array = ScalarValue::iter_to_array(values).map_err(|_| Refused::Damaged)?;
         if *array.data_type() == self.value {
             return Ok(array);

@@ -72,16 +72,16 @@ impl Catalogue {
             }
             aggregates.insert(function.name().to_lowercase(), function);
         }
-        let planners: Vec<Arc<dyn ExprPlanner>> =
-            vec![
-                Arc::new(CoreFunctionPlanner {}),
-                Arc::new(NestedFunctionPlanner),
-                Arc::new(FieldAccessPlanner),
-                Arc::new(DatetimeFunctionPlanner),
-                Arc::new(UnicodeFunctionPlanner),
-            ];
+        let planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(CoreFunctionPlanner {}),
+            Arc::new(NestedFunctionPlanner),
+            Arc::new(FieldAccessPlanner),
+            Arc::new(DatetimeFunctionPlanner),
+            Arc::new(UnicodeFunctionPlanner),
+        ];
         let higher_order = datafusion_functions_nested::all_default_higher_order_functions();
-        let higher_order = higher_order.iter().flat_map(|function| function.aliases().iter().map(String::as_str).chain([function.name()]));
+        let higher_order =
+            higher_order.iter().flat_map(|function| function.aliases().iter().map(String::as_str).chain([function.name()]));
         let higher_order = higher_order.map(str::to_lowercase).collect();
         functions.retain(|name, _| !OF_MAPS.contains(&name.as_str()) && !UNBOUNDED.contains(&name.as_str()));
         Self { functions, aggregates, higher_order, planners, options: ConfigOptions::default() }

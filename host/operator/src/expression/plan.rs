@@ -125,7 +125,9 @@ pub(crate) fn stored_type(found: &DataType) -> Result<DataType, ExpressionProble
         DataType::Date64 => DataType::Date32,
         DataType::Timestamp(..) => TIMESTAMP,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => DataType::Decimal128(*precision, *scale),
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => list_of(stored_type(item.data_type())?),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            list_of(stored_type(item.data_type())?)
+        }
         DataType::Struct(fields) => {
             let types = fields.iter().map(|field| stored_type(field.data_type())).collect::<Result<Vec<_>, _>>()?;
             struct_of(fields.iter().map(|field| field.name().as_str()).zip(types))

@@ -106,7 +106,8 @@ fn with_subscripts(tokens: Vec<TokenWithSpan>, schema: &Schema) -> Vec<TokenWith
             [.., TokenWithSpan { token: Token::Word(word), .. }] => schema.column_with_name(&word.value).is_some(),
             _ => false,
         };
-        let part = tokens.peek().and_then(|next| if let Token::Word(word) = &next.token { Some(word.value.clone()) } else { None });
+        let part =
+            tokens.peek().and_then(|next| if let Token::Word(word) = &next.token { Some(word.value.clone()) } else { None });
         let (true, Token::Period, Some(part)) = (has_parts, &token.token, part) else {
             out.push(token);
             continue;
@@ -306,8 +307,9 @@ impl Names<'_> {
 
     fn parts(&self, idents: &[Ident]) -> ExpressionProblem {
         let name = idents.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".");
-        let message =
-            format!("`{name}`: there is no column with such parts; a column whose name has a dot is written in double quotes: \"{name}\"");
+        let message = format!(
+            "`{name}`: there is no column with such parts; a column whose name has a dot is written in double quotes: \"{name}\""
+        );
         ExpressionProblem::new("unknown-column", message).at(idents.first().and_then(|ident| self.position(ident)))
     }
 

@@ -6,7 +6,9 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::{FixedSizeBinaryBuilder, Int32Builder, MapBuilder, MapFieldNames, StringBuilder, StringDictionaryBuilder};
+use arrow_array::builder::{
+    FixedSizeBinaryBuilder, Int32Builder, MapBuilder, MapFieldNames, StringBuilder, StringDictionaryBuilder,
+};
 use arrow_array::types::Int8Type;
 use arrow_array::*;
 use arrow_buffer::OffsetBuffer;

@@ -69,7 +69,13 @@ fn a_part_that_is_wrong_is_named_with_the_way_to_it() {
         ("struct<a: int64>", r#"{"a":1,"a":2}"#, "c.a: expected once, found again as 2", "c.a", 17),
         ("list<struct<a: int64>>", r#"[{},{"a":"x"}]"#, "c[1].a: expected int64, found \"x\"", "c[1].a", 15),
         (PLACE, r#"{"at":{"lat":"1"}}"#, "c.at.lat: expected float64, found \"1\"", "c.at.lat", 19),
-        (PLACE, r#"{"tags":["\ud83c"]}"#, r#"c.tags[0]: expected utf8, found "\ud83c", which has half of a surrogate pair"#, "c.tags[0]", 15),
+        (
+            PLACE,
+            r#"{"tags":["\ud83c"]}"#,
+            r#"c.tags[0]: expected utf8, found "\ud83c", which has half of a surrogate pair"#,
+            "c.tags[0]",
+            15,
+        ),
         ("list<int64> not null", "null", "c: expected list<int64> not null, found null", "c", 6),
     ] {
         let fault = read(written, json).expect_err(json);

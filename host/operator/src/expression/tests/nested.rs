@@ -106,7 +106,11 @@ fn lists_are_made_and_looked_into() {
     gives("array_concat(deep[2], [id])", "list<int64>", &["[3, 1]", "[3, 2]", "[3, -]"]);
     gives("ns = [1, 7, 7]", "boolean", &["true", "false", "false"]);
     gives("coalesce(tags, ['none'])", "list<utf8>", &["[x, a, -]", "[]", "[none]"]);
-    gives("{'a': id, 'b': ns}", "struct<a: int64, b: list<int64>>", &["{a: 1, b: [1, 7, 7]}", "{a: 2, b: [2, 7, 7]}", "{a: -, b: [-, 7, 7]}"]);
+    gives(
+        "{'a': id, 'b': ns}",
+        "struct<a: int64, b: list<int64>>",
+        &["{a: 1, b: [1, 7, 7]}", "{a: 2, b: [2, 7, 7]}", "{a: -, b: [-, 7, 7]}"],
+    );
     gives("cast(ns as float64[])", "list<float64>", &["[1.0, 7.0, 7.0]", "[2.0, 7.0, 7.0]", "[-, 7.0, 7.0]"]);
 }
 
@@ -121,7 +125,10 @@ fn parts_that_are_not_there_are_named() {
         "`place` is struct<name: utf8, at: struct<lat: float64, \"a b\": int64>>, whose fields are taken by their names: place['name']"
     );
     assert_eq!(problem("id[1]"), "`id` is int64, which has no items");
-    assert_eq!(problem("id.x"), "`id` is int64, which has no parts; a column whose name has a dot is written in double quotes: \"id.x\"");
+    assert_eq!(
+        problem("id.x"),
+        "`id` is int64, which has no parts; a column whose name has a dot is written in double quotes: \"id.x\""
+    );
     assert_eq!(Expression::parse("1 + place.at.alt", &rows().schema()).expect_err("no field").position, Some(13));
 }
 
@@ -138,25 +145,77 @@ fn what_lists_can_not_do_is_said() {
     assert_eq!(problem("[]"), "the type of a bare null isn't known; cast(null as float64) says it");
     let deep = |depth: usize| "[".repeat(depth) + "id" + &"]".repeat(depth);
     Expression::parse(&deep(16), &rows().schema()).expect("as deep as columns are");
-    assert!(problem(&deep(17)).ends_with("lists and structs are nested at most 16 deep, and a struct has fields of different names"));
-    assert_eq!(problem(&deep(1000)), "the expression is nested too deeply; `in (…)` or two operators one after the other may do the same");
+    assert!(
+        problem(&deep(17)).ends_with("lists and structs are nested at most 16 deep, and a struct has fields of different names")
+    );
+    assert_eq!(
+        problem(&deep(1000)),
+        "the expression is nested too deeply; `in (…)` or two operators one after the other may do the same"
+    );
     let long = format!("deep{}", "[1]".repeat(1000));
-    assert_eq!(problem(&long), "the expression is nested too deeply; `in (…)` or two operators one after the other may do the same");
+    assert_eq!(
+        problem(&long),
+        "the expression is nested too deeply; `in (…)` or two operators one after the other may do the same"
+    );
 }
 
 /// Functions over lists of each type of item, with numbers at the ends of their range: an error is one of a row, and nothing panics.
 #[test]
 fn functions_of_lists_never_panic() {
     let calls = [
-        "array_length(L)", "array_dims(L)", "array_ndims(L)", "cardinality(L)", "array_empty(L)", "array_distinct(L)", "array_sort(L)",
-        "array_reverse(L)", "array_pop_front(L)", "array_pop_back(L)", "array_any_value(L)", "array_max(L)", "array_min(L)",
-        "array_compact(L)", "array_sum(L)", "array_avg(L)", "array_product(L)", "array_normalize(L)", "flatten(L)", "array_to_string(L, ',')", "array_concat(L, L)",
-        "array_union(L, L)", "array_intersect(L, L)", "array_except(L, L)", "array_has_all(L, L)", "array_has_any(L, L)",
-        "arrays_zip(L, L)", "array_append(L, L[1])", "array_prepend(L[1], L)", "array_has(L, L[1])", "array_position(L, L[1])",
-        "array_positions(L, L[1])", "array_remove(L, L[1])", "array_remove_n(L, L[1], N)", "array_remove_all(L, L[1])",
-        "array_replace(L, L[1], L[2])", "array_replace_n(L, L[1], L[2], N)", "array_replace_all(L, L[1], L[2])", "array_slice(L, N, M)",
-        "array_slice(L, N, M, 2)", "array_slice(L, N, M, -1)", "L[N]", "L[N:M]", "array_distance(L, L)", "cosine_distance(L, L)", "inner_product(L, L)",
-        "array_add(L, L)", "array_subtract(L, L)", "array_scale(L, N)", "L = L", "L < L", "coalesce(L, L)", "nullif(L, L)",
+        "array_length(L)",
+        "array_dims(L)",
+        "array_ndims(L)",
+        "cardinality(L)",
+        "array_empty(L)",
+        "array_distinct(L)",
+        "array_sort(L)",
+        "array_reverse(L)",
+        "array_pop_front(L)",
+        "array_pop_back(L)",
+        "array_any_value(L)",
+        "array_max(L)",
+        "array_min(L)",
+        "array_compact(L)",
+        "array_sum(L)",
+        "array_avg(L)",
+        "array_product(L)",
+        "array_normalize(L)",
+        "flatten(L)",
+        "array_to_string(L, ',')",
+        "array_concat(L, L)",
+        "array_union(L, L)",
+        "array_intersect(L, L)",
+        "array_except(L, L)",
+        "array_has_all(L, L)",
+        "array_has_any(L, L)",
+        "arrays_zip(L, L)",
+        "array_append(L, L[1])",
+        "array_prepend(L[1], L)",
+        "array_has(L, L[1])",
+        "array_position(L, L[1])",
+        "array_positions(L, L[1])",
+        "array_remove(L, L[1])",
+        "array_remove_n(L, L[1], N)",
+        "array_remove_all(L, L[1])",
+        "array_replace(L, L[1], L[2])",
+        "array_replace_n(L, L[1], L[2], N)",
+        "array_replace_all(L, L[1], L[2])",
+        "array_slice(L, N, M)",
+        "array_slice(L, N, M, 2)",
+        "array_slice(L, N, M, -1)",
+        "L[N]",
+        "L[N:M]",
+        "array_distance(L, L)",
+        "cosine_distance(L, L)",
+        "inner_product(L, L)",
+        "array_add(L, L)",
+        "array_subtract(L, L)",
+        "array_scale(L, N)",
+        "L = L",
+        "L < L",
+        "coalesce(L, L)",
+        "nullif(L, L)",
     ];
     let rows = rows();
     let numbers = ["0", "1", "-1", "9223372036854775807", "(-9223372036854775807 - 1)", "id", "null"];
