@@ -16,8 +16,9 @@ use tokio::sync::watch;
 use wasmill_cli::composition::Composition;
 use wasmill_cli::plugin_directory::prepare;
 use wasmill_cli::sandbox::compiler;
+use wasmill_cli::signals::Stop;
 use wasmill_plugin::{Compiler, CompilerProcess, Sandbox};
-use wasmill_runtime::{JobRun, Outcome, assembly};
+use wasmill_runtime::{JobRun, MemoryBudget, Outcome, assembly};
 
 /// A row of the input.
 #[derive(Debug, Clone)]
@@ -80,7 +81,7 @@ impl World {
         let path = |name: &str| plugin(name).display().to_string();
         Self {
             folder: Folder::new(),
-            composition: Composition::new(sandbox, prepare(false)),
+            composition: Composition::new(sandbox, prepare(false, Stop::never())),
             runtime,
             map_filter: path("plugins/map-filter"),
             keyed_count: path("plugins/keyed-count"),
@@ -100,7 +101,8 @@ impl World {
         let factory = self.composition.factory(&job, Instant::now()).expect("parts");
         let counts = Arc::new(assembly::counts(&job));
         let (_stop, stop) = watch::channel(false);
-        let run = JobRun { job: &job, plan: &plan, factory: &factory, counts, durability: None, stop };
+        let memory = Arc::new(MemoryBudget::new(4 << 30));
+        let run = JobRun { job: &job, plan: &plan, factory: &factory, counts, durability: None, memory, stop };
         assert_eq!(self.runtime.block_on(run.run()), Ok(Outcome::Finished));
     }
 

@@ -18,7 +18,7 @@ use super::ColumnarIn;
 use super::decoding::{Ahead, Blocks, Decoded, Decoder, Place, corrupt, guarded, take};
 use super::ipc::IpcBlocks;
 use super::parquet::ParquetBlocks;
-use super::types::{convert, row_type, rows_of};
+use super::types::{row_type, rows_of};
 use crate::file::{FilePath, fault};
 use crate::{BatchLimit, ConnectorError, Extent, Malformed, Position, Read, Source, row_object};
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
-use wasmill_flow::column_type;
+use wasmill_flow::{column_type, key};
 
 use crate::graph::MAIN_PORT;
+use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
 use crate::validate::{Output, union};
