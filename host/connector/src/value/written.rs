@@ -98,8 +98,8 @@ impl<'a> Values<'a> {
         }
     }
 
-    /// Writes the value of a row.
-    #[inline]
+    /// Writes the value of a row. Always inlined: lists and structs call it too, and rows without them must not pay for that.
+    #[inline(always)]
     pub(crate) fn put<N: Notation>(&self, row: usize, notation: &N, out: &mut Vec<u8>) {
         match self {
             Self::Boolean(column) if column.is_valid(row) => {

@@ -133,7 +133,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
     fn a_line_is_taken_exactly_where_serde_json_takes_it_as_the_same_row(
-        value in r#"(\{ ?("(n|tags|x)" ?: ?(-?[0-9]{1,2}(\.5)?|null|\[((7|-4|null|"a"|\[1\]), ?){0,2}(7|null)\]|\[\]|\{\}),? ?){0,3}\}|null|\[\]|3)"#
+        value in r#"(\{ ?("(n|tags|x)" ?: ?(-?[1-9][0-9]?(\.5)?|null|\[((7|-4|null|"a"|\[1\]), ?){0,2}(7|null)\]|\[\]|\{\}),? ?){0,3}\}|null|\[\]|3)"#
     ) {
         #[derive(serde::Deserialize, serde::Serialize, PartialEq, Debug)]
         struct Column { n: Option<i64>, tags: Option<Vec<Option<i64>>> }
