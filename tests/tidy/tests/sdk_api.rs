@@ -2,7 +2,7 @@
 //!
 //! `api/wasmill-sdk.txt` has a line for each thing that an author's code can depend on. A line that isn't there any more breaks that code;
 //! more lines don't. What would break it as well is part of its line: the fields of a struct that can be written out, the variants of an enum
-//! that can be matched as a whole, the functions that a trait asks for. Why not by `cargo-semver-checks`: docs/decisions/0005.
+//! that can be matched as a whole, the functions that a trait asks for. Why not by `cargo-semver-checks`: docs/decisions/0007.
 //!
 //! With a release the lines are written anew: `WASMILL_TEST_ACCEPT=1 cargo test --release --workspace --test sdk_api`.
 
