@@ -182,10 +182,7 @@ fn what_is_wrong_with_a_case_is_said() {
     );
     fs::remove_file(home.0.join("cases/other/expected.late.jsonl")).expect("there");
     home.write("cases/other/input.more.jsonl", "");
-    test().says(
-        2,
-        &["error[not-in-this-version]: ./cases/other/input.more.jsonl: a case with several inputs is not in this version"],
-    );
+    test().says(2, &["./cases/other/input.more.jsonl: is no file of a case of this plugin"]);
     fs::remove_file(home.0.join("cases/other/input.more.jsonl")).expect("there");
 
     let about = |json: &str| {
@@ -195,6 +192,12 @@ fn what_is_wrong_with_a_case_is_said() {
     about("{").says(2, &["./cases/other/case.json: EOF while parsing", "hint: it may have `schema`, `key-by` and `settings`"]);
     about("{\"setings\":1}").says(2, &["unknown field `setings`, expected one of"]);
     about("{\"timers\":[]}").says(2, &["error[not-in-this-version]: ./cases/other/case.json: `timers` is not in this version"]);
+    about("{\"inputs\":{\"a\":{\"schema\":{\"x\":\"int64\"}}},\"key-by\":[\"x\"]}")
+        .says(2, &["`inputs` has a `schema` and a `key-by` for each input, and neither stands beside it"]);
+    about(
+        "{\"inputs\":{\"a\":{\"schema\":{\"x\":\"int64\"},\"key-by\":[\"x\"]},\"b\":{\"schema\":{\"x\":\"utf8\"},\"key-by\":[\"x\"]}}}",
+    )
+    .says(2, &["the key of `b` is utf8, that of `a` int64"]);
     about("{\"schema\":{\"value\":\"float\"}}")
         .says(2, &["schema: value: unknown type `float`", "hint: the types are boolean, int32"]);
     about("{\"key-by\":[\"senor\"]}").says(2, &["key-by: the schema has no column `senor`; it has sensor, at, value"]);
@@ -312,13 +315,23 @@ fn a_plugin_says_what_it_is_and_what_it_declares() {
     let json = ask(&["--schema", schema, "--key-by", "net,value", "--settings", r#"{"factor":2}"#]);
     json.says(0, &[]);
     let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
-    assert_eq!(json["declares"]["reads"], serde_json::json!([{"name": "value", "type": "float64"}]));
-    assert_eq!(json["declares"]["key"], serde_json::json!(["net", "value"]));
+    let input = serde_json::json!({"name": "input", "reads": [{"name": "value", "type": "float64"}], "key": ["net", "value"]});
+    assert_eq!(json["declares"]["inputs"], serde_json::json!([input]));
     assert_eq!(json["declares"]["states"], serde_json::json!([{"name": "seen", "version": 1, "bytes": 16}]));
     assert_eq!(json["declares"]["outputs"][0]["columns"][2], serde_json::json!({"name": "usual", "type": "float64 not null"}));
     assert!(json["compile_ms"].is_number() && json["cached"].is_boolean() && json["bytes"].is_number(), "{json}");
     ask(&["--schema", schema, "--key-by", "net"]).says(2, &["refuses its settings or input: settings: missing setting `factor`"]);
     ask(&["--schema", "{"]).says(2, &["error[invalid-argument]: --schema: EOF while parsing", "hint: as in --schema '{"]);
+}
+
+#[test]
+fn a_plugin_with_several_inputs_is_inspected_input_by_input() {
+    let plugin = from_root("plugins/match-payments").display().to_string();
+    let text = Home::new("inspect-inputs").run(&["plugin", "inspect", &plugin]);
+    let declares = "  declares for cases/pairs:\n    reads of orders, keyed by id: item: utf8 not null, amount: int64 not null\n    reads of \
+                    payments, keyed by order: paid: int64 not null, at: timestamp not null\n    output main: id: int64, item: utf8 \
+                    not null, amount: int64 not null, at: timestamp not null\n";
+    assert!(text.out.contains(declares), "expected:\n{declares}\nfound:\n{}", text.out);
 }
 
 #[test]

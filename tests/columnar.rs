@@ -83,6 +83,8 @@ sinks: { out: { input: two, connector: file, path: out.ndjson, format: json } }
     assert!(explained.out.contains("out: id int64 not null, text utf8, at timestamp\n"), "{}", explained.out);
     let left_out = "left out where statistics say so: rows without id >= 8500 and text <> 'row 8501'\n";
     assert!(explained.out.contains(left_out), "{}", explained.out);
+    let unread = explained.out.lines().find(|line| line.contains("not read, and so not checked: "));
+    assert!(unread.is_some_and(|line| !line.contains("text")), "{}", explained.out);
     // A limit counts rows of the file, so none may be left out.
     run(&folder, job, &["--set", "sources.rows.limit=9000"]).says(0, &[]);
     assert_eq!(folder.read("out.ndjson").lines().count(), 499);
@@ -125,7 +127,7 @@ checkpoint: {{ store: store-{format}, every: 50ms }}
             .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
             .collect();
         assert!(names.iter().all(|name| name.starts_with("part-") && name.ends_with(&format!(".{extension}"))), "{names:?}");
-        for task in ["-0.", "-1."] {
+        for task in ["-00000.", "-00001."] {
             assert!(names.iter().any(|name| name.contains(task)), "{names:?}");
         }
         let mut ids = Vec::new();
@@ -164,7 +166,7 @@ sinks: { out: { input: bids, connector: file, path: out/, format: parquet } }
         let mut names: Vec<_> =
             fs::read_dir(folder.path("out")).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
         names.sort();
-        assert_eq!(names, ["notes.txt", "part-1-0.parquet", "part-1-1.parquet"]);
+        assert_eq!(names, ["notes.txt", "part-0000000001-00000.parquet", "part-0000000001-00001.parquet"]);
     }
 }
 

@@ -18,8 +18,7 @@ const MAKERS: &[&str] = &[
     "error.code = ",
     "problem(",
     "problem!(",
-    "timestamps, ",
-    "Milliseconds, ",
+    "unfit(field, ",
 ];
 /// Files in which each text on the right of `=>`, or of `&str =`, is a code.
 const LISTS: &[&str] = &["job/src/problem/code.rs", "plugin/src/error.rs", "checkpoint/src/error.rs"];

@@ -1,4 +1,5 @@
 //! A strict reader of Prometheus' text format, version 0.0.4: it takes less than Prometheus does.
+#![allow(dead_code, reason = "each test target uses some of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -82,7 +82,6 @@ fn a_job_that_was_stopped_goes_on_in_the_file_that_was_rotated_meanwhile() {
     fs::remove_file(folder.path("app.log")).expect("a log");
     fs::remove_file(folder.path("app.log.1")).expect("an old log");
     let child = start(&folder);
-    sleep(Duration::from_millis(300));
     append(&folder, &lines(6..7));
     wait_for(&folder, &lines(0..7));
     stop(child).says(0, &["the file of which 18 bytes were read is gone"]);

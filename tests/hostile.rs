@@ -142,11 +142,15 @@ dead-letters: {{ connector: file, path: {name}-dead.ndjson, format: json }}
 ",
             self.guest
         );
+        self.load(&text)
+    }
+
+    fn load(&self, text: &str) -> Result<Job, String> {
         let directory = self.folder.path("");
-        let loaded = wasmill_job::load(&text, "job.yaml", &directory, &[], Some(1), 1, &|_| None, &self.composition);
+        let loaded = wasmill_job::load(text, "job.yaml", &directory, &[], Some(1), 1, &|_| None, &self.composition);
         loaded
             .map(|(job, _)| job)
-            .map_err(|problems| problems.iter().map(|problem| wasmill_job::render(problem, &text)).collect::<Vec<_>>().join("\n"))
+            .map_err(|problems| problems.iter().map(|problem| wasmill_job::render(problem, text)).collect::<Vec<_>>().join("\n"))
     }
 
     /// Runs jobs side by side: how each ended, what it counted, how long it took.
@@ -261,6 +265,30 @@ fn a_plan_that_makes_no_sense_is_refused_before_any_row_flows() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn what_belongs_to_one_input_is_not_there_while_rows_of_another_are_processed() {
+    let world = World::new();
+    for (settings, message) in [
+        ("do: pass", "emitted to output `main` what can't be: it takes columns of input 0, but the rows are of input 1"),
+        ("do: store-then-fail, text: stored", "called state.store where there is no key"),
+    ] {
+        let text = format!(
+            "name: inputs
+sources: {{ rows: {{ connector: generator, fields: {{ id: sequence, key: {{ uniform: [0, 9] }} }}, rows: 5 }} }}
+operators:
+  none: {{ input: rows, filter: id < 0 }}
+  guest: {{ inputs: {{ one: none, two: rows }}, key-by: {{ one: [key] }}, plugin: {}, settings: {{ {settings} }} }}
+sinks: {{ out: {{ input: guest, connector: file, path: inputs.ndjson, format: json }} }}
+",
+            world.guest
+        );
+        let job = world.load(&text).expect("valid");
+        let (ended, ..) = world.run(&[&job]).remove(0);
+        let error = ended.expect_err("a guest that does what it can't");
+        assert!(error.code == TRAP && error.message.contains(message), "expected {message}, found {error:?}");
+    }
 }
 
 #[test]

@@ -55,8 +55,9 @@ fn it_says_how_much_it_looked_at_and_what_does_not_fit() {
             "rows.log: looked at 3 rows, the first; `--rows N` looks at more",
         ],
     );
+    folder.write("rows.parquet", "no columns");
     folder
         .run(&["schema", "infer", "rows.parquet"])
-        .says(2, &["rows.parquet: the schema of a columnar file is not in this version"]);
+        .says(1, &["rows.parquet: this is no Parquet file, or it is damaged or cut off"]);
     folder.run(&["schema", "infer", "none.csv"]).says(1, &["none.csv: there is no such file"]);
 }

@@ -2,7 +2,7 @@
 //!
 //! | file | |
 //! |---|---|
-//! | `job.yaml`, and its input | the job, which writes `out.ndjson` or `out.csv`, or these compressed; they may be there before |
+//! | `job.yaml`, and its input | the job, which writes `out.ndjson` or `out.csv`, or these compressed; they may be there before. `${PLUGINS}` is where plugins lie |
 //! | `set` | a line for each `--set` |
 //! | `any-order` | the order of rows is nobody's at one task either |
 //! | `expected.ndjson`, `expected.csv` | what the output must hold: at one task line by line, at two in any order, as rows of several tasks and inputs may come |

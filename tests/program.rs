@@ -72,6 +72,8 @@ impl Folder {
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
         // The cache of compiled plugins is the tests' own.
         command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
+        // Jobs name plugins of the repository by it.
+        command.env("PLUGINS", from_root("plugins"));
         command
     }
 

@@ -1,17 +1,19 @@
 //! One SIGTERM or SIGINT stops a job cleanly, with a last checkpoint where there is a store; a second one ends the program at once.
 
+mod exposition;
 mod program;
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use program::Folder;
 
-const ROWS: u64 = 2_000;
+const ROWS: u64 = 8_000;
 
-/// Takes a second, so that it can be stopped half-way.
+/// Takes four seconds, so that it can be stopped half-way.
 fn job(checkpoint: &str) -> String {
     format!(
         "name: paced
@@ -26,14 +28,42 @@ fn start(folder: &Folder, arguments: &[&str]) -> Child {
     folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts")
 }
 
-/// Waits until a file of the job has something in it, and a little longer.
+/// Waits until a job that says where its metrics are has read some rows; what it said until then.
+fn wait_for_rows(child: &mut Child) -> String {
+    let (mut said, mut line) = (String::new(), String::new());
+    let mut lines = BufReader::new(child.stderr.as_mut().expect("piped"));
+    while !line.starts_with("note: metrics at ") {
+        line.clear();
+        assert_ne!(lines.read_line(&mut line).expect("text"), 0, "it doesn't say where its metrics are: {said}");
+        said.push_str(&line);
+    }
+    said.push_str(&String::from_utf8_lossy(lines.buffer()));
+    let address = line.trim().trim_start_matches("note: metrics at http://").trim_end_matches("/metrics").to_owned();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while rows_read(&address) < 100.0 {
+        assert!(Instant::now() < deadline, "no rows are read");
+        sleep(Duration::from_millis(5));
+    }
+    said
+}
+
+fn rows_read(address: &str) -> f64 {
+    let mut connection = TcpStream::connect(address).expect("connected");
+    connection.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("asked");
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).expect("answered");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+    let page = exposition::parse(body).unwrap_or_else(|fault| panic!("{fault}\nin:\n{body}"));
+    page.value("wasmill_source_rows_in_total", &[("job", "paced"), ("source", "rows")]).unwrap_or(0.0)
+}
+
+/// Waits until a file of the job has something in it.
 fn wait_for(folder: &Folder, name: &str) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !folder.path(name).metadata().is_ok_and(|file| file.len() > 0) {
         assert!(Instant::now() < deadline, "there is no {name}");
         sleep(Duration::from_millis(5));
     }
-    sleep(Duration::from_millis(300));
 }
 
 fn signal(child: &Child, name: &str) {
@@ -71,10 +101,11 @@ fn a_stopped_job_ends_well_and_goes_on_where_it_was() {
     for name in ["-TERM", "-INT"] {
         let folder = Folder::of_job(&job("checkpoint: { every: 10s, store: ./store }\n"));
         let arguments = ["run", "job.yaml", "--parallelism", "1", "--summary", "summary.json"];
-        let child = start(&folder, &arguments);
-        wait_for(&folder, "store/lock");
+        let mut child = start(&folder, &[&arguments[..], &["--metrics", "127.0.0.1:0"]].concat());
+        let before = wait_for_rows(&mut child);
         signal(&child, name);
-        let (code, said) = end(child, Duration::from_secs(10));
+        let (code, after) = end(child, Duration::from_secs(10));
+        let said = before + &after;
         assert_eq!(code, Some(0), "{said}");
         assert!(said.contains("note: stopping; a second signal ends the program at once\n"), "{said}");
         let summary = folder.json("summary.json");
@@ -128,7 +159,7 @@ fn a_changed_job_does_not_go_on_from_another_ones_checkpoint() {
 fn two_processes_do_not_share_a_store() {
     let folder = Folder::of_job(&job("checkpoint: { every: 50ms, store: ./store }\n"));
     let first = start(&folder, &["run", "job.yaml"]);
-    wait_for(&folder, "store/lock");
+    wait_for(&folder, "out.ndjson");
     folder
         .run(&["run", "job.yaml"])
         .says(1, &["error[checkpoint-locked]: ", &format!("in use by another process (pid {})", first.id())]);
@@ -173,10 +204,12 @@ fn a_second_signal_ends_a_job_that_cannot_stop() {
         "name: stuck\nsources: { rows: { connector: generator, workload: micro } }\nsinks: { out: { input: rows, connector: stdio, format: json } }\n",
     );
     // Nobody reads its standard output, so that it waits for ever with rows in its hands.
-    let child = start(&folder, &["run", "job.yaml"]);
-    sleep(Duration::from_millis(1_500));
+    let mut child = start(&folder, &["run", "job.yaml"]);
+    // The first byte comes of a write of more than a pipe holds.
+    child.stdout.as_mut().expect("piped").read_exact(&mut [0]).expect("rows");
     signal(&child, "-TERM");
-    sleep(Duration::from_millis(500));
+    let mut said = BufReader::new(child.stderr.as_mut().expect("piped")).lines().map(|line| line.expect("text"));
+    assert!(said.any(|line| line == "note: stopping; a second signal ends the program at once"), "it heard the first signal");
     signal(&child, "-INT");
     let (code, said) = end(child, Duration::from_secs(10));
     assert_eq!(code, Some(130), "{said}");

@@ -198,6 +198,10 @@ pub enum FileFormat {
     Json,
     /// CSV with a header.
     Csv,
+    /// Parquet, which brings its columns.
+    Parquet,
+    /// Arrow IPC, which brings its columns.
+    Arrow,
 }
 
 /// Which job, and what is different from its file.

@@ -1,5 +1,5 @@
 //! How fast rows are made, read and written: `cargo bench -p wasmill-connector --profile release --bench throughput [PART]`, where a
-//! part is `generate`, `decode`, `csv`, `file`, `encode` or `pace`.
+//! part is `generate`, `decode`, `nested`, `csv`, `file`, `encode` or `pace`.
 //!
 //! Prints, for each, the best of some runs: nanoseconds a row, and megabytes of text a second where there is text. Decoding is compared
 //! with arrow-json and arrow-csv, which are lenient.
@@ -18,6 +18,7 @@ use wasmill_connector::generator::{FieldRule, GeneratorConfig, GeneratorSource, 
 use wasmill_connector::json::{JsonIn, JsonOut, RowDecoder, RowEncoder};
 use wasmill_connector::{BatchLimit, FormatIn, Source};
 use wasmill_flow::TaskIndex;
+use wasmill_flow::column_type::parse_field;
 
 const LIMIT: BatchLimit = BatchLimit { rows: 1024, bytes: 1 << 20 };
 const RUNS: usize = 7;
@@ -36,6 +37,11 @@ fn main() {
         let some: Vec<_> = QUAKE_FIELDS.iter().filter(|(name, _)| five.contains(name)).cloned().collect();
         decoding("earthquakes, 5 of 14 fields", &quakes, &quake_schema(&some));
     }
+    if wanted("nested") {
+        let lines = orders(200_000);
+        decoding("orders, structs and lists of structs", &lines, &order_schema());
+        encoding("orders", &lines, &order_schema());
+    }
     if wanted("csv") {
         let quakes = csv_of(&quakes);
         decoding_csv("earthquakes, all 14 fields", &quakes, &quake_schema(&QUAKE_FIELDS));
@@ -49,7 +55,7 @@ fn main() {
         }
     }
     if wanted("encode") {
-        encoding(&quakes);
+        encoding("earthquakes", &quakes, &quake_schema(&QUAKE_FIELDS));
     }
     if wanted("pace") {
         pacing(&runtime);
@@ -142,6 +148,32 @@ fn quakes(count: u64) -> String {
             text,
             r#"{{"id":"ak{n:08}","time":{time},"updated":{},"mag":{mag},"mag_type":"ml","place":"{}km WNW of Skagway, Alaska","net":"ak","status":"automatic","type":"earthquake","tsunami":0,"sig":{},"lon":{lon},"lat":{},"depth":{}}}"#,
             time + 290_000, n % 200, n % 1000, lon / 2.0, n % 700
+        )
+        .expect("memory takes text");
+    }
+    text
+}
+
+fn order_schema() -> SchemaRef {
+    let field = |name: &str, written: &str| parse_field(name, written).expect("a type");
+    Arc::new(Schema::new(vec![
+        field("id", "int64"),
+        field("customer", "struct<name: utf8, address: struct<street: utf8, city: utf8>>"),
+        field("tags", "list<utf8>"),
+        field("items", "list<struct<article: utf8, count: int64, price: float64>>"),
+    ]))
+}
+
+/// Lines of a shop: objects, texts in arrays, objects in arrays.
+fn orders(count: u64) -> String {
+    let mut text = String::new();
+    for n in 0..count {
+        let item = |k: u64| format!(r#"{{"article":"article number {}","count":{},"price":{}.5}}"#, n * 7 + k, k + 1, n % 90);
+        let items = (0..n % 4).map(item).collect::<Vec<_>>().join(",");
+        writeln!(
+            text,
+            r#"{{"id":{n},"customer":{{"name":"customer {}","address":{{"street":"a street of some length {}","city":"Delft"}}}},"tags":["new","gift","a longer tag {}"],"items":[{items}]}}"#,
+            n % 1000, n % 100, n % 7
         )
         .expect("memory takes text");
     }
@@ -250,9 +282,8 @@ fn file(runtime: &tokio::runtime::Runtime, name: &str, bytes: &[u8]) {
     report(&format!("file source: {name}, all 14 fields"), time, ROWS, Some(quakes(ROWS).len() as u64));
 }
 
-fn encoding(text: &str) {
-    let schema = quake_schema(&QUAKE_FIELDS);
-    let mut decoder = RowDecoder::new(Arc::clone(&schema), JsonIn::default()).expect("supported types");
+fn encoding(name: &str, text: &str, schema: &SchemaRef) {
+    let mut decoder = RowDecoder::new(Arc::clone(schema), JsonIn::default()).expect("supported types");
     let mut batches = Vec::new();
     for line in text.lines() {
         decoder.decode(line.as_bytes()).expect("a row");
@@ -262,7 +293,7 @@ fn encoding(text: &str) {
     }
     let rows: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
     for (what, timestamps_as_millis) in [("RFC 3339", false), ("integers", true)] {
-        let encoder = RowEncoder::new(&schema, JsonOut { timestamps_as_millis }).expect("supported types");
+        let encoder = RowEncoder::new(schema, JsonOut { timestamps_as_millis }).expect("supported types");
         let mut out = Vec::new();
         let mut bytes = 0;
         let time = best(|| {
@@ -274,7 +305,7 @@ fn encoding(text: &str) {
                 black_box(&out);
             }
         });
-        report(&format!("encode: earthquakes, timestamps as {what}"), time, rows, Some(bytes));
+        report(&format!("encode: {name}, timestamps as {what}"), time, rows, Some(bytes));
     }
 }
 

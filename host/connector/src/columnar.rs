@@ -2,10 +2,13 @@
 //!
 //! A column of a file is read as the type of rows that holds all its values: small integers are widened, texts and binary values of
 //! every layout are one type, dictionaries are what they stand for. Timestamps become milliseconds UTC, and what is finer is cut off,
-//! towards the past, as it is in JSON. Columns of other types can't be read; a `schema` that doesn't name them leaves them out.
+//! towards the past, as it is in JSON. Lists of every layout are one type too, structs have the fields that the file's have, and a map is
+//! a list of structs of `key` and `value`. Columns of other types can't be read; a `schema` that doesn't name them leaves them out.
 //!
 //! A filter that stands directly behind a source lets it leave out rows that statistics of a Parquet file rule out (`pruning`).
 
+mod claims;
+mod decoding;
 mod ipc;
 mod parquet;
 mod pruning;
@@ -13,7 +16,9 @@ mod source;
 mod types;
 mod writer;
 
-pub use source::{ColumnarSource, columns};
+#[cfg(test)]
+pub(crate) use source::tests::lines_of;
+pub use source::{ColumnarSource, columns, found};
 pub(crate) use writer::{ColumnsOut, PartWriter, columns_out};
 
 /// A format of columns that is read.

@@ -7,8 +7,13 @@ pub(crate) mod fields;
 pub use decode::RowDecoder;
 pub use encode::RowEncoder;
 
+use arrow_schema::{FieldRef, Schema};
+use wasmill_flow::column_type;
+
+use crate::ConnectorError;
 use crate::json::TimestampUnit;
 use crate::rows::MAX_ROW_BYTES;
+use crate::value::{Kind, unfit};
 
 /// How rows are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,4 +57,12 @@ impl Default for CsvOut {
     fn default() -> Self {
         Self { header: true, delimiter: b',', timestamps_as_millis: false }
     }
+}
+
+/// How the columns of a schema are read; one of lists or structs, which CSV can't say, is refused.
+fn kinds(schema: &Schema, timestamps: TimestampUnit) -> Result<Vec<Kind>, ConnectorError> {
+    let kind = |field: &FieldRef| {
+        Kind::of(field.data_type(), timestamps).ok_or_else(|| unfit(field, "type-not-in-csv", "CSV", column_type::SCALARS))
+    };
+    schema.fields().iter().map(kind).collect()
 }

@@ -7,13 +7,17 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use arrow_schema::{DataType, Field};
+use wasmill_flow::column_type;
+
 use self::json::Json;
 use self::seen::Seen;
 use crate::ConnectorError;
+use crate::columnar::{self, ColumnarIn};
 use crate::csv::fields::CsvFields;
 use crate::file::{Compressed, FilePath, fault, open_regular};
 use crate::format::{Fault, not_utf8};
-use crate::rows::{Frame, Frames, MAX_ROW_BYTES, Place, RowEnd};
+use crate::rows::{Frame, Frames, MARK, MAX_ROW_BYTES, Place, RowEnd};
 
 /// How much is read at once.
 const CHUNK: u64 = 256 << 10;
@@ -25,6 +29,8 @@ pub enum InferredFormat {
     Json,
     /// CSV with a header and this delimiter.
     Csv(u8),
+    /// A format that brings its columns.
+    Columnar(ColumnarIn),
 }
 
 /// What was found in a file.
@@ -34,7 +40,7 @@ pub struct Inferred {
     pub format: InferredFormat,
     /// The columns, in the order in which they were first seen.
     pub columns: Vec<InferredColumn>,
-    /// Rows that were looked at.
+    /// Rows that were looked at; none in a file that brings its columns.
     pub rows: u64,
     /// Whether those are all.
     pub complete: bool,
@@ -49,7 +55,7 @@ pub struct Inferred {
 pub struct InferredColumn {
     /// Its name.
     pub name: String,
-    /// Its type, as a job file has it: `float64`, `utf8 not null`, `list<utf8>`.
+    /// Its type, as a job file has it: `float64`, `utf8 not null`, `list<utf8>`; what was found, where that is no type of a column.
     pub written: String,
     /// What doesn't fit this type, where values are of several: those rows would be malformed.
     pub misfits: Option<String>,
@@ -58,24 +64,30 @@ pub struct InferredColumn {
 /// Looks at the first rows of a file, at most so many. Types are those that all values have: `boolean`, `int64`, `uint64`, `float64`,
 /// `timestamp` (RFC 3339), `date`, `utf8`, lists and structs; `utf8` where there was no value. `not null` where every row had a value.
 ///
-/// Without `format` it follows from the name (`.json`, `.ndjson`, `.jsonl`, `.csv`, `.tsv`), or else from the first byte.
+/// Without `format` it follows from the name (`.json`, `.ndjson`, `.jsonl`, `.csv`, `.tsv`, `.parquet`, `.arrow`, `.feather`), or else from
+/// the first bytes.
 ///
 /// # Errors
 /// Codes `file-not-found`, `file-is-directory`, `file-not-regular`, `file-unreadable`, `archive-cut-off`, `archive-broken`,
-/// `header-invalid`.
+/// `header-invalid`, `file-corrupt`.
 pub fn infer(
     file: &FilePath,
     compressed: Compressed,
     format: Option<InferredFormat>,
     most_rows: u64,
 ) -> Result<Inferred, ConnectorError> {
+    let format = format.or_else(|| by_name(&file.path));
+    if let Some(InferredFormat::Columnar(columnar)) = format {
+        return brought(file, columnar);
+    }
     let mut input = Input::open(file, compressed)?;
     let mut start = Vec::new();
     input.fill(&mut start)?;
-    let format = format.or_else(|| by_name(&file.path)).unwrap_or_else(|| by_content(&start));
+    let format = format.unwrap_or_else(|| by_content(&start));
     let end = match format {
         InferredFormat::Json => RowEnd::Line,
         InferredFormat::Csv(delimiter) => RowEnd::OutsideQuotes(delimiter),
+        InferredFormat::Columnar(columnar) => return brought(file, columnar),
     };
     let mut frames = Frames::new(MAX_ROW_BYTES, end);
     frames.room().append(&mut start);
@@ -101,6 +113,21 @@ pub fn infer(
     Ok(found.finish(complete))
 }
 
+/// The columns that a file says it has.
+fn brought(file: &FilePath, format: ColumnarIn) -> Result<Inferred, ConnectorError> {
+    let column = |(field, as_rows): (Field, Option<DataType>)| {
+        let unfit = "values of a type that rows can't have: leave the column out of `schema`";
+        let written = match &as_rows {
+            Some(data_type) => column_type::describe(&field.clone().with_data_type(data_type.clone())),
+            None => field.data_type().to_string(),
+        };
+        InferredColumn { name: field.name().clone(), written, misfits: as_rows.is_none().then(|| unfit.to_owned()) }
+    };
+    let columns = columnar::found(file, format)?.into_iter().map(column).collect();
+    let format = InferredFormat::Columnar(format);
+    Ok(Inferred { format, columns, rows: 0, complete: true, malformed: 0, first_malformed: None })
+}
+
 fn by_name(path: &Path) -> Option<InferredFormat> {
     let name = path.file_name()?.to_str()?;
     let name = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name);
@@ -108,12 +135,19 @@ fn by_name(path: &Path) -> Option<InferredFormat> {
         "json" | "ndjson" | "jsonl" => Some(InferredFormat::Json),
         "csv" => Some(InferredFormat::Csv(b',')),
         "tsv" => Some(InferredFormat::Csv(b'\t')),
+        "parquet" => Some(InferredFormat::Columnar(ColumnarIn::Parquet)),
+        "arrow" | "feather" => Some(InferredFormat::Columnar(ColumnarIn::Arrow)),
         _ => None,
     }
 }
 
 fn by_content(start: &[u8]) -> InferredFormat {
-    let start = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start);
+    for (magic, format) in [(&b"PAR1"[..], ColumnarIn::Parquet), (b"ARROW1", ColumnarIn::Arrow)] {
+        if start.starts_with(magic) {
+            return InferredFormat::Columnar(format);
+        }
+    }
+    let start = start.strip_prefix(&MARK).unwrap_or(start);
     if start.trim_ascii_start().first() == Some(&b'{') { InferredFormat::Json } else { InferredFormat::Csv(b',') }
 }
 
@@ -168,7 +202,7 @@ impl Columns {
     fn look(&mut self, frame: &Frame<'_>, place: Place, file: &FilePath) -> Result<(), ConnectorError> {
         let line = place.line + 1;
         let row = match frame {
-            Frame::Whole(row) if place.byte == 0 => row.strip_prefix(b"\xef\xbb\xbf").unwrap_or(row),
+            Frame::Whole(row) if place.byte == 0 => row.strip_prefix(&MARK).unwrap_or(row),
             Frame::Whole(row) => row,
             Frame::TooLong { length, .. } => {
                 self.refuse(line, format!("a row of {length} bytes"));
@@ -178,7 +212,7 @@ impl Columns {
         let looked = match std::str::from_utf8(row) {
             Ok(text) if text.trim_ascii().is_empty() && (self.format == InferredFormat::Json || text.is_empty()) => return Ok(()),
             Ok(text) => match self.format {
-                InferredFormat::Json => self.look_at_json(text, line),
+                InferredFormat::Json | InferredFormat::Columnar(_) => self.look_at_json(text, line),
                 InferredFormat::Csv(delimiter) => match self.names.take() {
                     Some(names) => {
                         let looked = self.look_at_csv(text, &names, delimiter, line);

@@ -3,7 +3,10 @@
 mod decode;
 mod encode;
 mod layout;
+mod nested;
 mod scan;
+
+pub(crate) use encode::leads;
 
 pub use decode::RowDecoder;
 pub use encode::{RowEncoder, row_object};

@@ -8,7 +8,7 @@ use arrow_schema::SchemaRef;
 
 #[cfg(test)]
 pub(crate) use self::ends::RowEnds;
-pub(crate) use self::ends::{RowEnd, whole_rows};
+pub(crate) use self::ends::{MARK, RowEnd, whole_rows};
 pub(crate) use self::frames::{Frame, Frames, Place};
 pub(crate) use self::search::find;
 use crate::format::{Decoder, Fault, FormatIn};
@@ -86,6 +86,11 @@ impl RowReader {
         self.frames.room()
     }
 
+    /// Keeps no more memory than bytes need that came and weren't taken.
+    pub(crate) fn shrink(&mut self) {
+        self.frames.shrink();
+    }
+
     /// No more bytes come.
     pub(crate) fn end(&mut self) {
         self.frames.end();
@@ -133,15 +138,18 @@ impl RowReader {
     fn read_row(&mut self) -> Result<(), ConnectorError> {
         let start = self.frames.place();
         let is_header = self.decoder.wants_header();
+        let may_be_mark = start.byte == 0 && self.frames.ready() == Some(MARK.len() as u64);
         let (fault, raw) = match self.frames.take() {
             None => return Ok(()),
+            // A file that has nothing else has no row, not even an empty one.
+            Some(Frame::Whole(row)) if may_be_mark && row == MARK => return Ok(()),
             Some(Frame::TooLong { mut kept, length }) => {
                 keep_characters(&mut kept);
                 let reason = format!("expected at most {} bytes (max-row-bytes), found a row of {length}", self.max_row_bytes);
                 (Fault { reason, column: None, field: None }, kept)
             }
             Some(Frame::Whole(row)) => {
-                let text = if start.byte == 0 { row.strip_prefix(b"\xef\xbb\xbf").unwrap_or(row) } else { row };
+                let text = if start.byte == 0 { row.strip_prefix(&MARK).unwrap_or(row) } else { row };
                 if self.decoder.is_blank(text) {
                     return Ok(());
                 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod columns;
 mod decimal;
+mod nested;
 pub(crate) mod number;
 mod time;
 pub(crate) mod written;
@@ -9,7 +10,7 @@ pub(crate) mod written;
 use std::borrow::Cow;
 use std::ops::Range;
 
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{DataType, Field};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use wasmill_flow::column_type::{self, TIMESTAMP};
@@ -17,7 +18,7 @@ use wasmill_flow::column_type::{self, TIMESTAMP};
 use crate::ConnectorError;
 use crate::json::TimestampUnit;
 
-/// What a column's values are read as.
+/// What values without parts are read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Boolean,
@@ -34,7 +35,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// How a column of this type is read; `None` where rows can't have it.
+    /// How a column of this type is read; `None` where it has parts, or rows can't have it.
     pub(crate) fn of(data_type: &DataType, timestamps: TimestampUnit) -> Option<Self> {
         Some(match data_type {
             DataType::Boolean => Self::Boolean,
@@ -43,7 +44,7 @@ impl Kind {
             DataType::UInt64 => Self::UInt64,
             DataType::Float32 => Self::Float32,
             DataType::Float64 => Self::Float64,
-            DataType::Decimal128(precision, scale) => Self::Decimal(*precision, *scale),
+            DataType::Decimal128(precision, scale) if column_type::is_supported(data_type) => Self::Decimal(*precision, *scale),
             DataType::Date32 => Self::Date,
             DataType::Utf8View => Self::Utf8,
             DataType::BinaryView => Self::Binary,
@@ -53,25 +54,12 @@ impl Kind {
     }
 }
 
-/// How the columns of a schema are read.
-///
-/// # Errors
-/// With this code, for a column whose type rows can't have in this format.
-pub(crate) fn kinds(
-    schema: &Schema,
-    timestamps: TimestampUnit,
-    code: &'static str,
-    format: &str,
-) -> Result<Vec<Kind>, ConnectorError> {
-    let kind = |data_type: &DataType| Kind::of(data_type, timestamps).filter(|_| column_type::is_supported(data_type));
-    let kinds = schema.fields().iter().map(|field| {
-        kind(field.data_type()).ok_or_else(|| {
-            let found = column_type::describe(field);
-            ConnectorError::new(code, format!("{}: type `{found}` can't be read from or written as {format}", field.name()))
-                .with_hint(format!("the types are {}", column_type::NAMES.join(", ")))
-        })
-    });
-    kinds.collect()
+/// That a column has a type which its format doesn't have; `types` are those that it has.
+#[cold]
+pub(crate) fn unfit(field: &Field, code: &'static str, format: &str, types: &[&str]) -> ConnectorError {
+    let found = column_type::describe(field);
+    ConnectorError::new(code, format!("{}: type `{found}` can't be read from or written as {format}", field.name()))
+        .with_hint(format!("the types are {}", types.join(", ")))
 }
 
 /// A value that was read. It isn't in its column before the whole row has been read.
@@ -92,6 +80,14 @@ pub(crate) enum Cell {
     /// Text that had escapes.
     Text(String),
     Binary(Vec<u8>),
+    /// A list or a struct, whose parts begin here among those of the row.
+    Nested(usize),
+    /// Of the parts: a list, followed by so many items.
+    List(usize),
+    /// Of the parts: a struct, followed by so many fields, each a [`Cell::Field`] and its value. Fields that aren't there are null.
+    Struct(usize),
+    /// Of the parts: the number of a struct's field.
+    Field(usize),
 }
 
 /// What is wrong with a value.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::*;
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use arrow_select::concat::concat_batches;
 use proptest::prelude::*;
@@ -15,7 +16,7 @@ use wasmill_connector::file::{
 use wasmill_connector::json::{JsonIn, JsonOut};
 use wasmill_connector::{BatchLimit, FormatIn, FormatOut, Source, Visibility};
 use wasmill_flow::TaskIndex;
-use wasmill_flow::column_type::TIMESTAMP;
+use wasmill_flow::column_type::{TIMESTAMP, is_nested, list_of};
 
 /// The days and the milliseconds of the years 0 to 9999, which texts can say.
 const DAYS: std::ops::Range<i32> = -719_528..2_932_897;
@@ -51,11 +52,46 @@ fn column(data_type: DataType, nullable: bool, rows: usize) -> BoxedStrategy<Arr
                 move |values| Decimal128Array::from(values).with_precision_and_scale(precision, scale).expect("digits");
             of(-most..=most, nullable, rows, decimals)
         }
+        DataType::List(item) => {
+            let lengths = proptest::collection::vec(0_usize..4, rows);
+            let lists = (lengths, nulls(nullable, rows)).prop_flat_map(move |(lengths, nulls)| {
+                let item = Arc::clone(&item);
+                let items = column(item.data_type().clone(), true, lengths.iter().sum());
+                let offsets = OffsetBuffer::from_lengths(lengths);
+                items.prop_map(move |items| {
+                    Arc::new(ListArray::new(Arc::clone(&item), offsets.clone(), items, nulls.clone())) as ArrayRef
+                })
+            });
+            lists.boxed()
+        }
+        DataType::Struct(fields) => {
+            let columns: Vec<_> = fields.iter().map(|field| column(field.data_type().clone(), true, rows)).collect();
+            let structs = (columns, nulls(nullable, rows));
+            structs
+                .prop_map(move |(columns, nulls)| Arc::new(StructArray::new(fields.clone(), columns, nulls)) as ArrayRef)
+                .boxed()
+        }
         _ => of(MILLIS, nullable, rows, TimestampMillisecondArray::from),
     }
 }
 
+fn nulls(nullable: bool, rows: usize) -> BoxedStrategy<Option<NullBuffer>> {
+    let valid = prop_oneof![7 => Just(true), 3 => Just(!nullable)];
+    proptest::collection::vec(valid, rows)
+        .prop_map(|valid| Some(NullBuffer::from(valid)).filter(|nulls| nulls.null_count() > 0))
+        .boxed()
+}
+
 fn a_type() -> impl Strategy<Value = DataType> {
+    a_scalar().prop_recursive(4, 12, 3, |part| {
+        let list = part.clone().prop_map(list_of);
+        let fields = proptest::collection::vec(part, 1..4);
+        let named = |(place, data_type): (usize, DataType)| Field::new(format!("field \"{place}\", \u{e9}"), data_type, true);
+        prop_oneof![list, fields.prop_map(move |fields| DataType::Struct(fields.into_iter().enumerate().map(named).collect()))]
+    })
+}
+
+fn a_scalar() -> impl Strategy<Value = DataType> {
     use DataType::{BinaryView, Boolean, Date32, Decimal128, Float32, Float64, Int32, Int64, UInt64, Utf8View};
     let plain = vec![Boolean, Int32, Int64, UInt64, Float32, Float64, Date32, TIMESTAMP, Utf8View, BinaryView];
     let decimal = (1_u8..=38).prop_flat_map(|p| (Just(p), 0..=p.cast_signed())).prop_map(|(p, s)| Decimal128(p, s));
@@ -65,7 +101,7 @@ fn a_type() -> impl Strategy<Value = DataType> {
 /// Rows of random columns.
 fn a_batch() -> impl Strategy<Value = RecordBatch> {
     let columns = proptest::collection::vec((a_type(), any::<bool>()), 1..6);
-    (columns, 0_usize..200).prop_flat_map(|(types, rows)| {
+    (columns, 0_usize..100).prop_flat_map(|(types, rows)| {
         let fields = types
             .iter()
             .enumerate()
@@ -142,6 +178,10 @@ proptest! {
             parquet(Compression::Gzip),
             parquet(Compression::None),
         ] {
+            let has_parts = rows.schema_ref().fields().iter().any(|field| is_nested(field.data_type()));
+            if has_parts && matches!(format, FileFormat::Rows(FormatOut::Csv(_))) {
+                continue;
+            }
             prop_assert_eq!(&there_and_back(&rows, format, &path, piece), &rows, "{:?}", format);
         }
     }

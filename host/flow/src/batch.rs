@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
 use arrow_array::{Array, BooleanArray, RecordBatch, UInt32Array};
 use arrow_buffer::ScalarBuffer;
 use arrow_select::concat::concat_batches;
@@ -60,7 +61,8 @@ impl Batch {
     }
 
     /// The memory that the rows of this batch stand for, in bytes: what an edge counts against its limit. Buffers that are shared
-    /// with other batches are counted by the part that these rows use, views by 16 bytes and their text.
+    /// with other batches are counted by the part that these rows use, views by 16 bytes and their text, lists by
+    /// 4 bytes and their items.
     #[must_use]
     pub fn bytes(&self) -> usize {
         let columns: usize = self.rows.columns().iter().map(|column| column_bytes(column.as_ref())).sum();
@@ -125,6 +127,37 @@ fn column_bytes(column: &dyn Array) -> usize {
             #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits of a view are its length")]
             views.iter().map(|&view| 16 + (view as u32 as usize).saturating_sub(12)).sum()
         }
+        T::List(_) => {
+            let lists = column.as_list::<i32>();
+            #[expect(clippy::cast_sign_loss, reason = "offsets of lists are never negative")]
+            let (first, last) = (lists.value_offsets()[0] as usize, lists.value_offsets()[rows] as usize);
+            rows * 4 + column_bytes(lists.values().slice(first, last - first).as_ref())
+        }
+        T::Struct(_) => column.as_struct().columns().iter().map(|field| column_bytes(field.as_ref())).sum(),
         fixed => fixed.primitive_width().map_or_else(|| column.get_array_memory_size(), |width| rows * width),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::column_type::parse_field;
+    use arrow_array::{ArrayRef, Int64Array, ListArray, StructArray};
+    use arrow_buffer::OffsetBuffer;
+    use arrow_schema::{DataType, Schema};
+
+    #[test]
+    fn lists_and_structs_count_what_their_rows_use() {
+        let numbers: ArrayRef = Arc::new(Int64Array::from((0..1000).collect::<Vec<_>>()));
+        let fields = [parse_field("l", "list<int64>"), parse_field("s", "struct<a: int64>")].map(|field| field.expect("a type"));
+        let (DataType::List(item), DataType::Struct(parts)) = (fields[0].data_type(), fields[1].data_type()) else {
+            panic!("a list and a struct")
+        };
+        let lists = ListArray::new(Arc::clone(item), OffsetBuffer::from_lengths([990, 4, 6]), Arc::clone(&numbers), None);
+        let structs = StructArray::new(parts.clone(), vec![numbers.slice(0, 3)], None);
+        let columns: Vec<ArrayRef> = vec![Arc::new(lists), Arc::new(structs)];
+        let batch = Batch::unkeyed(RecordBatch::try_new(Arc::new(Schema::new(fields.to_vec())), columns).expect("rows"));
+        assert_eq!(batch.bytes(), 3 * 4 + 1000 * 8 + 3 * 8);
+        assert_eq!(batch.slice(1, 2).bytes(), 2 * 4 + 10 * 8 + 2 * 8);
     }
 }

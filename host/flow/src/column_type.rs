@@ -8,17 +8,45 @@
 //! | `date` | `Date32` |
 //! | `timestamp` | `Timestamp(Millisecond, None)`, UTC |
 //! | `utf8`, `binary` | `Utf8View`, `BinaryView` |
+//! | `list<T>` | `List` of a field `item` |
+//! | `struct<a: T, b: T>` | `Struct` of the fields `a` and `b` |
 //!
-//! Lists and structs are not in this version.
+//! Items of lists and fields of structs may always be null, and have no metadata. Lists and structs are nested at most [`DEEPEST`] deep.
+//! A field's name with a space or one of `:,<>()"` in it stands in double quotes, a double quote in it twice.
 
-use arrow_schema::{DataType, Field, TimeUnit};
+mod parse;
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use arrow_schema::{DataType, Field, FieldRef, Fields, TimeUnit};
 
 /// The Arrow type of `timestamp`.
 pub const TIMESTAMP: DataType = DataType::Timestamp(TimeUnit::Millisecond, None);
 
-/// The names that can be written, for error messages.
-pub const NAMES: &[&str] =
+/// So many lists and structs may be within each other: a list of lists of numbers is 2 deep.
+pub const DEEPEST: usize = 16;
+
+/// The names of the types that have no parts, for error messages.
+pub const SCALARS: &[&str] =
     &["boolean", "int32", "int64", "uint64", "float32", "float64", "decimal(p,s)", "date", "timestamp", "utf8", "binary"];
+
+/// The names that can be written, for error messages.
+pub const NAMES: &[&str] = &[
+    "boolean",
+    "int32",
+    "int64",
+    "uint64",
+    "float32",
+    "float64",
+    "decimal(p,s)",
+    "date",
+    "timestamp",
+    "utf8",
+    "binary",
+    "list<T>",
+    "struct<a: T, b: T>",
+];
 
 /// Why a type that was written is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,61 +56,69 @@ pub enum TypeError {
     Unknown {
         /// What was written.
         found: String,
-    },
-    /// A type that CONTRACT names and that this version can't do.
-    #[error("type `{found}` is not in this version")]
-    NotYet {
-        /// What was written.
-        found: String,
+        /// Where it stands in the text, in bytes.
+        at: usize,
     },
     /// A decimal without the two numbers, or with numbers out of range.
     #[error("`{found}`: a decimal is written decimal(p,s) with p from 1 to 38 and s from 0 to p")]
     Decimal {
         /// What was written.
         found: String,
+        /// Where it stands in the text, in bytes.
+        at: usize,
+    },
+    /// A list or a struct that isn't written as one.
+    #[error("`{written}`: expected {expected}, found {found}")]
+    Parts {
+        /// The whole text.
+        written: String,
+        /// What was found, in words.
+        found: String,
+        /// What was expected there, in words.
+        expected: String,
+        /// Where it stands in the text, in bytes.
+        at: usize,
     },
 }
 
-/// Reads a column's type as a job file has it: `float64`, `utf8 not null`, `decimal(10,2)`.
+impl TypeError {
+    /// Where in the text the fault is, in bytes.
+    #[must_use]
+    pub fn at(&self) -> usize {
+        match self {
+            Self::Unknown { at, .. } | Self::Decimal { at, .. } | Self::Parts { at, .. } => *at,
+        }
+    }
+}
+
+/// Reads a column's type as a job file has it: `float64`, `utf8 not null`, `decimal(10,2)`, `list<struct<a: int64>>`.
 ///
 /// # Errors
 /// [`TypeError`] for what is no type.
 pub fn parse_field(name: &str, written: &str) -> Result<Field, TypeError> {
-    let written = written.trim();
-    let (kind, nullable) = match written.strip_suffix("not null") {
-        Some(kind) => (kind.trim_end(), false),
+    let (kind, nullable) = match written.trim_end().strip_suffix("not null") {
+        Some(kind) => (kind, false),
         None => (written, true),
     };
-    Ok(Field::new(name, parse_type(kind)?, nullable))
+    Ok(Field::new(name, parse::parse(kind)?, nullable))
 }
 
-fn parse_type(written: &str) -> Result<DataType, TypeError> {
-    Ok(match written {
-        "boolean" => DataType::Boolean,
-        "int32" => DataType::Int32,
-        "int64" => DataType::Int64,
-        "uint64" => DataType::UInt64,
-        "float32" => DataType::Float32,
-        "float64" => DataType::Float64,
-        "date" => DataType::Date32,
-        "timestamp" => TIMESTAMP,
-        "utf8" => DataType::Utf8View,
-        "binary" => DataType::BinaryView,
-        other if other.starts_with("list<") || other.starts_with("struct<") => {
-            return Err(TypeError::NotYet { found: other.to_owned() });
-        }
-        other => match other.strip_prefix("decimal") {
-            Some(arguments) => parse_decimal(arguments).ok_or_else(|| TypeError::Decimal { found: other.to_owned() })?,
-            None => return Err(TypeError::Unknown { found: other.to_owned() }),
-        },
-    })
+/// The type of lists of such items.
+#[must_use]
+pub fn list_of(item: DataType) -> DataType {
+    DataType::new_list(item, true)
 }
 
-fn parse_decimal(arguments: &str) -> Option<DataType> {
-    let (precision, scale) = arguments.trim().strip_prefix('(')?.strip_suffix(')')?.split_once(',')?;
-    let (precision, scale) = (precision.trim().parse::<u8>().ok()?, scale.trim().parse::<u8>().ok()?);
-    let fits = (1..=38).contains(&precision) && scale <= precision;
-    fits.then_some(DataType::Decimal128(precision, i8::try_from(scale).ok()?))
+/// The type of structs with these fields.
+#[must_use]
+pub fn struct_of<'a>(fields: impl IntoIterator<Item = (&'a str, DataType)>) -> DataType {
+    DataType::Struct(fields.into_iter().map(|(name, data_type)| Field::new(name, data_type, true)).collect())
+}
+
+/// Whether values of this type have parts: lists and structs.
+#[must_use]
+pub fn is_nested(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::List(_) | DataType::Struct(_))
 }
 
 /// The name of a type, as a job file would have it; the type's Arrow name where a job file can't name it.
@@ -99,9 +135,23 @@ pub fn name(data_type: &DataType) -> String {
         DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
         DataType::Utf8View => "utf8".to_owned(),
         DataType::BinaryView => "binary".to_owned(),
+        DataType::List(item) => format!("list<{}>", name(item.data_type())),
+        DataType::Struct(fields) => {
+            let field = |field: &FieldRef| format!("{}: {}", field_name(field.name()), name(field.data_type()));
+            format!("struct<{}>", fields.iter().map(field).collect::<Vec<_>>().join(", "))
+        }
         other if *other == TIMESTAMP => "timestamp".to_owned(),
         other => other.to_string(),
     }
+}
+
+/// The name of a struct's field as a type has it: in double quotes where it has to be.
+#[must_use]
+pub fn field_name(name: &str) -> Cow<'_, str> {
+    if !name.is_empty() && !name.contains(parse::ends_a_name) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(format!("\"{}\"", name.replace('"', "\"\"")))
 }
 
 /// A field as a job file would have it: `float64`, `utf8 not null`.
@@ -114,29 +164,26 @@ pub fn describe(field: &Field) -> String {
 /// Whether rows may have columns of this type.
 #[must_use]
 pub fn is_supported(data_type: &DataType) -> bool {
-    parse_type(&name(data_type)).is_ok_and(|parsed| parsed == *data_type)
+    is_supported_at(data_type, 0)
+}
+
+/// Whether a type may stand within so many lists and structs.
+fn is_supported_at(data_type: &DataType, depth: usize) -> bool {
+    let is_part =
+        |field: &Field| field.is_nullable() && field.metadata().is_empty() && is_supported_at(field.data_type(), depth + 1);
+    match data_type {
+        DataType::List(item) => depth < DEEPEST && item.name() == Field::LIST_FIELD_DEFAULT_NAME && is_part(item),
+        DataType::Struct(fields) => {
+            depth < DEEPEST && !fields.is_empty() && are_different(fields) && fields.iter().all(|field| is_part(field))
+        }
+        scalar => parse::parse(&name(scalar)).is_ok_and(|parsed| parsed == *scalar),
+    }
+}
+
+fn are_different(fields: &Fields) -> bool {
+    let names: HashSet<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+    names.len() == fields.len()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_written_is_what_is_described() {
-        for written in ["boolean", "int64 not null", "decimal(10,2)", "timestamp not null", "utf8", "binary", "date", "float32"] {
-            assert_eq!(describe(&parse_field("c", written).expect("a type")), written);
-        }
-    }
-
-    #[test]
-    fn what_is_no_type_is_said_to_be_none() {
-        let found = |written| parse_field("c", written).expect_err("no type").to_string();
-        assert_eq!(found("text"), "unknown type `text`");
-        assert_eq!(found("list<utf8>"), "type `list<utf8>` is not in this version");
-        assert_eq!(
-            found("decimal(39,2)"),
-            "`decimal(39,2)`: a decimal is written decimal(p,s) with p from 1 to 38 and s from 0 to p"
-        );
-        assert_eq!(found("decimal"), "`decimal`: a decimal is written decimal(p,s) with p from 1 to 38 and s from 0 to p");
-    }
-}
+mod tests;

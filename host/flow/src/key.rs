@@ -18,10 +18,10 @@ use twox_hash::XxHash3_64;
 
 use crate::column_type;
 
-/// Whether keys may have columns of this type: every type that a row may have.
+/// Whether keys may have columns of this type: every type that a row may have but lists and structs.
 #[must_use]
 pub fn is_supported(data_type: &DataType) -> bool {
-    column_type::is_supported(data_type)
+    column_type::is_supported(data_type) && !column_type::is_nested(data_type)
 }
 
 /// The encoded keys of some rows, end to end.

@@ -11,7 +11,7 @@ use crate::graph::{Checkpoint, Job, MAIN_PORT, NodeId, SourceConnector, Upstream
 use crate::measure::{show_duration, show_size};
 use crate::plan::Plan;
 
-pub use graph::{ColumnPart, Explanation, Flow, OperatorPart, OutputPart, SinkPart, SourcePart, StagePart, Way};
+pub use graph::{ColumnPart, Explanation, Flow, InputPart, OperatorPart, OutputPart, SinkPart, SourcePart, StagePart, Way};
 
 /// Explains a job. The text is for people and may change; it ends with a newline.
 #[must_use]
@@ -33,6 +33,9 @@ pub fn explain(job: &Job, plan: &Plan) -> String {
         if let Some(time) = &source.event_time {
             line(&mut out, 2, &describe::event_time(time, &source.schema));
         }
+        if !source.unread.is_empty() {
+            line(&mut out, 2, &format!("not read, and so not checked: {}", source.unread.join(", ")));
+        }
         if let Some(condition) = &source.predicate {
             line(&mut out, 2, &format!("left out where statistics say so: rows without {condition}"));
         }
@@ -41,11 +44,14 @@ pub fn explain(job: &Job, plan: &Plan) -> String {
         line(&mut out, 0, "\noperators");
     }
     for operator in &job.operators {
-        let inputs: Vec<String> = operator.inputs.iter().map(|input| output_name(job, *input)).collect();
-        let key: Vec<&str> = operator.key_by.iter().map(|&index| operator.input_schema.field(index).name().as_str()).collect();
-        let key = if key.is_empty() { String::new() } else { format!(", by key {}", key.join(", ")) };
         line(&mut out, 1, &format!("{}: {}", operator.name, describe::verb(&operator.verb)));
-        line(&mut out, 2, &format!("in: {} ({}){key}", inputs.join(" and "), describe::columns(&operator.input_schema)));
+        for input in &operator.inputs {
+            let name = if input.name == MAIN_PORT { "in".to_owned() } else { format!("in .{}", input.name) };
+            let from: Vec<String> = input.from.iter().map(|from| output_name(job, *from)).collect();
+            let key: Vec<&str> = input.key_by.iter().map(|&index| input.schema.field(index).name().as_str()).collect();
+            let key = if key.is_empty() { String::new() } else { format!(", by key {}", key.join(", ")) };
+            line(&mut out, 2, &format!("{name}: {} ({}){key}", from.join(" and "), describe::columns(&input.schema)));
+        }
         for port in &operator.ports {
             let name = if port.name == MAIN_PORT { "out".to_owned() } else { format!("out .{}", port.name) };
             line(&mut out, 2, &format!("{name}: {}", describe::columns(&port.schema)));

@@ -51,6 +51,8 @@ pub struct Source {
     pub schema: SchemaRef,
     /// What it says of the time of its rows.
     pub event_time: Option<EventTime>,
+    /// The columns that it would have besides those, and that nobody reads: they are not decoded, and so not checked.
+    pub unread: Vec<String>,
     /// What the filter directly behind it says, where nobody else reads the source: rows for which this is false or null, and doesn't
     /// fail, may be left out. Only for files of columns, which know before rows are decoded, and not with a `limit`, which counts rows.
     pub predicate: Option<String>,
@@ -286,22 +288,45 @@ pub enum NodeId {
 pub struct Operator {
     /// Its name.
     pub name: String,
-    /// What it reads: one stream, or several of one schema (a union).
-    pub inputs: Vec<Upstream>,
-    /// The columns of its input.
-    pub input_schema: SchemaRef,
-    /// Indices of the columns that it is keyed by; empty where it isn't keyed.
-    pub key_by: Vec<usize>,
+    /// Its inputs, at least one. Only a plugin has several.
+    pub inputs: Vec<Input>,
     /// What it does.
     pub verb: Verb,
     /// Its outputs; the first is the main one, but for a split, which has none.
     pub ports: Vec<Port>,
-    /// Indices of the input columns that it reads or passes on, ascending and with those of its key; `None` for all. Never
-    /// none at all. An exchange before it moves no others, and it is handed the rows with those columns only.
+}
+
+impl Operator {
+    /// The first input: the only one, but for a plugin with several.
+    #[must_use]
+    pub fn input(&self) -> &Input {
+        &self.inputs[0]
+    }
+
+    /// Whether an input is keyed: then it has as many tasks as the job says.
+    #[must_use]
+    pub fn is_keyed(&self) -> bool {
+        self.inputs.iter().any(|input| !input.key_by.is_empty())
+    }
+}
+
+/// An input of an operator: rows of one kind.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its name; [`MAIN_PORT`] where the job gives it none.
+    pub name: String,
+    /// Where its rows come from: one stream, or several of one schema (a union).
+    pub from: Vec<Upstream>,
+    /// Its rows' columns.
+    pub schema: SchemaRef,
+    /// Indices of the columns that it is keyed by; empty where it isn't keyed. Keys of an operator's inputs have the same types.
+    pub key_by: Vec<usize>,
+    /// Indices of the columns that the operator reads or passes on, ascending and with those of the key; `None` for all. Never
+    /// none at all. An exchange before it moves no others, and the operator is handed the rows with those columns only.
     pub reads: Option<Vec<usize>>,
 }
 
-/// The name of a source's output, of an operator's first one, and of a plugin's only input.
+/// The name of a source's output, of an operator's first one, and of an input that the job gives no name.
 pub const MAIN_PORT: &str = "main";
 
 /// The name of the output of a `split` for the rows that no condition is true for.

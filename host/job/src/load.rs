@@ -48,7 +48,7 @@ pub fn load(
 /// A dead letter holds the whole row: where there are dead letters, operators are handed all columns.
 fn whole_rows_for_dead_letters(mut job: Job) -> Job {
     if job.dead_letters.is_some() {
-        job.operators.iter_mut().for_each(|operator| operator.reads = None);
+        job.operators.iter_mut().flat_map(|operator| &mut operator.inputs).for_each(|input| input.reads = None);
     }
     job
 }

@@ -1,7 +1,7 @@
 //! What runs: the job's graph as stages of chained nodes, and the edges between them.
 //!
 //! Nodes without a repartition between them are chained into one stage; each of its tasks runs them by direct calls. A stage starts
-//! at a source, at a keyed operator, at a union of several streams, or at a sink whose input is parallel.
+//! at a source, at an operator that is keyed or reads several streams, or at a sink whose input is parallel.
 
 mod build;
 
@@ -68,6 +68,8 @@ pub struct Edge {
     pub from: usize,
     /// Index of the stage that receives; rows go to its first node.
     pub to: usize,
+    /// Which input of that node they are of.
+    pub input: usize,
     /// Which task gets which row.
     pub routing: Routing,
     /// Indices of the columns that are moved; `None` for all.
@@ -77,7 +79,7 @@ pub struct Edge {
 /// Which task gets which row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Routing {
-    /// Task `i` to task `i`; both stages have as many tasks.
+    /// Task `i` to task `i`, counted round where the receiving stage has fewer.
     Forward,
     /// To the only task.
     Gather,

@@ -5,6 +5,7 @@ mod event_time;
 mod field;
 mod format;
 mod generator;
+mod inputs;
 mod limits;
 mod mapping;
 mod name;

@@ -4,6 +4,7 @@ mod event_time;
 mod expression;
 mod files;
 mod followed;
+mod inputs;
 mod links;
 mod operator;
 mod order;
@@ -17,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_schema::SchemaRef;
+use wasmill_flow::column_type;
 
 use crate::catalog::{Catalog, ColumnarFile};
 use crate::graph::{self, Job};
@@ -52,22 +54,18 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
     let mut resolved = Resolved { sources, operators: vec![None; job.operators.len()], positions: vec![0; job.operators.len()] };
     for (position, &index) in order.sequence.iter().enumerate() {
         resolved.positions[index] = position;
-        let inputs: Vec<_> = links.of_operators[index].iter().map(|link| resolved.output(link.as_ref()?, problems)).collect();
-        let inputs: Option<Vec<_>> = inputs.into_iter().collect();
-        resolved.operators[index] = operator::resolve(&job.operators[index], inputs, given, problems);
+        let streams: Vec<_> = links.of_operators[index].iter().map(|link| resolved.output(link.as_ref()?, problems)).collect();
+        let streams: Option<Vec<_>> = streams.into_iter().collect();
+        resolved.operators[index] = operator::resolve(&job.operators[index], streams, given, problems);
     }
     let by_epoch = job.checkpoint.is_some();
     let sinks: Vec<Option<graph::Sink>> = (job.sinks.iter().zip(&links.of_sinks))
         .map(|(sink, link)| {
             let output = link.as_ref().and_then(|link| resolved.output(link, problems));
             let connector = sink.connector.as_ref().and_then(|connector| resolve_sink(connector, by_epoch, given, problems));
-            let output = output?;
-            Some(graph::Sink {
-                name: sink.name.value.clone(),
-                input: output.upstream,
-                connector: connector?,
-                schema: output.schema,
-            })
+            let (output, connector) = (output?, connector?);
+            refuse_nested_in_csv(sink, &connector, &output.schema, problems);
+            Some(graph::Sink { name: sink.name.value.clone(), input: output.upstream, connector, schema: output.schema })
         })
         .collect();
     if let (Some(spot), true) = (&job.sinks_spot, job.sinks.is_empty()) {
@@ -191,7 +189,15 @@ fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Pr
         Some(time) => event_time::resolve(time, &schema, problems).map(|(time, schema)| (Some(time), schema))?,
         None => (None, schema),
     };
-    Some(graph::Source { name: source.name.value.clone(), connector, limit: source.limit, schema, event_time, predicate: None })
+    Some(graph::Source {
+        name: source.name.value.clone(),
+        connector,
+        limit: source.limit,
+        schema,
+        event_time,
+        unread: Vec::new(),
+        predicate: None,
+    })
 }
 
 /// The columns of a file that brings its own.
@@ -253,6 +259,20 @@ fn resolve_sink(
         Written::Stdio { format, .. } => graph::SinkConnector::Stdio { format: (*format)? },
         Written::Blackhole => graph::SinkConnector::Blackhole,
     })
+}
+
+/// Complains about a column of lists or structs that would go to CSV, which has no form for them.
+fn refuse_nested_in_csv(sink: &written::Sink, connector: &graph::SinkConnector, schema: &SchemaRef, problems: &mut Problems) {
+    use graph::SinkConnector as Connector;
+    let (Connector::File { format, .. } | Connector::Stdio { format }) = connector else { return };
+    let nested = schema.fields().iter().find(|field| column_type::is_nested(field.data_type()));
+    if let (graph::FormatOut::Csv(_), Some(field), Some(input)) = (format, nested, &sink.input) {
+        let problem = problems.error(code::TYPE_NOT_IN_CSV, &input.spot);
+        problem
+            .found_to_be(format!("column `{}`, which is {}", field.name(), column_type::name(field.data_type())))
+            .expected("columns that CSV can have: no list and no struct")
+            .advice("`drop` it or `select` parts of it before, `unnest` it, or write json, parquet or arrow");
+    }
 }
 
 fn resolve_checkpoint(checkpoint: &written::Checkpoint, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Checkpoint> {

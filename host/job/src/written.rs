@@ -96,12 +96,21 @@ pub enum SourceConnector {
 pub struct Operator {
     /// Its name.
     pub name: At<String>,
-    /// What it reads, by name.
-    pub inputs: Option<Vec<At<String>>>,
-    /// The columns that it is keyed by; empty where it isn't keyed.
-    pub key_by: Option<Vec<At<String>>>,
+    /// Its inputs.
+    pub inputs: Option<Vec<Input>>,
     /// What it does.
     pub verb: Option<Verb>,
+}
+
+/// An input of an operator.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its name, where it has one.
+    pub name: Option<At<String>>,
+    /// What it reads, by name: several streams are a union.
+    pub from: Vec<At<String>>,
+    /// The columns that it is keyed by; empty where it isn't keyed.
+    pub key_by: Option<Vec<At<String>>>,
 }
 
 /// What an operator does.

@@ -60,6 +60,9 @@ pub enum Emit {
     },
 }
 
+/// So many rows come out at once where each may have a value as long as what its key holds, so that they have 64 MiB at most.
+const MOST_LONG_VALUES: usize = 64;
+
 /// Running aggregates by key. Its context has keyed state, of the one state that its declaration names.
 #[derive(Debug)]
 pub struct RunningAggregate {
@@ -142,7 +145,15 @@ impl RunningAggregate {
     fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
         let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(()) };
         let mut state = cx.state.take().ok_or_else(no_state)?;
-        let done = self.aggregate(input, batch, &computed, state.as_mut(), cx);
+        let done = if self.emit == Emit::EachRow && self.layout.has_long_values() {
+            (0..batch.len()).step_by(MOST_LONG_VALUES).try_for_each(|first| {
+                let length = MOST_LONG_VALUES.min(batch.len() - first);
+                let computed: Vec<ArrayRef> = computed.iter().map(|argument| argument.slice(first, length)).collect();
+                self.aggregate(input, batch.slice(first, length), &computed, state.as_mut(), cx)
+            })
+        } else {
+            self.aggregate(input, batch, &computed, state.as_mut(), cx)
+        };
         cx.state = Some(state);
         done
     }

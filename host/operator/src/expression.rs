@@ -1,7 +1,7 @@
 //! SQL expressions over the columns of one row, as DataFusion reads them.
 //!
 //! Names are case-sensitive as written; a name that isn't letters, digits and `_` is in double quotes, text in single quotes.
-//! There are DataFusion's scalar functions of strings, numbers, dates and times, Unicode and regular expressions, as far as the
+//! There are DataFusion's scalar functions of strings, numbers, dates and times, Unicode, regular expressions and lists, as far as the
 //! same arguments always give the same result: `now()`, `random()` and their like are refused, since a row that is processed
 //! again after a failure must give the same. Beside SQL's names of types `cast` takes those of job files: `cast(x as float64)`.
 //!
@@ -10,8 +10,11 @@
 //! floats follows IEEE 754: infinity or NaN. `try_cast` gives null instead of failing. `and`, `or` and `case` compute what they
 //! need, from left to right: `b <> 0 and a / b > 1` doesn't fail.
 //!
+//! **Parts.** `a.b` and `a['b']` are the field `b` of a struct, `x[1]` the first item of a list, `x[2:3]` a list of two; what isn't there
+//! is null. Functions of maps, functions that take functions, and those whose list is as long as a number says are refused.
+//!
 //! **Types.** A result is one of [`column_type`]'s: `utf8` of any string, small integers widened, timestamps cut to
-//! milliseconds.
+//! milliseconds, within lists and structs too, whose items and fields may be null.
 
 pub(crate) mod catalogue;
 pub(crate) mod cause;

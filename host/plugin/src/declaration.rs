@@ -96,17 +96,53 @@ impl Component {
         let described = instance.describe(settings, inputs).await;
         let plan = described.map_err(|fault| match fault.kind {
             FaultKind::Fail | FaultKind::Retry => {
-                PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {}", fault.message))
+                let error =
+                    PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {}", fault.message));
+                match nested_columns(inputs) {
+                    Some(columns) => {
+                        error.with_hint(format!("it is told that these columns are utf8, which it can't read: {columns}"))
+                    }
+                    None => error,
+                }
             }
             FaultKind::Trap | FaultKind::Limit => trapped(fault),
         })?;
-        resolve(&plan, inputs)
-            .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}")))
+        let plan = resolve(&plan, inputs)
+            .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}")))?;
+        refuse_nested(name, &plan.reads, inputs)?;
+        Ok(plan)
     }
 }
 
+/// Refuses columns of lists and structs that would cross; those that are only taken stay with the host.
+fn refuse_nested(plugin: &str, reads: &[Vec<usize>], inputs: &[InputShape]) -> Result<(), PluginError> {
+    let read = inputs
+        .iter()
+        .zip(reads)
+        .flat_map(|(input, columns)| columns.iter().map(move |&column| (input, input.schema.field(column))));
+    let Some((input, field)) = read.into_iter().find(|(_, field)| column_type::is_nested(field.data_type())) else {
+        return Ok(());
+    };
+    let message = format!(
+        "plugin {plugin}: it reads column `{}` of input `{}`, which is {}: lists and structs that plugins read are not in this version",
+        field.name(),
+        input.name,
+        column_type::name(field.data_type())
+    );
+    let hint = "take it away before with `drop`, or take parts of it with `select` or `with`; a column that the plugin only passes on may stay";
+    Err(PluginError::new(Code::NotInThisVersion, message).with_hint(hint))
+}
+
+/// The columns of lists and structs, where there are some.
+fn nested_columns(inputs: &[InputShape]) -> Option<String> {
+    let fields = inputs.iter().flat_map(|input| input.schema.fields());
+    let nested = fields.filter(|field| column_type::is_nested(field.data_type()));
+    let columns: Vec<String> = nested.map(|field| format!("{} {}", field.name(), column_type::name(field.data_type()))).collect();
+    (!columns.is_empty()).then(|| columns.join(", "))
+}
+
 /// Checks a plan and resolves its names. The error says what is wrong.
-fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, String> {
+pub(crate) fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, String> {
     if plan.reads.len() != inputs.len() {
         return Err(format!("`reads` has {} items for {} inputs", plan.reads.len(), inputs.len()));
     }
@@ -169,10 +205,9 @@ fn resolve_port(name: &str, port: &WitPort, inputs: &[InputShape]) -> Result<(Sc
             (Taken::Input { input, columns }, fields)
         }
         Takes::Key => {
-            let shape = inputs.iter().find(|input| !input.key.is_empty());
-            let shape =
-                shape.ok_or_else(|| format!("output `{name}` takes the key's columns, but the input isn't keyed; add key-by"))?;
-            (Taken::Key, shape.key.iter().map(|&column| shape.schema.field(column).clone()).collect())
+            let key = key_of(inputs);
+            let key = key.ok_or_else(|| format!("output `{name}` takes the key's columns, but no input is keyed; add key-by"))?;
+            (Taken::Key, key)
         }
     };
     let mut fields = Vec::new();
@@ -195,9 +230,20 @@ fn resolve_port(name: &str, port: &WitPort, inputs: &[InputShape]) -> Result<(Sc
     Ok((Arc::new(Schema::new(fields)), PlannedPort { takes, gives, columns }))
 }
 
+/// The key's columns as the first keyed input calls them; they may be null where those of any keyed input may.
+fn key_of(inputs: &[InputShape]) -> Option<Vec<Field>> {
+    let keyed = || inputs.iter().filter(|input| !input.key.is_empty());
+    let first = keyed().next()?;
+    let field = |(place, &column): (usize, &usize)| {
+        let nullable = keyed().any(|input| input.key.get(place).is_some_and(|&other| input.schema.field(other).is_nullable()));
+        first.schema.field(column).clone().with_nullable(nullable)
+    };
+    Some(first.key.iter().enumerate().map(field).collect())
+}
+
 fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<StateNeed>, String> {
     if !states.is_empty() && inputs.iter().all(|input| input.key.is_empty()) {
-        return Err(format!("it keeps state `{}` for each key, but its input isn't keyed; add key-by", states[0].name));
+        return Err(format!("it keeps state `{}` for each key, but no input is keyed; add key-by", states[0].name));
     }
     let mut needs: Vec<StateNeed> = Vec::new();
     for state in states {
@@ -218,15 +264,18 @@ fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<Stat
 
 fn columns_of(input: &InputShape, names: Option<&[String]>) -> Result<Vec<usize>, String> {
     let Some(names) = names else { return Ok((0..input.schema.fields().len()).collect()) };
-    names
-        .iter()
-        .map(|name| {
-            input.schema.index_of(name).map_err(|_| {
-                let has: Vec<&str> = input.schema.fields().iter().map(|field| field.name().as_str()).collect();
-                format!("column `{name}` isn't in input `{}`, which has {}", input.name, has.join(", "))
-            })
-        })
-        .collect()
+    let mut columns = Vec::with_capacity(names.len());
+    for name in names {
+        let column = input.schema.index_of(name).map_err(|_| {
+            let has: Vec<&str> = input.schema.fields().iter().map(|field| field.name().as_str()).collect();
+            format!("column `{name}` isn't in input `{}`, which has {}", input.name, has.join(", "))
+        })?;
+        if columns.contains(&column) {
+            return Err(format!("column `{name}` of input `{}` is named twice", input.name));
+        }
+        columns.push(column);
+    }
+    Ok(columns)
 }
 
 fn check_name(what: &str, name: &str) -> Result<(), String> {
@@ -265,7 +314,8 @@ fn field(field: &FieldResult) -> Result<Field, String> {
     Ok(Field::new(&field.name, data_type, field.nullable))
 }
 
-/// A type as the contract has it.
+/// A type as the contract has it. It has no lists and structs: those that a plugin passes on are text to it, and [`refuse_nested`] sees
+/// to it that none crosses.
 fn wit_type(data_type: &DataType) -> WitType {
     match data_type {
         DataType::Boolean => WitType::Boolean,
@@ -310,5 +360,49 @@ impl<'a> WitInputs<'a> {
     pub fn params(&self) -> Vec<WitInput<'_>> {
         let parts = self.fields.iter().zip(&self.keys);
         self.inputs.iter().zip(parts).map(|(input, (fields, key))| WitInput { name: &input.name, schema: fields, key }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bindings::wasmill::plugin::plan::Taken as TakenColumns;
+
+    #[test]
+    fn a_column_that_is_named_twice_is_refused_where_it_is_read_and_where_it_is_taken() {
+        let fields = ["a", "b"].map(|name| Field::new(name, DataType::Int64, false));
+        let input = InputShape { name: "main".to_owned(), schema: Arc::new(Schema::new(fields.to_vec())), key: vec![] };
+        let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
+        let plan = |reads, taken| WitPlan {
+            reads: vec![reads],
+            ports: vec![WitPort {
+                name: "main".to_owned(),
+                takes: Takes::Input(TakenColumns { input: 0, columns: taken }),
+                gives: vec![],
+            }],
+            states: vec![],
+            wants: Wants::empty(),
+        };
+        let refusal = |plan: &WitPlan| resolve(plan, std::slice::from_ref(&input)).expect_err("refused");
+        let expected = "column `b` of input `main` is named twice";
+        assert_eq!(refusal(&plan(names(&["b", "b"]), names(&[]))), expected);
+        assert_eq!(refusal(&plan(names(&[]), names(&["a", "b", "b"]))), expected);
+        assert!(resolve(&plan(names(&["b", "a"]), names(&["b"])), std::slice::from_ref(&input)).is_ok());
+    }
+
+    #[test]
+    fn lists_and_structs_may_be_taken_and_not_read() {
+        let field = |name: &str, written: &str| column_type::parse_field(name, written).expect("a type");
+        let schema = Arc::new(Schema::new(vec![field("id", "int64"), field("tags", "list<utf8>")]));
+        let inputs = [InputShape { name: "main".to_owned(), schema, key: vec![] }];
+        assert_eq!(refuse_nested("p", &[vec![0]], &inputs), Ok(()));
+        let error = refuse_nested("p", &[vec![0, 1]], &inputs).expect_err("a list");
+        assert_eq!(error.code, Code::NotInThisVersion);
+        assert_eq!(
+            error.message,
+            "plugin p: it reads column `tags` of input `main`, which is list<utf8>: lists and structs that plugins read are not in \
+             this version"
+        );
+        assert!(error.hint.expect("a hint").starts_with("take it away before with `drop`"));
     }
 }

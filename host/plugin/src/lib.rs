@@ -19,6 +19,8 @@ pub mod world;
 mod bindings;
 mod columns_in;
 mod columns_out;
+#[cfg(feature = "test-suite")]
+pub mod conformance;
 mod engine;
 pub mod fault;
 mod imports;

@@ -177,9 +177,14 @@ impl PluginOperator {
             WitBatch { rows: rows.len() as u32, columns: &read_params },
         );
         let keys = keyed.is_some().then_some(Keys { count, columns: &key_params, row_key: &row_key });
-        let mut call =
-            Call::new(Arc::clone(&self.plan), self.definition.limits, Some(rows.clone()), self.keys[input].clone(), keyed, now());
-        call.times = rows.times.as_deref().map(|times| other_times(times, &row_key, count as usize));
+        let call = Call {
+            input,
+            batch: Some(rows.clone()),
+            key: self.keys[input].clone(),
+            keyed,
+            times: rows.times.as_deref().map(|times| other_times(times, &row_key, count as usize)),
+            ..Call::new(Arc::clone(&self.plan), self.definition.limits, now())
+        };
         #[expect(clippy::cast_possible_truncation, reason = "an operator has few inputs")]
         let (outcome, call) = instance.process(call, input as u32, batch, keys).await;
         if let Some(call) = call {
@@ -305,9 +310,9 @@ impl PluginOperator {
             Some(instance) => instance,
             None => self.open().await?,
         };
-        let mut call = Call::new(Arc::clone(&self.plan), self.definition.limits, None, Vec::new(), None, now());
         let at_end = || OtherTimes { of_keys: Vec::new(), latest: Watermark::END.0 };
-        call.times = (cx.watermark == Watermark::END).then(at_end);
+        let times = (cx.watermark == Watermark::END).then(at_end);
+        let call = Call { times, ..Call::new(Arc::clone(&self.plan), self.definition.limits, now()) };
         let (outcome, call) = instance.end(call).await;
         outcome.map_err(|fault| self.definition.error(&fault, " at the end of input", None))?;
         if let Some(call) = call {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use tokio::sync::mpsc;
 use wasmill_connector::{BatchLimit, Visibility};
 use wasmill_flow::{Barrier, Epoch, KeyGroups, TaskIndex};
-use wasmill_job::graph::{Job, NodeId};
+use wasmill_job::graph::{Input, Job, NodeId};
 use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target as PlanTarget};
 use wasmill_operator::Context;
 
@@ -155,7 +155,8 @@ impl Parts<'_> {
                 let operator = &self.job.operators[index];
                 let parts = self.factory.operator(index, self.task);
                 let OperatorParts { operator: work, state } = parts.map_err(|error| JobError::operator(&operator.name, error))?;
-                let key = operator.key_by.iter().map(|&column| operator.input_schema.field(column).name().clone()).collect();
+                let key = |input: &Input| input.key_by.iter().map(|&column| input.schema.field(column).name().clone()).collect();
+                let keys = operator.inputs.iter().map(key).collect();
                 let context = Context { state, ..Context::stateless() };
                 let counts = &self.counts.operators[index];
                 (
@@ -164,7 +165,7 @@ impl Parts<'_> {
                         index,
                         operator: work,
                         context,
-                        key,
+                        keys,
                         snapshot: None,
                         charge: Charge::new(self.memory, &counts.memory),
                         state_keys: Share::of(&counts.state_keys),
@@ -232,7 +233,8 @@ impl Wiring {
             for task in 0..stage.parallelism {
                 let from: Vec<(usize, u32)> =
                     edges.iter().flat_map(|(index, edge)| senders_to(plan, edge, task).map(|from| (*index, from))).collect();
-                let (senders, receiver) = lanes(from.len(), limit, charge());
+                let inputs: Vec<usize> = from.iter().map(|(edge, _)| plan.edges[*edge].input).collect();
+                let (senders, receiver) = lanes(&inputs, limit, charge());
                 for (from, sender) in from.into_iter().zip(senders) {
                     wiring.senders.entry(from).or_default().push(sender);
                 }
@@ -246,7 +248,7 @@ impl Wiring {
         let others = plan.stages.iter().enumerate().filter(|(index, _)| *index != stage_index);
         let tasks: Vec<(usize, u32)> =
             others.flat_map(|(index, stage)| (0..stage.parallelism).map(move |task| (index, task))).collect();
-        let (senders, receiver) = lanes(tasks.len(), limit, charge);
+        let (senders, receiver) = lanes(&vec![0; tasks.len()], limit, charge);
         self.dead_letter_lanes = tasks.into_iter().zip(senders).collect();
         self.receivers.insert((stage_index, 0), receiver);
     }
@@ -258,7 +260,7 @@ impl Wiring {
     }
 
     fn lanes_of(&mut self, stage: usize, task: u32, charge: Charge) -> Lanes {
-        self.receivers.remove(&(stage, task)).unwrap_or_else(|| lanes(0, LaneLimit { rows: 1, bytes: 1 }, charge).1)
+        self.receivers.remove(&(stage, task)).unwrap_or_else(|| lanes(&[], LaneLimit { rows: 1, bytes: 1 }, charge).1)
     }
 }
 
@@ -266,7 +268,7 @@ impl Wiring {
 fn lane_count(plan: &Plan) -> usize {
     let tasks = |stage: usize| plan.stages[stage].parallelism as usize;
     let lanes_of = |edge: &Edge| match edge.routing {
-        Routing::Forward => tasks(edge.to),
+        Routing::Forward => tasks(edge.from),
         Routing::Gather | Routing::Keyed(_) => tasks(edge.from) * tasks(edge.to),
     };
     let dead_letters = if plan.stages.iter().any(is_dead_letters) { (0..plan.stages.len()).map(tasks).sum() } else { 0 };
@@ -278,9 +280,8 @@ fn is_dead_letters(stage: &Stage) -> bool {
 }
 
 /// The tasks that send to a task over an edge.
-fn senders_to(plan: &Plan, edge: &Edge, task: u32) -> std::ops::Range<u32> {
-    match edge.routing {
-        Routing::Forward => task..task + 1,
-        Routing::Gather | Routing::Keyed(_) => 0..plan.stages[edge.from].parallelism,
-    }
+fn senders_to(plan: &Plan, edge: &Edge, task: u32) -> impl Iterator<Item = u32> {
+    let receivers = plan.stages[edge.to].parallelism;
+    let forward = matches!(edge.routing, Routing::Forward);
+    (0..plan.stages[edge.from].parallelism).filter(move |sender| !forward || sender % receivers == task)
 }

@@ -62,8 +62,8 @@ pub(crate) struct OperatorWork {
     pub index: usize,
     pub operator: Box<dyn Operator>,
     pub context: Context,
-    /// Names of the key's columns.
-    pub key: Vec<String>,
+    /// For each input, the names of its key's columns.
+    pub keys: Vec<Vec<String>>,
     /// The snapshot under way, as far as it has come.
     pub snapshot: Option<Vec<u8>>,
     /// What its state and its plugin's instance have of the process's memory.
@@ -89,18 +89,20 @@ impl OperatorWork {
 
 /// Where rows of an output go.
 pub(crate) enum Target {
-    /// To another node of the chain, with these columns.
+    /// To the only input of another node of the chain, with these columns.
     Chained(usize, Option<Vec<usize>>),
     /// To other tasks.
     Edge(Exchange),
 }
 
 impl Chain {
-    /// Hands rows to a node, and on, until nothing of them is left in the chain.
-    pub async fn push(&mut self, node: usize, batch: Batch) -> Result<(), JobError> {
-        let mut waiting = vec![(node, batch)];
+    /// Hands rows to an input of a node, and on, until nothing of them is left in the chain.
+    pub async fn push(&mut self, node: usize, input: usize, batch: Batch) -> Result<(), JobError> {
+        self.work(node, input, batch).await?;
+        let mut waiting = Vec::new();
+        self.hand_on(node, &mut waiting).await?;
         while let Some((node, batch)) = waiting.pop() {
-            self.work(node, batch).await?;
+            self.work(node, 0, batch).await?;
             self.hand_on(node, &mut waiting).await?;
         }
         Ok(())
@@ -112,7 +114,7 @@ impl Chain {
         let mut waiting = Vec::new();
         send(&mut self.nodes[0].outputs[0], &batch, &mut waiting, &self.clock).await?;
         while let Some((node, batch)) = waiting.pop() {
-            self.push(node, batch).await?;
+            self.push(node, 0, batch).await?;
         }
         Ok(())
     }
@@ -140,7 +142,7 @@ impl Chain {
         let mut waiting = Vec::new();
         self.hand_on(node, &mut waiting).await?;
         while let Some((node, batch)) = waiting.pop() {
-            self.push(node, batch).await?;
+            self.push(node, 0, batch).await?;
         }
         Ok(())
     }
@@ -288,14 +290,14 @@ impl Chain {
         }
     }
 
-    async fn work(&mut self, node: usize, batch: Batch) -> Result<(), JobError> {
+    async fn work(&mut self, node: usize, input: usize, batch: Batch) -> Result<(), JobError> {
         let rows = batch.len() as u64;
         let Node { name, work, .. } = &mut self.nodes[node];
         let mut spent = Duration::ZERO;
         let counts = match work {
             Work::Source => return Ok(()),
             Work::Operator(work) => {
-                let step = timed(work.operator.process(0, batch, &mut work.context), &mut spent);
+                let step = timed(work.operator.process(input, batch, &mut work.context), &mut spent);
                 step.await.map_err(|error| JobError::operator(name, error))?;
                 if work.charge(self.job.batch.max_rows) {
                     return Err(self.exceeded(node));
@@ -334,7 +336,7 @@ impl Chain {
         waiting.extend(chained.into_iter().rev());
         for dead in work.context.dead.drain(..) {
             NodeCounts::add(&counts.dead, dead.reasons.len() as u64);
-            self.dead_letters.dead(name, &work.key, &dead).await?;
+            self.dead_letters.dead(name, &work.keys[dead.input], &dead).await?;
         }
         Ok(())
     }

@@ -51,8 +51,8 @@ pub struct LaneSender {
 /// What came in.
 #[derive(Debug)]
 pub enum Received {
-    /// Rows of one or several lanes.
-    Rows(Batch),
+    /// Rows of one or several lanes, and the input that they are of.
+    Rows(usize, Batch),
     /// How far event time has come on a lane.
     Time(usize, Progress),
     /// A barrier on a lane.
@@ -81,6 +81,8 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Lane {
+    /// The receiver's input that its rows are of.
+    input: usize,
     queue: VecDeque<(Message, usize)>,
     rows: usize,
     bytes: usize,
@@ -89,13 +91,13 @@ struct Lane {
     sender_gone: bool,
 }
 
-/// Makes an inbox of so many lanes; what they hold is charged.
+/// Makes an inbox with a lane for each of these inputs; what they hold is charged.
 #[must_use]
-pub(crate) fn lanes(count: usize, limit: LaneLimit, charge: Charge) -> (Vec<LaneSender>, Lanes) {
-    let lanes = (0..count).map(|_| Lane::default()).collect();
+pub(crate) fn lanes(inputs: &[usize], limit: LaneLimit, charge: Charge) -> (Vec<LaneSender>, Lanes) {
+    let lanes = inputs.iter().map(|&input| Lane { input, ..Lane::default() }).collect();
     let shared = Shared { lanes, bytes: 0, charge, receiver: None, receiver_gone: false };
     let shared = Arc::new(Mutex::new(shared));
-    let senders = (0..count).map(|lane| LaneSender { shared: Arc::clone(&shared), lane, limit }).collect();
+    let senders = (0..inputs.len()).map(|lane| LaneSender { shared: Arc::clone(&shared), lane, limit }).collect();
     (senders, Lanes { shared, next: 0 })
 }
 
@@ -198,8 +200,8 @@ impl Lanes {
         Ok(taken.map(Taken::joined))
     }
 
-    /// What comes next: rows of any lanes that aren't held, as many as are there up to the limit, or a mark. It never waits for more
-    /// than it has.
+    /// What comes next: rows of one input on any lanes that aren't held, as many as are there up to the limit, or a mark. It never
+    /// waits for more than it has.
     ///
     /// # Errors
     /// Where a lane is empty and its sender gone.
@@ -222,24 +224,25 @@ impl Lanes {
 
 /// What was taken out of lanes.
 enum Taken {
-    Rows(Vec<Batch>),
+    Rows(usize, Vec<Batch>),
     Mark(Received),
 }
 
 impl Taken {
     fn joined(self) -> Received {
         match self {
-            Self::Rows(batches) => Received::Rows(Batch::concat(&batches)),
+            Self::Rows(input, batches) => Received::Rows(input, Batch::concat(&batches)),
             Self::Mark(mark) => mark,
         }
     }
 }
 
 impl Shared {
-    /// Takes from the lanes in turn, beginning with lane `next`.
+    /// Takes from the lanes in turn, beginning with lane `next`, until one has rows of another input: that is where it goes on.
     fn take(&mut self, next: &mut usize, limit: DrainLimit) -> Result<Option<Taken>, SenderGone> {
         let (first, count) = (*next, self.lanes.len());
         let mut batches: Vec<Batch> = Vec::new();
+        let mut input = 0;
         let (mut room, mut taken) = (limit, 0);
         for index in (0..count).map(|offset| (first + offset) % count) {
             let lane = &mut self.lanes[index];
@@ -253,6 +256,9 @@ impl Shared {
                 if lane.queue.is_empty() && lane.sender_gone {
                     return Err(SenderGone);
                 }
+                input = lane.input;
+            } else if lane.input != input && !lane.queue.is_empty() {
+                break;
             }
             let (before, held) = (batches.len(), lane.bytes);
             lane.drain(&mut batches, &mut room);
@@ -265,7 +271,7 @@ impl Shared {
             }
         }
         self.charge(0, taken);
-        Ok((!batches.is_empty()).then_some(Taken::Rows(batches)))
+        Ok((!batches.is_empty()).then_some(Taken::Rows(input, batches)))
     }
 
     /// Notes what came into the lanes, and what was taken out.

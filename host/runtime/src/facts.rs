@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmill_checkpoint::JobFacts;
 use wasmill_flow::key;
-use wasmill_job::graph::{Job, NodeId, Verb};
+use wasmill_job::graph::{Input, Job, MAIN_PORT, NodeId, Verb};
 use wasmill_job::plan::{Plan, PlanNode};
 
 use crate::names::DEAD_LETTERS;
@@ -61,7 +61,12 @@ fn what_it_does(job: &Job) -> String {
             Verb::Plugin(plugin) => format!("plugin {}", plugin.settings),
             other => format!("{other:?}"),
         };
-        text += &format!("operator {:?} {:?} {:?} {verb}\n", operator.name, operator.inputs, operator.key_by);
+        let input = |input: &Input| {
+            let name = if input.name == MAIN_PORT { String::new() } else { format!("{:?} ", input.name) };
+            format!("{name}{:?} {:?}", input.from, input.key_by)
+        };
+        let inputs: Vec<String> = operator.inputs.iter().map(input).collect();
+        text += &format!("operator {:?} {} {verb}\n", operator.name, inputs.join(" "));
     }
     for sink in &job.sinks {
         text += &format!("sink {:?} {:?}\n", sink.name, sink.input);

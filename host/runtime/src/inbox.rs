@@ -39,7 +39,7 @@ impl Inbox {
         }
         loop {
             match self.lanes.receive(self.limit).await.map_err(|_| receiver_gone())? {
-                Received::Rows(batch) => return Ok(Inbound::Rows(batch)),
+                Received::Rows(input, batch) => return Ok(Inbound::Rows(input, batch)),
                 Received::Barrier(lane, barrier) => match self.alignment.barrier(lane, barrier).map_err(disorder)? {
                     Aligning::Waiting => self.lanes.hold(lane),
                     Aligning::Aligned(barrier) => {

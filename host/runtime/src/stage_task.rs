@@ -28,8 +28,8 @@ pub(crate) const IDLE: Duration = Duration::from_secs(10);
 pub(crate) enum Inbound {
     /// What a source has read.
     Read(Read),
-    /// Rows of an edge.
-    Rows(Batch),
+    /// Rows of an input of the first node.
+    Rows(usize, Batch),
     /// How far event time has come, on all edges.
     Time(EventTime),
     /// A barrier, on all edges.
@@ -168,7 +168,7 @@ impl StageTask {
     async fn inbound(&mut self, inbound: Inbound, progress: &mut Progress) -> Result<bool, JobError> {
         match inbound {
             Inbound::Read(read) => self.read(read).await?,
-            Inbound::Rows(batch) => self.chain.push(0, batch).await?,
+            Inbound::Rows(input, batch) => self.chain.push(0, input, batch).await?,
             Inbound::Time(time) => self.chain.time(time).await?,
             Inbound::End => {
                 if let Head::Source(SourceHead { time: Some(_), .. }) = &self.head {

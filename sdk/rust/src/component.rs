@@ -81,8 +81,8 @@ impl<E: Exports> operator::Guest for E {
         Ok(())
     }
 
-    fn process(_: u32, rows: data::Batch, keys: Option<data::Keys>) -> Result<(), errors::Error> {
-        with_open::<E>(|instance| instance.process(&rows, keys.as_ref()))
+    fn process(input: u32, rows: data::Batch, keys: Option<data::Keys>) -> Result<(), errors::Error> {
+        with_open::<E>(|instance| instance.process(input, &rows, keys.as_ref()))
     }
 
     fn on_end() -> Result<(), errors::Error> {

@@ -5,30 +5,29 @@ use std::fmt::Write;
 use crate::bindings::plan::{Port, StateNeed, Taken, Takes, Wants};
 use crate::bindings::{DataType, Field, Input, Plan};
 use crate::error::{Error, Result};
+use crate::inputs::{InputSpec, Inputs};
 use crate::operator::Keep;
 use crate::process_batch::ProcessBatch;
 use crate::record::{FieldSpec, Record};
 use crate::settings;
 
-/// The plan of operator `P`, or all that is wrong with its input, or what is wrong with its settings.
+/// The plan of operator `P`, or all that is wrong with its inputs, or what is wrong with its settings.
 pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<Plan> {
-    let [input] = inputs else {
-        return Err(Error::fail(format!("the operator has one input, but the job gives it {}", inputs.len())));
-    };
+    let specs: Vec<&InputSpec> = places::<P>(inputs)?.into_iter().map(|place| &specs::<P>()[place]).collect();
     let settings = settings::parse(settings)?;
     P::check(&settings)?;
-    let fields = <P::Input<'static> as Record>::FIELDS;
     let mut problems = Vec::new();
-    check_columns(input, fields, &mut problems);
-    check_kept(input, P::KEEP, &mut problems);
-    P::PORTS.iter().for_each(|port| check_kept(input, port.keep, &mut problems));
-    if let Some(state) = P::STATES.first()
-        && input.key.is_empty()
-    {
-        problems.push(format!(
-            "state `{}` is kept for each key, but input `{}` has none: give the operator a `key-by`",
-            state.name, input.name
-        ));
+    inputs.iter().zip(&specs).for_each(|(input, spec)| check_columns(input, spec.fields, &mut problems));
+    check_kept(inputs, P::KEEP, &mut problems);
+    P::PORTS.iter().for_each(|port| check_kept(inputs, port.keep, &mut problems));
+    if let Some(state) = P::STATES.first() {
+        let without = inputs.iter().zip(&specs).filter(|(input, spec)| spec.keyed && input.key.is_empty());
+        problems.extend(without.map(|(input, _)| {
+            format!(
+                "state `{}` is kept for each key, but input `{}` has none: give the operator a `key-by`",
+                state.name, input.name
+            )
+        }));
     }
     if !problems.is_empty() {
         return Err(Error::fail(listed(&problems, "; ")));
@@ -37,13 +36,39 @@ pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<
     let others = P::PORTS.iter().map(|other| port(other.name, other.keep, other.fields));
     let states = P::STATES.iter();
     Ok(Plan {
-        reads: vec![Some(fields.iter().map(|field| field.name.to_owned()).collect())],
+        reads: specs.iter().map(|spec| Some(spec.fields.iter().map(|field| field.name.to_owned()).collect())).collect(),
         ports: std::iter::once(main).chain(others).collect(),
         states: states
             .map(|state| StateNeed { name: state.name.to_owned(), version: state.version, width: state.width })
             .collect(),
         wants: Wants::END,
     })
+}
+
+fn specs<P: ProcessBatch>() -> &'static [InputSpec] {
+    <P::Input<'static> as Inputs<'static>>::INPUTS
+}
+
+/// For each of the job's inputs, which of the operator's it is: by name, but for an operator with a single one.
+pub(crate) fn places<P: ProcessBatch>(inputs: &[Input]) -> Result<Vec<usize>> {
+    let specs = specs::<P>();
+    let names: Vec<&str> = specs.iter().filter_map(|spec| spec.name).collect();
+    if names.is_empty() {
+        return match inputs {
+            [_] => Ok(vec![0]),
+            _ => Err(Error::fail(format!("the operator has one input, but the job gives it {}", inputs.len()))),
+        };
+    }
+    let places: Option<Vec<usize>> =
+        inputs.iter().map(|input| specs.iter().position(|spec| spec.name == Some(input.name.as_str()))).collect();
+    match places {
+        Some(places) if places.len() == specs.len() => Ok(places),
+        _ => {
+            let given: Vec<&String> = inputs.iter().map(|input| &input.name).collect();
+            let (names, given) = (listed(&names, ", "), listed(&given, ", "));
+            Err(Error::fail(format!("the operator's inputs are {names}, but the job gives it {given}")))
+        }
+    }
 }
 
 fn port(name: &str, keep: Keep, fields: &[FieldSpec]) -> Port {
@@ -78,20 +103,27 @@ fn check_columns(input: &Input, fields: &[FieldSpec], problems: &mut Vec<String>
     }
 }
 
-fn check_kept(input: &Input, keep: Keep, problems: &mut Vec<String>) {
-    match keep {
-        Keep::Nothing | Keep::Input => {}
-        Keep::Key if input.key.is_empty() => {
-            problems.push(format!(
-                "the operator keeps the key's columns, but input `{}` has no key: give the operator a `key-by`",
-                input.name
-            ));
+fn check_kept(inputs: &[Input], keep: Keep, problems: &mut Vec<String>) {
+    match (keep, inputs) {
+        (Keep::Key, inputs) => {
+            if inputs.iter().all(|input| input.key.is_empty()) {
+                let names: Vec<String> = inputs.iter().map(|input| format!("input `{}`", input.name)).collect();
+                problems.push(format!(
+                    "the operator keeps the key's columns, but {} has no key: give the operator a `key-by`",
+                    listed(&names, " or ")
+                ));
+            }
         }
-        Keep::Key => {}
-        Keep::Columns(names) => {
+        (Keep::Nothing, _) | (Keep::Input, [_]) => {}
+        (Keep::Columns(names), [input]) => {
             let unknown = names.iter().filter(|name| input.schema.iter().all(|column| column.name != **name));
             problems.extend(unknown.map(|name| missing(input, name)));
         }
+        (Keep::Input | Keep::Columns(_), _) => problems.push(
+            "an output keeps columns of the rows in, which is not in this version where there are several inputs: keep the key, or \
+             emit them"
+                .to_owned(),
+        ),
     }
 }
 

@@ -50,15 +50,18 @@ use crate::bindings::data::{self, Keys};
 use crate::bindings::{DataType, Field, Input, Plan};
 use crate::error::Result;
 use crate::host::native::{self, Call, CallState};
+use crate::inputs::{InputSpec, Inputs};
 use crate::instance::Instance;
 use crate::log::Level;
 use crate::operator::Keep;
 use crate::process_batch::ProcessBatch;
-use crate::record::{Record, RecordBuilder};
 use crate::state::StateValue;
 
 pub use emitted::Emitted;
 pub use snapshot::Snapshot;
+
+/// What the input is called where there is only one.
+const ONLY_INPUT: &str = "input";
 
 /// A rejected row.
 ///
@@ -123,7 +126,7 @@ pub struct Rejected {
 pub struct Harness<P: ProcessBatch, K = ()> {
     plan: Plan,
     settings: String,
-    input: Input,
+    inputs: Vec<Input>,
     instance: Option<Instance<P>>,
     /// For each state, the values of keys.
     states: Vec<BTreeMap<K, Vec<u8>>>,
@@ -167,28 +170,55 @@ impl<P: ProcessBatch, K> fmt::Debug for Harness<P, K> {
 /// ```
 pub fn describe<P: ProcessBatch>(settings: impl Serialize, columns: Vec<Field>, key: &[&str]) -> Result<Plan> {
     let key = key.iter().map(|name| (*name).to_owned()).collect();
-    Instance::<P>::describe(&serde_json::to_string(&settings)?, &[Input { name: "input".to_owned(), schema: columns, key }])
+    describe_inputs::<P>(settings, &[Input { name: ONLY_INPUT.to_owned(), schema: columns, key }])
+}
+
+/// The same for several inputs, as a job gives them.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # #[derive(Inputs)] enum Rows { Left(Row), Right(Row) }
+/// # #[derive(Operator)] struct It {}
+/// # impl Process for It {
+/// #     type Input<'a> = Rows;
+/// #     type Output = ();
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self {}) }
+/// #     fn process(&mut self, row: Rows, cx: &mut Context<Self>) -> Result<()> { cx.emit(()); Ok(()) }
+/// # }
+/// use wasmill_sdk::bindings::{DataType, Field, Input};
+///
+/// let n = Field { name: "n".into(), data_type: DataType::Int64, nullable: false };
+/// let left = Input { name: "left".into(), schema: vec![n], key: Vec::new() };
+/// let refused = harness::describe_inputs::<It>((), &[left]).unwrap_err();
+/// assert_eq!(refused.message(), "the operator's inputs are left, right, but the job gives it left");
+/// ```
+pub fn describe_inputs<P: ProcessBatch>(settings: impl Serialize, inputs: &[Input]) -> Result<Plan> {
+    Instance::<P>::describe(&serde_json::to_string(&settings)?, inputs)
 }
 
 impl<P: ProcessBatch> Harness<P> {
-    /// Opens the operator over an input without a key; `()` for no settings. Its columns are those that the operator reads.
+    /// Opens the operator over inputs without a key; `()` for no settings. Their columns are those that the operator reads.
     pub fn new(settings: impl Serialize) -> Result<Self> {
-        Self::open(settings, Vec::new())
+        Self::open(settings, &[])
     }
 
-    /// Feeds rows in one call, or in several where [`batches_of`](Self::batches_of) was set. Stops at the first call that fails.
+    /// Feeds rows in one call, or in several where [`batches_of`](Self::batches_of) was set, and one for each run of rows of the same
+    /// input. Stops at the first call that fails.
     pub fn feed<'a>(&mut self, rows: impl IntoIterator<Item = P::Input<'a>>) -> Result<()> {
         self.feed_some(rows.into_iter().map(|row| ((), row)), false)
     }
 }
 
 impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
-    /// Opens the operator over an input with a key; `()` for no settings. Its columns are those that the operator reads.
+    /// Opens the operator over inputs with a key, but for those that are `unkeyed`; `()` for no settings. Their columns are those that
+    /// the operator reads.
     pub fn keyed(settings: impl Serialize) -> Result<Self> {
-        Self::open(settings, vec!["key".to_owned()])
+        Self::open(settings, &["key".to_owned()])
     }
 
-    /// Feeds rows with their keys, as [`feed`](Harness::feed) does without.
+    /// Feeds rows with their keys, as [`feed`](Harness::feed) does without. A row of an input without a key has one for nothing.
     pub fn feed_keyed<'a>(&mut self, rows: impl IntoIterator<Item = (K, P::Input<'a>)>) -> Result<()> {
         self.feed_some(rows.into_iter(), true)
     }
@@ -255,19 +285,24 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         number.unwrap_or_else(|| panic!("there is no state `{name}`"))
     }
 
-    fn open(settings: impl Serialize, key: Vec<String>) -> Result<Self> {
-        let input = Input { name: "input".to_owned(), schema: columns_wanted::<P>(), key };
-        Self::over(serde_json::to_string(&settings)?, input)
+    fn open(settings: impl Serialize, key: &[String]) -> Result<Self> {
+        let input = |spec: &InputSpec| Input {
+            name: spec.name.unwrap_or(ONLY_INPUT).to_owned(),
+            schema: columns_wanted::<P>(spec),
+            key: if spec.keyed { key.to_vec() } else { Vec::new() },
+        };
+        let inputs = <P::Input<'static> as Inputs<'static>>::INPUTS.iter().map(input).collect();
+        Self::over(serde_json::to_string(&settings)?, inputs)
     }
 
-    /// Opens the operator over this input; settings are JSON.
-    fn over(settings: String, input: Input) -> Result<Self> {
-        let plan = Instance::<P>::describe(&settings, std::slice::from_ref(&input))?;
+    /// Opens the operator over these inputs; settings are JSON.
+    fn over(settings: String, inputs: Vec<Input>) -> Result<Self> {
+        let plan = Instance::<P>::describe(&settings, &inputs)?;
         let states = plan.states.iter().map(|_| BTreeMap::new()).collect();
         let mut harness = Self {
             plan,
             settings,
-            input,
+            inputs,
             instance: None,
             states,
             emitted: Vec::new(),
@@ -283,28 +318,41 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         Ok(harness)
     }
 
-    fn feed_some<'a>(&mut self, mut rows: impl Iterator<Item = (K, P::Input<'a>)>, keyed: bool) -> Result<()> {
-        loop {
-            let mut builder = <P::Input<'a> as Record>::Builder::default();
-            let (mut keys, mut row_key) = (Vec::new(), Vec::new());
-            let mut numbers = BTreeMap::new();
-            for (key, row) in rows.by_ref().take(self.most_rows) {
-                let number = *numbers.entry(key.clone()).or_insert_with(|| {
-                    keys.push(key);
-                    keys.len() as u32 - 1
-                });
-                row_key.push(number);
-                row.append_to(&mut builder);
+    fn feed_some<'a>(&mut self, rows: impl Iterator<Item = (K, P::Input<'a>)>, keyed: bool) -> Result<()> {
+        let mut rows = rows.peekable();
+        while let Some((_, first)) = rows.peek() {
+            let input = first.input();
+            let mut gathered = <P::Input<'a> as Inputs<'a>>::Gathered::default();
+            let mut of_row: Vec<K> = Vec::new();
+            while of_row.len() < self.most_rows
+                && let Some((key, row)) = rows.next_if(|(_, row)| row.input() == input)
+            {
+                of_row.push(key);
+                row.gather(&mut gathered);
             }
-            if row_key.is_empty() {
-                return Ok(());
-            }
-            let rows = row_key.len();
-            let batch = data::Batch { rows: rows as u32, columns: builder.take() };
-            let given = Keys { count: keys.len() as u32, columns: Vec::new(), row_key };
-            let of_row: Vec<K> = given.row_key.iter().map(|key| keys[*key as usize].clone()).collect();
-            self.call(&keys, &of_row, |instance| instance.process(&batch, keyed.then_some(&given)))?;
+            let columns = <P::Input<'a> as Inputs<'a>>::take_gathered(input, &mut gathered);
+            let batch = data::Batch { rows: of_row.len() as u32, columns };
+            self.process(input, &batch, &of_row, keyed && !self.inputs[input].key.is_empty())?;
         }
+        Ok(())
+    }
+
+    /// Makes a call with rows of an input that have these keys.
+    fn process(&mut self, input: usize, batch: &data::Batch, of_row: &[K], keyed: bool) -> Result<()> {
+        if !keyed {
+            return self.call(&[], of_row, |instance| instance.process(input as u32, batch, None));
+        }
+        let mut keys: Vec<K> = Vec::new();
+        let mut numbers = BTreeMap::new();
+        let number = |key: &K| {
+            *numbers.entry(key.clone()).or_insert_with(|| {
+                keys.push(key.clone());
+                keys.len() as u32 - 1
+            })
+        };
+        let row_key = of_row.iter().map(number).collect();
+        let given = Keys { count: keys.len() as u32, columns: Vec::new(), row_key };
+        self.call(&keys, of_row, |instance| instance.process(input as u32, batch, Some(&given)))
     }
 
     /// Makes a call about these keys and rows with these keys, on a new instance if there is none.
@@ -319,7 +367,7 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         let (done, left) = native::during(given, || {
             let mut instance = match opened {
                 Some(instance) => instance,
-                None => Instance::open(&self.settings, vec![self.input.clone()], 0, 1)?,
+                None => Instance::open(&self.settings, self.inputs.clone(), 0, 1)?,
             };
             work(&mut instance).map(|()| instance)
         });
@@ -346,9 +394,9 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     }
 }
 
-/// The columns that the operator reads, and those that its outputs keep by name.
-fn columns_wanted<P: ProcessBatch>() -> Vec<Field> {
-    let mut columns: Vec<Field> = <P::Input<'static> as Record>::FIELDS.iter().map(|field| field.to_contract()).collect();
+/// The columns that the operator reads of an input, and those that its outputs keep by name.
+fn columns_wanted<P: ProcessBatch>(input: &InputSpec) -> Vec<Field> {
+    let mut columns: Vec<Field> = input.fields.iter().map(|field| field.to_contract()).collect();
     for keep in std::iter::once(P::KEEP).chain(P::PORTS.iter().map(|port| port.keep)) {
         let Keep::Columns(names) = keep else { continue };
         for name in names {

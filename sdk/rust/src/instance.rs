@@ -4,6 +4,7 @@ use crate::bindings::data::{self, Keys};
 use crate::bindings::{Input, Plan};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::inputs::Inputs;
 use crate::open::Open;
 use crate::process_batch::{Batch, ProcessBatch};
 use crate::{describe, metrics, settings};
@@ -12,6 +13,8 @@ use crate::{describe, metrics, settings};
 pub struct Instance<P: ProcessBatch> {
     operator: P,
     cx: Context<P>,
+    /// For each of the job's inputs, which of the operator's it is.
+    inputs: Vec<usize>,
 }
 
 impl<P: ProcessBatch> Instance<P> {
@@ -22,23 +25,24 @@ impl<P: ProcessBatch> Instance<P> {
 
     /// Makes an instance.
     pub fn open(settings: &str, inputs: Vec<Input>, task: u32, parallelism: u32) -> Result<Self> {
-        let input = inputs.into_iter().next().ok_or_else(|| Error::fail("the operator has no input"))?;
+        let places = describe::places::<P>(&inputs)?;
         let settings = settings::parse(settings)?;
         P::check(&settings)?;
-        let mut operator = P::open(settings, &mut Open { task, parallelism, input })?;
+        let mut operator = P::open(settings, &mut Open { task, parallelism, inputs })?;
         operator.number();
-        Ok(Self { operator, cx: Context::new() })
+        Ok(Self { operator, cx: Context::new(), inputs: places })
     }
 
-    /// Processes a batch.
-    pub fn process(&mut self, batch: &data::Batch, keys: Option<&Keys>) -> Result<()> {
-        let Self { operator, cx } = self;
-        if !P::STATES.is_empty() && keys.is_none() {
+    /// Processes a batch of one of the job's inputs.
+    pub fn process(&mut self, input: u32, batch: &data::Batch, keys: Option<&Keys>) -> Result<()> {
+        let Self { operator, cx, inputs } = self;
+        let input = *inputs.get(input as usize).ok_or_else(|| Error::fail("the host gave rows of an input that isn't there"))?;
+        if !P::STATES.is_empty() && <P::Input<'_> as Inputs<'_>>::INPUTS[input].keyed && keys.is_none() {
             return Err(Error::fail("the operator keeps state, but the host gave rows without keys"));
         }
         operator.begin(keys.map_or(0, |keys| keys.count), Some(batch.rows));
         cx.begin(Some(batch.rows));
-        let done = match Batch::bind(batch.rows, &batch.columns, keys) {
+        let done = match Batch::bind(input, batch.rows, &batch.columns, keys) {
             Ok(rows) => operator.process_batch(rows, cx),
             Err(error) => Err(error),
         };

@@ -1,7 +1,8 @@
 //! Write Wasmill operators in Rust.
 //!
 //! An operator is a struct: what it remembers for a key are fields of type [`ValueState`], outputs beside the main one fields of type
-//! [`Port`], and the rest is its own. What it does with a record is [`Process`]; records are structs too ([`Record`]).
+//! [`Port`], and the rest is its own. What it does with a record is [`Process`]; records are structs too ([`Record`]). An operator with
+//! several inputs reads an enum of records ([`Inputs`](trait@Inputs)).
 //!
 //! ```
 //! use wasmill_sdk::{Context, Open, Operator, Process, Record, Result, ValueState};
@@ -75,6 +76,7 @@ mod error;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod harness;
 mod host;
+mod inputs;
 mod instance;
 pub mod log;
 pub mod metrics;
@@ -93,6 +95,7 @@ pub use context::Context;
 pub use date::Date;
 pub use decimal::Decimal;
 pub use error::{Error, Result};
+pub use inputs::{InputSpec, Inputs};
 pub use open::Open;
 pub use operator::{Keep, Operator, PortSpec, StateSpec};
 pub use port::Port;
@@ -106,6 +109,28 @@ pub use settings::NoSettings;
 pub use state::sum_of_widths;
 pub use state::{Sink, StateValue, ValueState};
 pub use timestamp::Timestamp;
+/// Makes an enum the inputs of an operator that has several; see the trait [`Inputs`](trait@Inputs):
+///
+/// ```
+/// use wasmill_sdk::{Inputs, Record};
+///
+/// #[derive(Record)]
+/// struct Order<'a> { item: &'a str }
+///
+/// #[derive(Record)]
+/// struct Price { cents: i64 }
+///
+/// #[derive(Inputs)]
+/// enum Row<'a> {
+///     Orders(Order<'a>),
+///     #[input(name = "list", unkeyed)]
+///     Prices(Price),
+/// }
+///
+/// let [orders, list] = <Row as Inputs>::INPUTS else { unreachable!() };
+/// assert_eq!((orders.name, list.name, list.keyed), (Some("orders"), Some("list"), false));
+/// ```
+pub use wasmill_sdk_derive::Inputs;
 /// Makes a struct an operator:
 ///
 /// ```

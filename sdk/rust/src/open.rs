@@ -23,7 +23,7 @@ use crate::bindings::{Field, Input};
 pub struct Open {
     pub(crate) task: u32,
     pub(crate) parallelism: u32,
-    pub(crate) input: Input,
+    pub(crate) inputs: Vec<Input>,
 }
 
 impl Open {
@@ -37,13 +37,18 @@ impl Open {
         self.parallelism
     }
 
-    /// All columns of the input, also those that the operator doesn't read.
+    /// All columns of the first input, also those that the operator doesn't read.
     pub fn columns(&self) -> &[Field] {
-        &self.input.schema
+        &self.inputs[0].schema
     }
 
-    /// The columns that the input is keyed by, in order; none if it isn't keyed.
+    /// The columns that the first input is keyed by, in order; none if it isn't keyed.
     pub fn key(&self) -> &[String] {
-        &self.input.key
+        &self.inputs[0].key
+    }
+
+    /// All inputs as the job gives them: their names, columns and keys.
+    pub fn inputs(&self) -> &[Input] {
+        &self.inputs
     }
 }

@@ -4,10 +4,11 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 use crate::error::Result;
+use crate::inputs::Inputs;
 use crate::open::Open;
 use crate::operator::Operator;
 use crate::process_batch::{Batch, ProcessBatch};
-use crate::record::{ReadRecord, Record};
+use crate::record::Record;
 
 /// An operator written for one record. Rows still cross the sandbox in batches: what is written here is inlined into the loop over one.
 ///
@@ -36,8 +37,9 @@ use crate::record::{ReadRecord, Record};
 /// }
 /// ```
 pub trait Process: Operator {
-    /// A row as the operator reads it; only these columns cross the sandbox. It may borrow from them.
-    type Input<'a>: ReadRecord<'a>;
+    /// A row as the operator reads it: a record, or, where it has several inputs, an enum of records ([`Inputs`]). Only these columns
+    /// cross the sandbox. It may borrow from them.
+    type Input<'a>: Inputs<'a>;
     /// A row as the operator emits it on the main output. For a record that borrows, name it with `'static`.
     type Output: Record;
     /// What a job writes under `settings`. [`NoSettings`](crate::NoSettings) for none.
@@ -79,11 +81,13 @@ impl<P: Process> ProcessBatch for P {
     #[inline]
     fn process_batch<'a>(&mut self, batch: Batch<'a, Self::Input<'a>>, cx: &mut Context<Self>) -> Result<()> {
         let rows = batch.rows();
-        // One loop and one call, so that the author's code is always inlined.
-        let keys = if Self::STATES.is_empty() { &[] } else { &batch.row_keys()[..rows] };
+        // One loop and one call, so that the author's code is always inlined. Only one of several inputs may have no keys.
+        let keyed =
+            !Self::STATES.is_empty() && (<Self::Input<'a> as Inputs<'a>>::INPUTS.len() == 1 || !batch.row_keys().is_empty());
+        let keys = if keyed { &batch.row_keys()[..rows] } else { &[] };
         #[expect(clippy::needless_range_loop, reason = "an operator without state goes through rows that have no keys")]
         for row in 0..rows {
-            if !Self::STATES.is_empty() {
+            if keyed {
                 self.at_key(keys[row]);
             }
             cx.at_row(row as u32);

@@ -5,9 +5,10 @@ use serde::de::DeserializeOwned;
 use crate::bindings::{Column, data::Keys};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::inputs::Inputs;
 use crate::open::Open;
 use crate::operator::Operator;
-use crate::record::{ReadRecord, Record};
+use crate::record::Record;
 
 /// An operator written for whole batches, with columns as they are. Everything that implements [`Process`](crate::Process) is one.
 ///
@@ -36,8 +37,8 @@ use crate::record::{ReadRecord, Record};
 /// # Result::<()>::Ok(())
 /// ```
 pub trait ProcessBatch: Operator {
-    /// The columns that the operator reads.
-    type Input<'a>: ReadRecord<'a>;
+    /// The columns that the operator reads: those of a record, or of an enum of records ([`Inputs`]).
+    type Input<'a>: Inputs<'a>;
     /// The columns that it emits on the main output.
     type Output: Record;
     /// What a job writes under `settings`.
@@ -62,7 +63,7 @@ pub trait ProcessBatch: Operator {
     }
 }
 
-/// Rows that came together.
+/// Rows of one input that came together.
 ///
 /// ```
 /// # use wasmill_sdk::*;
@@ -71,16 +72,16 @@ pub trait ProcessBatch: Operator {
 ///     (0..batch.rows()).map(|row| batch.row(row).n).sum()
 /// }
 /// ```
-pub struct Batch<'a, R: ReadRecord<'a>> {
+pub struct Batch<'a, I: Inputs<'a>> {
     rows: usize,
-    columns: R::Columns,
+    columns: I::Columns,
     row_keys: &'a [u32],
     keys: u32,
 }
 
-impl<'a, R: ReadRecord<'a>> Batch<'a, R> {
+impl<'a, I: Inputs<'a>> Batch<'a, I> {
     #[inline]
-    pub(crate) fn bind(rows: u32, columns: &'a [Column], keys: Option<&'a Keys>) -> Result<Self> {
+    pub(crate) fn bind(input: usize, rows: u32, columns: &'a [Column], keys: Option<&'a Keys>) -> Result<Self> {
         let rows = rows as usize;
         if let Some(keys) = keys
             && keys.row_key.len() != rows
@@ -88,7 +89,7 @@ impl<'a, R: ReadRecord<'a>> Batch<'a, R> {
             return Err(Error::fail("the host gave another number of keys than of rows"));
         }
         let (row_keys, count) = keys.map_or((&[][..], 0), |keys| (&keys.row_key[..], keys.count));
-        Ok(Self { rows, columns: R::bind(columns, rows)?, row_keys, keys: count })
+        Ok(Self { rows, columns: I::bind_input(input, columns, rows)?, row_keys, keys: count })
     }
 
     /// The number of rows.
@@ -97,16 +98,16 @@ impl<'a, R: ReadRecord<'a>> Batch<'a, R> {
         self.rows
     }
 
-    /// The columns, by the names of the record's fields.
+    /// The columns, by the names of the record's fields; with several inputs those of the one that the rows are of.
     #[inline(always)]
-    pub fn columns(&self) -> &R::Columns {
+    pub fn columns(&self) -> &I::Columns {
         &self.columns
     }
 
     /// The row `row`. Panics if there is no such row.
     #[inline(always)]
-    pub fn row(&self, row: usize) -> R {
-        R::read(&self.columns, row)
+    pub fn row(&self, row: usize) -> I {
+        I::read_row(&self.columns, row)
     }
 
     /// The number of each row's key; empty for an input without a key.

@@ -244,7 +244,11 @@ impl<T: StateValue> ValueState<T> {
     #[cold]
     #[inline(never)]
     fn load(&self) -> Held<T> {
-        assert!(self.keys > 0, "state `{}` was used outside of `process`, where there is no key", self.name);
+        assert!(
+            self.keys > 0,
+            "state `{}` was used where there is no key: outside of `process`, or for a row of an input without one",
+            self.name
+        );
         let values = host::load(self.number);
         let held = match Self::WIDTH {
             Some(width) => Fixed::new(values, self.keys, width as usize).map(|fixed| Held { fixed, varying: Varying::default() }),

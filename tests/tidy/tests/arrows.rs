@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("sdk", &["sdk-derive"]),
     ("sdk-derive", &[]),
     ("tidy", &["sdk"]),
+    ("fuzz", &["flow", "job", "state", "checkpoint", "operator", "connector", "plugin"]),
 ];
 
 /// Who alone may use a dependency from outside, by the beginning of its name.
@@ -31,7 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("wit-bindgen", &["sdk"]),
     ("datafusion", &["operator"]),
     ("saphyr", &["job"]),
-    ("tokio", &["connector", "plugin", "runtime", "cli"]),
+    ("tokio", &["connector", "plugin", "runtime", "cli", "fuzz"]),
     ("anyhow", &["cli"]),
     ("clap", &["cli"]),
     ("indicatif", &["cli"]),

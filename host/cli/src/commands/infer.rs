@@ -4,25 +4,22 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde_json::Value;
+use wasmill_connector::columnar::ColumnarIn;
 use wasmill_connector::file::{Compressed, FilePath};
 use wasmill_connector::inference::{self, Inferred, InferredColumn, InferredFormat};
-use wasmill_flow::column_type::{TypeError, parse_field};
+use wasmill_flow::column_type::parse_field;
 use wasmill_runtime::JobError;
 
 use crate::arguments::{FileFormat, Format, InferArgs};
 use crate::exit::Exit;
-use crate::later::not_in_this_version;
 use crate::report;
-
-/// Formats that bring a schema of their own.
-const COLUMNAR: [&str; 3] = ["parquet", "arrow", "feather"];
 
 /// What `--format json` prints.
 #[derive(Serialize)]
 struct Found<'a> {
     file: String,
     format: &'static str,
-    /// Rows that were looked at, and whether those are all.
+    /// Rows that were looked at, and whether those are all; none in a file that brings its columns.
     rows: u64,
     complete: bool,
     malformed: u64,
@@ -41,15 +38,10 @@ struct Column<'a> {
 /// Looks at a file and prints what columns it has.
 pub fn infer(args: &InferArgs) -> Exit {
     let written = args.file.display().to_string();
-    let extension = args.file.extension().and_then(|extension| extension.to_str());
-    if args.format_of_file.is_none() && extension.is_some_and(|extension| COLUMNAR.contains(&extension)) {
-        return not_in_this_version(
-            &format!("{written}: the schema of a columnar file"),
-            Some("such a file brings its schema with it"),
-        );
-    }
     let format = match (args.format_of_file, args.delimiter) {
         (Some(FileFormat::Json), _) => Some(InferredFormat::Json),
+        (Some(FileFormat::Parquet), _) => Some(InferredFormat::Columnar(ColumnarIn::Parquet)),
+        (Some(FileFormat::Arrow), _) => Some(InferredFormat::Columnar(ColumnarIn::Arrow)),
         (Some(FileFormat::Csv), delimiter) => Some(InferredFormat::Csv(delimiter.unwrap_or(b','))),
         (None, delimiter) => delimiter.map(InferredFormat::Csv),
     };
@@ -72,12 +64,20 @@ fn print(args: &InferArgs, file: &str, found: &Inferred) -> Exit {
     }
     for InferredColumn { name, misfits, .. } in &found.columns {
         if let Some(misfits) = misfits {
-            report::note(&format!("{name}: not all values are of one type, there are {misfits}: those rows would be malformed"));
+            let told = match found.format {
+                InferredFormat::Columnar(_) => format!("{name}: {misfits}"),
+                _ => format!("{name}: not all values are of one type, there are {misfits}: those rows would be malformed"),
+            };
+            report::note(&told);
         }
     }
-    let looked = rows(found.rows + found.malformed);
-    let which = if found.complete { "all there are" } else { "the first; `--rows N` looks at more" };
-    report::note(&format!("{file}: looked at {looked}, {which}"));
+    if let InferredFormat::Columnar(_) = found.format {
+        report::note(&format!("{file}: brings these columns itself; a `schema` in the job is for reading some of them"));
+    } else {
+        let looked = rows(found.rows + found.malformed);
+        let which = if found.complete { "all there are" } else { "the first; `--rows N` looks at more" };
+        report::note(&format!("{file}: looked at {looked}, {which}"));
+    }
     if found.columns.is_empty() {
         report::error(&JobError::new("no-columns", format!("{file}: expected rows, found none")));
         return Exit::Failed;
@@ -85,7 +85,12 @@ fn print(args: &InferArgs, file: &str, found: &Inferred) -> Exit {
     match args.format {
         Format::Text => report::result(&text(&found.columns)),
         Format::Json => {
-            let format = if found.format == InferredFormat::Json { "json" } else { "csv" };
+            let format = match found.format {
+                InferredFormat::Json => "json",
+                InferredFormat::Csv(_) => "csv",
+                InferredFormat::Columnar(ColumnarIn::Parquet) => "parquet",
+                InferredFormat::Columnar(ColumnarIn::Arrow) => "arrow",
+            };
             let columns = found.columns.iter();
             let columns =
                 columns.map(|InferredColumn { name, written, misfits }| Column { name, written, misfits: misfits.as_deref() });
@@ -101,13 +106,21 @@ fn rows(count: u64) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
 }
 
-/// The columns as YAML; those of types that jobs can't have yet as comments.
+/// The columns as YAML; those of types that columns can't have as comments: a struct of which no field was seen, what is nested too
+/// deeply, a type of Arrow that rows don't have.
 fn text(columns: &[InferredColumn]) -> String {
     let mut text = "schema:\n".to_owned();
     for InferredColumn { name, written, .. } in columns {
-        let later = matches!(parse_field(name, written), Err(TypeError::NotYet { .. }));
-        let (before, after) = if later { ("# ", "   # not in this version") } else { ("", "") };
-        let written = if written.contains([':', ',']) { format!("\"{written}\"") } else { written.clone() };
+        let (before, after) = match parse_field(name, written) {
+            Ok(_) => ("", ""),
+            Err(_) => ("# ", "   # no type of a column"),
+        };
+        // Types have no quotes but those around names of fields.
+        let written = match (written.contains([':', ',']), written.contains('"')) {
+            (_, true) => format!("'{}'", written.replace('\'', "''")),
+            (true, false) => format!("\"{written}\""),
+            (false, false) => written.clone(),
+        };
         let _ = writeln!(text, "  {before}{}: {written}{after}", key(name));
     }
     text

@@ -42,16 +42,22 @@ struct Inspection {
     problem: Option<Misfit>,
 }
 
-/// What a plugin says it does with some settings and an input.
+/// What a plugin says it does with some settings and inputs.
 #[derive(Debug, Serialize)]
 struct Declared {
     /// What it was asked about: a case, or the command line.
     about: String,
+    inputs: Vec<Input>,
+    outputs: Vec<Output>,
+    states: Vec<State>,
+}
+
+#[derive(Debug, Serialize)]
+struct Input {
+    name: String,
     /// The columns that cross the sandbox.
     reads: Vec<Column>,
     key: Vec<String>,
-    outputs: Vec<Output>,
-    states: Vec<State>,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,7 +151,7 @@ const NOT_COMPILED: [&str; 3] = ["plugin-not-a-component", "plugin-too-big", "pl
 /// What a plugin is asked about.
 struct Asked {
     about: String,
-    input: InputShape,
+    inputs: Vec<InputShape>,
     settings: String,
 }
 
@@ -156,7 +162,11 @@ fn asked(args: &InspectArgs) -> Result<Option<Asked>, PluginProblem> {
             return Ok(None);
         }
         let first = case::all(&args.file, None)?.into_iter().next();
-        return Ok(first.map(|case| Asked { about: format!("cases/{}", case.name), input: case.input, settings: case.settings }));
+        return Ok(first.map(|case| Asked {
+            about: format!("cases/{}", case.name),
+            inputs: case.inputs,
+            settings: case.settings,
+        }));
     };
     let about = "the command line";
     let json = |option: &str, error| PluginProblem {
@@ -171,19 +181,23 @@ fn asked(args: &InspectArgs) -> Result<Option<Asked>, PluginProblem> {
         settings: settings.map_err(|error| json("settings", error))?,
         ..Written::default()
     };
-    let (input, settings) = case::asked(written, Path::new(about))?;
-    Ok(Some(Asked { about: about.to_owned(), input, settings }))
+    let (inputs, settings) = case::asked(written, Path::new(about))?;
+    Ok(Some(Asked { about: about.to_owned(), inputs, settings }))
 }
 
 fn declared(component: &Component, asked: Asked) -> Result<Declared, PluginProblem> {
-    let Asked { about, input, settings } = asked;
-    let plan = composition::describe(component, &settings, std::slice::from_ref(&input), &Limits::default())?;
+    let Asked { about, inputs, settings } = asked;
+    let plan = composition::describe(component, &settings, &inputs, &Limits::default())?;
     let Plan { declaration, reads, .. } = plan;
     let column = |field: &Field| Column { name: field.name().clone(), kind: column_type::describe(field) };
+    let input = |(input, reads): (&InputShape, &Vec<usize>)| Input {
+        name: input.name.clone(),
+        reads: reads.iter().map(|&place| column(input.schema.field(place))).collect(),
+        key: input.key.iter().map(|&place| input.schema.field(place).name().clone()).collect(),
+    };
     Ok(Declared {
         about,
-        reads: reads[0].iter().map(|&place| column(input.schema.field(place))).collect(),
-        key: input.key.iter().map(|&place| input.schema.field(place).name().clone()).collect(),
+        inputs: inputs.iter().zip(&reads).map(input).collect(),
         outputs: declaration
             .ports
             .into_iter()
@@ -229,15 +243,19 @@ fn as_text(inspection: &Inspection) -> String {
 
 fn declaration(text: &mut String, declared: &Declared) {
     let columns = |columns: &[Column]| columns.iter().map(|Column { name, kind }| format!("{name}: {kind}")).collect::<Vec<_>>();
-    let Declared { about, reads, key, outputs, states } = declared;
-    text.push_str(&format!(
-        "  declares for {about}, keyed by {}:\n",
-        if key.is_empty() { "nothing".to_owned() } else { key.join(", ") }
-    ));
+    let Declared { about, inputs, outputs, states } = declared;
+    let keyed = |key: &[String]| format!("keyed by {}", if key.is_empty() { "nothing".to_owned() } else { key.join(", ") });
+    match inputs.as_slice() {
+        [only] => text.push_str(&format!("  declares for {about}, {}:\n", keyed(&only.key))),
+        _ => text.push_str(&format!("  declares for {about}:\n")),
+    }
     let mut part = |title: &str, parts: Vec<String>| {
         text.push_str(&format!("    {title}: {}\n", if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }));
     };
-    part("reads", columns(reads));
+    for Input { name, reads, key } in inputs {
+        let title = if inputs.len() == 1 { "reads".to_owned() } else { format!("reads of {name}, {}", keyed(key)) };
+        part(&title, columns(reads));
+    }
     for Output { name, columns: of } in outputs {
         part(&format!("output {name}"), columns(of));
     }

@@ -56,11 +56,12 @@ impl Composition {
         let Verb::Plugin(plugin) = &operator.verb else { return Ok(None) };
         let component = self.component(&plugin.path)?;
         let settings = plugin.settings.to_string();
-        let inputs = vec![InputShape {
-            name: graph::MAIN_PORT.to_owned(),
-            schema: Arc::clone(&operator.input_schema),
-            key: operator.key_by.clone(),
-        }];
+        let shape = |input: &graph::Input| InputShape {
+            name: input.name.clone(),
+            schema: Arc::clone(&input.schema),
+            key: input.key_by.clone(),
+        };
+        let inputs: Vec<InputShape> = operator.inputs.iter().map(shape).collect();
         let limits = limits(&plugin.limits);
         let plan = describe(&component, &settings, &inputs, &limits)?;
         Ok(Some(Definition {
@@ -69,7 +70,7 @@ impl Composition {
             settings,
             inputs,
             plan,
-            handed: vec![operator.reads.clone()],
+            handed: operator.inputs.iter().map(|input| input.reads.clone()).collect(),
             limits,
             on_poison: match plugin.on_poison {
                 graph::OnPoison::Halt => OnPoison::Halt,
@@ -105,10 +106,10 @@ impl Factory for JobFactory<'_> {
         let opened: Box<dyn Source> = match &source.connector {
             SourceConnector::File { written, path, format, compression, follow, .. } => {
                 let path = FilePath { written: written.clone(), path: path.clone() };
+                let compressed = compressed(*compression);
                 match format_in(format) {
-                    Format::Rows(format) if *follow => Box::new(FollowSource::open(path, format, schema)?),
+                    Format::Rows(format) if *follow => Box::new(FollowSource::open(path, format, compressed, schema)?),
                     Format::Rows(format) => {
-                        let compressed = compressed(*compression);
                         Box::new(FileSource::open(FileSourceConfig { path, format, compressed, task }, schema)?)
                     }
                     Format::Columns(columns) => {
@@ -140,7 +141,8 @@ impl Factory for JobFactory<'_> {
 
     fn operator(&self, operator: usize, task: TaskIndex) -> Result<OperatorParts, OperatorError> {
         let definition = &self.job.operators[operator];
-        let schema = handed(&definition.input_schema, definition.reads.as_deref());
+        let input = definition.input();
+        let schema = handed(&input.schema, input.reads.as_deref());
         let refused = |problems: DefinitionProblems| OperatorError {
             code: "internal-definition",
             message: format!(
@@ -162,10 +164,10 @@ impl Factory for JobFactory<'_> {
             Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
             Verb::Aggregate { columns, at_end } => {
                 let place = |column: &usize| {
-                    definition.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))
+                    input.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))
                 };
                 let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
-                let key: Vec<usize> = definition.key_by.iter().filter_map(place).collect();
+                let key: Vec<usize> = input.key_by.iter().filter_map(place).collect();
                 let aggregate = RunningAggregate::new(&key, columns, emit, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;
                 (Box::new(aggregate), states)
@@ -176,8 +178,7 @@ impl Factory for JobFactory<'_> {
                 (Box::new(PluginOperator::new(plugin, task)), states)
             }
         };
-        let keyed = !definition.key_by.is_empty();
-        let state = keyed.then(|| Box::new(MemoryState::new(states)) as Box<dyn KeyedState>);
+        let state = definition.is_keyed().then(|| Box::new(MemoryState::new(states)) as Box<dyn KeyedState>);
         Ok(OperatorParts { operator: made, state })
     }
 

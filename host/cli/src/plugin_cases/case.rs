@@ -11,15 +11,17 @@ use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 use serde_json::value::RawValue;
 use wasmill_connector::json::{JsonIn, RowDecoder, row_object};
-use wasmill_flow::column_type;
+use wasmill_flow::{column_type, key};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_plugin::{InputShape, Plan};
 
-use super::written::{Types, Written};
+use super::written::{InOrder, Types, Written};
 
 /// The file of what is rejected.
 pub const DEAD: &str = "dead.jsonl";
 const INPUT: &str = "input.jsonl";
+/// What the input is called where there is only one.
+const ONLY_INPUT: &str = "input";
 const ABOUT: &str = "case.json";
 
 /// A case.
@@ -31,10 +33,10 @@ pub struct Case {
     pub folder: PathBuf,
     /// Settings, as JSON.
     pub settings: String,
-    /// The input.
-    pub input: InputShape,
-    /// Its rows.
-    pub rows: RecordBatch,
+    /// The inputs.
+    pub inputs: Vec<InputShape>,
+    /// The rows of each, fed input by input.
+    pub rows: Vec<RecordBatch>,
 }
 
 /// For each file of what comes out, in the order of the outputs, its lines.
@@ -73,20 +75,9 @@ impl Case {
     fn read(folder: &Path, name: &str, of_all: &Written) -> Result<Self, PluginProblem> {
         let about = folder.join(ABOUT);
         let written = Written::read(&about)?.or(of_all);
-        let (input, settings) = asked(written, folder)?;
-        let path = folder.join(INPUT);
-        let Some(lines) = lines(&path)? else {
-            let known = "a case has its rows in there, a JSON object a line".to_owned();
-            return Err(PluginProblem { hint: Some(known), ..invalid(folder, format!("has no {INPUT}")) });
-        };
-        let mut decoder = decoder(&input.schema, false).map_err(|what| invalid(&about, what))?;
-        for (at, line) in lines.iter().enumerate() {
-            decoder.decode(line.as_bytes()).map_err(|fault| {
-                let column = fault.column.map_or_else(String::new, |column| format!(":{column}"));
-                invalid(Path::new(&format!("{}:{}{column}", path.display(), at + 1)), fault.reason)
-            })?;
-        }
-        Ok(Self { name: name.to_owned(), folder: folder.to_owned(), settings, input, rows: decoder.take_rows() })
+        let (inputs, settings) = asked(written, folder)?;
+        let rows = inputs.iter().map(|input| rows(folder, &about, input)).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.to_owned(), folder: folder.to_owned(), settings, inputs, rows })
     }
 
     /// What should come out, as it would: as it was written where it can't. A missing file of the main output is `None`; another one
@@ -120,12 +111,14 @@ impl Case {
 
     fn expected_dead(&self) -> Result<Vec<String>, PluginProblem> {
         let path = self.folder.join(DEAD);
-        let mut decoder = decoder(&self.input.schema, true).map_err(|what| invalid(&path, what))?;
+        let decoders = self.inputs.iter().map(|input| decoder(&input.schema, true).map_err(|what| invalid(&path, what)));
+        let mut decoders = decoders.collect::<Result<Vec<_>, _>>()?;
         let lines = lines(&path)?.unwrap_or_default();
         let rows = lines.iter().enumerate().map(|(at, line)| {
             let fields = object(line).map_err(|error| invalid_line(&path, at, error))?;
             let text = |name: &str| fields.get(name).map_or("null", |json| json.get());
-            let row = canonical(&mut decoder, text("row")).unwrap_or_else(|| text("row").to_owned());
+            let row = decoders.iter_mut().find_map(|decoder| canonical(decoder, text("row")));
+            let row = row.unwrap_or_else(|| text("row").to_owned());
             if fields.len() == 3 && ["row", "kind", "reason"].iter().all(|name| fields.contains_key(*name)) {
                 return Ok(dead_line(&row, text("kind"), text("reason")));
             }
@@ -136,15 +129,12 @@ impl Case {
 
     /// Files that no one would look at are a mistake.
     fn check_files(&self, plan: &Plan) -> Result<(), PluginProblem> {
-        let mut known = vec![INPUT.to_owned(), ABOUT.to_owned(), DEAD.to_owned()];
+        let mut known: Vec<String> = self.inputs.iter().map(|input| file_of_input(&input.name)).collect();
+        known.extend([ABOUT.to_owned(), DEAD.to_owned()]);
         known.extend(plan.declaration.ports.iter().enumerate().map(|(number, port)| file_of(number, &port.name)));
         let unreadable = |error: io::Error| invalid(&self.folder, format!("can't be read: {error}"));
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
             let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-            if name.starts_with("input.") && name != INPUT {
-                let message = format!("{}: a case with several inputs is not in this version", self.folder.join(name).display());
-                return Err(PluginProblem { code: "not-in-this-version", message, hint: None });
-            }
             if !known.contains(&name) && (name.ends_with(".jsonl") || name.ends_with(".json")) {
                 let problem = invalid(&self.folder.join(name), "is no file of a case of this plugin");
                 return Err(PluginProblem { hint: Some(format!("its files are {}", known.join(", "))), ..problem });
@@ -154,32 +144,102 @@ impl Case {
     }
 }
 
-/// The input and the settings that `about`, a case or what a command was told, has the plugin asked about.
+/// The rows of an input. Where inputs have names, one without a file has none.
+fn rows(folder: &Path, about: &Path, input: &InputShape) -> Result<RecordBatch, PluginProblem> {
+    let file = file_of_input(&input.name);
+    let path = folder.join(&file);
+    let mut decoder = decoder(&input.schema, false).map_err(|what| invalid(about, what))?;
+    let lines = match lines(&path)? {
+        Some(lines) => lines,
+        None if file == INPUT => {
+            let known = "a case has its rows in there, a JSON object a line".to_owned();
+            return Err(PluginProblem { hint: Some(known), ..invalid(folder, format!("has no {file}")) });
+        }
+        None => Vec::new(),
+    };
+    for (at, line) in lines.iter().enumerate() {
+        decoder.decode(line.as_bytes()).map_err(|fault| {
+            let column = fault.column.map_or_else(String::new, |column| format!(":{column}"));
+            invalid(Path::new(&format!("{}:{}{column}", path.display(), at + 1)), fault.reason)
+        })?;
+    }
+    Ok(decoder.take_rows())
+}
+
+/// The inputs and the settings that `about`, a case or what a command was told, has the plugin asked about.
 ///
 /// # Errors
 /// Where there is no schema, or it can't be one, or has no such key.
-pub fn asked(written: Written, about: &Path) -> Result<(InputShape, String), PluginProblem> {
-    let Some(Types(types)) = written.schema else {
-        let hint = "write one: { \"schema\": { \"id\": \"utf8 not null\", \"mag\": \"float64\" }, \"key-by\": [\"id\"] }; \
-                    cases/case.json is for all cases";
-        let problem = invalid(about, "no case.json has a `schema` that says which columns the rows in have");
-        return Err(PluginProblem { hint: Some(hint.to_owned()), ..problem });
+pub fn asked(written: Written, about: &Path) -> Result<(Vec<InputShape>, String), PluginProblem> {
+    let key_by = written.key_by.unwrap_or_default();
+    let inputs = match (written.schema, written.inputs) {
+        (Some(schema), None) => vec![shape(ONLY_INPUT, schema, &key_by, about)?],
+        (None, Some(InOrder(inputs))) if key_by.is_empty() && !inputs.is_empty() => inputs
+            .into_iter()
+            .map(|(name, input)| shape(&name, input.schema, &input.key_by, about))
+            .collect::<Result<Vec<_>, _>>()?,
+        (None, None) => {
+            let hint = "write one: { \"schema\": { \"id\": \"utf8 not null\", \"mag\": \"float64\" }, \"key-by\": [\"id\"] }; \
+                        cases/case.json is for all cases";
+            let problem = invalid(about, "no case.json has a `schema` that says which columns the rows in have");
+            return Err(PluginProblem { hint: Some(hint.to_owned()), ..problem });
+        }
+        (_, Some(_)) => {
+            let hint =
+                "{ \"inputs\": { \"orders\": { \"schema\": { \"id\": \"int64\" }, \"key-by\": [\"id\"] }, … } }".to_owned();
+            let problem = invalid(about, "`inputs` has a `schema` and a `key-by` for each input, and neither stands beside it");
+            return Err(PluginProblem { hint: Some(hint), ..problem });
+        }
     };
+    let types = |input: &InputShape| {
+        let types = input.key.iter().map(|&column| column_type::name(input.schema.field(column).data_type()).to_string());
+        types.collect::<Vec<_>>().join(", ")
+    };
+    let mut keyed = inputs.iter().filter(|input| !input.key.is_empty());
+    if let Some(first) = keyed.next()
+        && let Some(other) = keyed.find(|other| types(other) != types(first))
+    {
+        let (found, wanted) = (types(other), types(first));
+        return Err(invalid(about, format!("the key of `{}` is {found}, that of `{}` {wanted}", other.name, first.name)));
+    }
+    Ok((inputs, written.settings.unwrap_or_default().to_string()))
+}
+
+fn shape(name: &str, schema: Types, key_by: &[String], about: &Path) -> Result<InputShape, PluginProblem> {
+    let InOrder(types) = schema;
     let field = |(column, kind): &(String, String)| {
-        column_type::parse_field(column, kind).map_err(|error| {
-            let hint = format!("the types are {}, and `not null` behind one", column_type::NAMES.join(", "));
+        let field = column_type::parse_field(column, kind).map_err(|error| {
+            let hint = format!("the types are {}, and `not null` behind one", column_type::SCALARS.join(", "));
             PluginProblem { hint: Some(hint), ..invalid(about, format!("schema: {column}: {error}")) }
-        })
+        })?;
+        if column_type::is_nested(field.data_type()) {
+            let problem = invalid(about, format!("schema: {column}: lists and structs in cases are not in this version"));
+            return Err(PluginProblem { hint: Some("leave the column out: the plugin can't read it".to_owned()), ..problem });
+        }
+        Ok(field)
     };
     let schema: SchemaRef = Arc::new(Schema::new(types.iter().map(field).collect::<Result<Vec<_>, _>>()?));
     let place = |column: &String| {
-        schema.index_of(column).map_err(|_| {
+        let place = schema.index_of(column).map_err(|_| {
             let names: Vec<_> = schema.fields().iter().map(|field| field.name().as_str()).collect();
             invalid(about, format!("key-by: the schema has no column `{column}`; it has {}", names.join(", ")))
-        })
+        })?;
+        let data_type = schema.field(place).data_type();
+        if key::is_supported(data_type) {
+            return Ok(place);
+        }
+        Err(invalid(
+            about,
+            format!("key-by: column `{column}` is {}; a key has no lists and structs", column_type::name(data_type)),
+        ))
     };
-    let key = written.key_by.unwrap_or_default().iter().map(place).collect::<Result<Vec<_>, _>>()?;
-    Ok((InputShape { name: "input".to_owned(), schema, key }, written.settings.unwrap_or_default().to_string()))
+    let key = key_by.iter().map(place).collect::<Result<Vec<_>, _>>()?;
+    Ok(InputShape { name: name.to_owned(), schema, key })
+}
+
+/// The file of an input's rows.
+fn file_of_input(name: &str) -> String {
+    if name == ONLY_INPUT { INPUT.to_owned() } else { format!("input.{name}.jsonl") }
 }
 
 /// The file of what comes out of an output.

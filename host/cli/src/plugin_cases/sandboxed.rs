@@ -15,12 +15,12 @@ use crate::composition;
 /// The most rows of a batch, each time that a case is run: what comes out must not depend on it. The first is a job's default.
 pub const BATCHES: [usize; 3] = [1_024, 2, 1];
 
-/// What the plugin does with a case's settings and input.
+/// What the plugin does with a case's settings and inputs.
 ///
 /// # Errors
 /// Where it refuses them.
 pub fn plan(component: &Component, case: &Case) -> Result<Plan, PluginProblem> {
-    composition::describe(component, &case.settings, std::slice::from_ref(&case.input), &Limits::default())
+    composition::describe(component, &case.settings, &case.inputs, &Limits::default())
 }
 
 /// What comes out of a case with batches of at most `most` rows. To be called outside of any tokio runtime.
@@ -35,9 +35,9 @@ pub fn run(component: &Component, plan: &Plan, case: &Case, plugin: &str, most: 
             operator: plugin.to_owned(),
             component: component.clone(),
             settings: case.settings.clone(),
-            inputs: vec![case.input.clone()],
+            inputs: case.inputs.clone(),
             plan: plan.clone(),
-            handed: vec![None],
+            handed: vec![None; case.inputs.len()],
             limits: Limits::default(),
             on_poison: OnPoison::Halt,
         },
@@ -53,12 +53,14 @@ pub fn run(component: &Component, plan: &Plan, case: &Case, plugin: &str, most: 
 
 async fn process(mut operator: PluginOperator, plan: &Plan, case: &Case, most: usize) -> Result<Context, OperatorError> {
     let mut context = Context::stateless();
-    if !case.input.key.is_empty() {
+    if case.inputs.iter().any(|input| !input.key.is_empty()) {
         context.state = Some(Box::new(MemoryState::new(plan.declaration.states.clone())));
     }
-    let rows = Batch::unkeyed(case.rows.clone());
-    for start in (0..rows.len()).step_by(most) {
-        operator.process(0, rows.slice(start, most.min(rows.len() - start)), &mut context).await?;
+    for (input, rows) in case.rows.iter().enumerate() {
+        let rows = Batch::unkeyed(rows.clone());
+        for start in (0..rows.len()).step_by(most) {
+            operator.process(input, rows.slice(start, most.min(rows.len() - start)), &mut context).await?;
+        }
     }
     operator.end(&mut context).await?;
     Ok(context)

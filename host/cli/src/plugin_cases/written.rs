@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::marker::PhantomData;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -16,43 +17,56 @@ use wasmill_job::catalog::PluginProblem;
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Written {
-    /// Columns and their types.
+    /// The columns of the only input, and their types.
     pub schema: Option<Types>,
-    /// The columns that rows are keyed by.
+    /// The columns that its rows are keyed by.
     pub key_by: Option<Vec<String>>,
+    /// Several inputs, by name, in the order in which their rows are fed.
+    pub inputs: Option<InOrder<WrittenInput>>,
     /// The plugin's settings.
     pub settings: Option<Value>,
-    /// Not in this version.
-    #[serde(default)]
-    pub inputs: Option<Value>,
     /// Not in this version.
     #[serde(default)]
     pub timers: Option<Value>,
 }
 
-/// Columns and their types as a job has them, in order.
-#[derive(Debug, Clone)]
-pub struct Types(pub Vec<(String, String)>);
+/// One of several inputs.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct WrittenInput {
+    /// Columns and their types.
+    pub schema: Types,
+    /// The columns that rows are keyed by.
+    #[serde(default)]
+    pub key_by: Vec<String>,
+}
 
-impl<'de> Deserialize<'de> for Types {
+/// Columns and their types as a job has them, in order.
+pub type Types = InOrder<String>;
+
+/// A mapping of which the order means something.
+#[derive(Debug, Clone)]
+pub struct InOrder<T>(pub Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for InOrder<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Types;
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = InOrder<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping from columns to types")
+                f.write_str("a mapping from names")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Types, A::Error> {
-                let mut columns = Vec::new();
-                while let Some(column) = map.next_entry()? {
-                    columns.push(column);
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InOrder<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
                 }
-                Ok(Types(columns))
+                Ok(InOrder(entries))
             }
         }
-        deserializer.deserialize_map(InOrder)
+        deserializer.deserialize_map(Entries(PhantomData))
     }
 }
 
@@ -68,14 +82,13 @@ impl Written {
             Err(error) => return Err(invalid(path, format!("can't be read: {error}"))),
         };
         let written: Self = serde_json::from_str(&text).map_err(|error| {
-            let hint = "it may have `schema`, `key-by` and `settings`, as an operator of a job has them, in JSON".to_owned();
-            PluginProblem { hint: Some(hint), ..invalid(path, error) }
+            let hint = "it may have `schema`, `key-by` and `settings`, as an operator of a job has them, in JSON; for several inputs \
+                        `inputs` with a `schema` and `key-by` for each name";
+            PluginProblem { hint: Some(hint.to_owned()), ..invalid(path, error) }
         })?;
-        for (key, what) in [("inputs", &written.inputs), ("timers", &written.timers)] {
-            if what.is_some() {
-                let message = format!("{}: `{key}` is not in this version", path.display());
-                return Err(PluginProblem { code: "not-in-this-version", message, hint: None });
-            }
+        if written.timers.is_some() {
+            let message = format!("{}: `timers` is not in this version", path.display());
+            return Err(PluginProblem { code: "not-in-this-version", message, hint: None });
         }
         Ok(written)
     }
@@ -83,9 +96,11 @@ impl Written {
     /// This, and what `other` says where this says nothing.
     #[must_use]
     pub fn or(self, other: &Self) -> Self {
+        let has_schema = self.schema.is_some();
         Self {
-            schema: self.schema.or_else(|| other.schema.clone()),
-            key_by: self.key_by.or_else(|| other.key_by.clone()),
+            schema: self.schema.or_else(|| other.schema.clone().filter(|_| self.inputs.is_none())),
+            key_by: self.key_by.or_else(|| other.key_by.clone().filter(|_| self.inputs.is_none())),
+            inputs: self.inputs.or_else(|| other.inputs.clone().filter(|_| !has_schema)),
             settings: self.settings.or_else(|| other.settings.clone()),
             ..self
         }

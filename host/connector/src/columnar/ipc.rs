@@ -9,7 +9,8 @@ use arrow_ipc::reader::{FileReader, FileReaderBuilder, StreamDecoder, read_foote
 use arrow_ipc::{Block, root_as_footer};
 use arrow_schema::{ArrowError, Schema, SchemaRef};
 
-use super::source::{Blocks, Opened, Unreadable};
+use super::claims;
+use super::decoding::{Blocks, Opened, Unreadable};
 
 /// What a file, unlike a stream, begins and ends with.
 const MAGIC: [u8; 6] = *b"ARROW1";
@@ -50,6 +51,7 @@ fn read(mut file: File, columns: Option<Vec<usize>>) -> Result<Reader, ArrowErro
     (&file).take(MAGIC.len() as u64).read_to_end(&mut first)?;
     file.rewind()?;
     if first != MAGIC {
+        claims::check_stream(&file, file.metadata()?.len())?;
         return Ok(Reader::Stream(Stream::new(file)));
     }
     check_blocks(&mut file)?;
@@ -58,7 +60,8 @@ fn read(mut file: File, columns: Option<Vec<usize>>) -> Result<Reader, ArrowErro
     Ok(Reader::File(Box::new(builder.build(BufReader::new(file))?)))
 }
 
-/// Checks that all that a file's footer speaks of lies within the file: the reader would make room for as much as it says.
+/// Checks that all that a file's footer speaks of lies within the file, and isn't too much once it is decompressed: the reader would make
+/// room for as much as it says.
 fn check_blocks(file: &mut File) -> Result<(), ArrowError> {
     let cut_off = || ArrowError::ParseError("it ends before its footer".to_owned());
     let mut tail = [0; 10];
@@ -77,12 +80,11 @@ fn check_blocks(file: &mut File) -> Result<(), ArrowError> {
         let end = parts.into_iter().try_fold(0_u64, |end, part| end.checked_add(part.ok()?));
         end.is_some_and(|end| end <= length)
     };
-    let mut blocks = footer.recordBatches().into_iter().chain(footer.dictionaries()).flatten();
-    if blocks.all(is_within) {
-        Ok(())
-    } else {
-        Err(ArrowError::ParseError("its footer speaks of rows beyond its end".to_owned()))
+    let blocks = || footer.recordBatches().into_iter().chain(footer.dictionaries()).flatten();
+    if !blocks().all(is_within) {
+        return Err(ArrowError::ParseError("its footer speaks of rows beyond its end".to_owned()));
     }
+    claims::check_blocks(file, length, blocks())
 }
 
 /// A stream, behind so many of its batches.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection,
@@ -14,8 +14,8 @@ use parquet::errors::ParquetError;
 use parquet::file::metadata::PageIndexPolicy;
 use wasmill_flow::comparison::Comparison;
 
+use super::decoding::{Blocks, Opened, Unreadable};
 use super::pruning;
-use super::source::{Blocks, Opened, Unreadable};
 use super::types::row_type;
 
 /// So many rows are decoded at once.
@@ -121,13 +121,19 @@ fn groups(metadata: &ArrowReaderMetadata) -> impl Iterator<Item = usize> + '_ {
 
 /// The same columns, texts and binary values as views: those are what rows have, and they share the pages' bytes.
 fn views(schema: &Schema) -> SchemaRef {
-    let field = |field: &Arc<Field>| match row_type(field.data_type()) {
-        Some(text @ (DataType::Utf8View | DataType::BinaryView))
-            if !matches!(field.data_type(), DataType::FixedSizeBinary(_)) =>
-        {
-            field.as_ref().clone().with_data_type(text)
-        }
-        _ => field.as_ref().clone(),
+    Arc::new(Schema::new_with_metadata(schema.fields().iter().map(with_views).collect::<Vec<_>>(), schema.metadata().clone()))
+}
+
+fn with_views(field: &FieldRef) -> FieldRef {
+    let views = match field.data_type() {
+        DataType::List(item) => DataType::List(with_views(item)),
+        DataType::LargeList(item) => DataType::LargeList(with_views(item)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(with_views).collect()),
+        DataType::FixedSizeBinary(_) => return Arc::clone(field),
+        other => match row_type(other) {
+            Some(text @ (DataType::Utf8View | DataType::BinaryView)) => text,
+            _ => return Arc::clone(field),
+        },
     };
-    Arc::new(Schema::new_with_metadata(schema.fields().iter().map(field).collect::<Vec<_>>(), schema.metadata().clone()))
+    Arc::new(field.as_ref().clone().with_data_type(views))
 }

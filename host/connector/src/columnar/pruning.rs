@@ -5,6 +5,8 @@
 //! - of floats only `=` is used, and not with zero: NaN lies beyond all numbers in the order of comparisons and is in no statistics,
 //!   and zero has two signs;
 //! - least and greatest values of the deprecated kind, which old writers ordered by signed bytes, count for signed numbers only.
+//!
+//! A row group that may have a null where the job allows none is read as a whole: such a row is malformed, which a filter must not hide.
 
 use std::ops::Range;
 
@@ -17,6 +19,7 @@ use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
 use parquet::basic::Type as PhysicalType;
+use parquet::file::metadata::RowGroupMetaData;
 use wasmill_flow::comparison::{Comparator, Comparison};
 
 use super::types::convert;
@@ -24,13 +27,27 @@ use super::types::convert;
 /// For each row group the ranges of rows that may meet all comparisons, ascending.
 pub(super) fn selected(metadata: &ArrowReaderMetadata, schema: &Schema, predicate: &[Comparison]) -> Vec<Vec<Range<usize>>> {
     let columns: Vec<_> = predicate.iter().filter_map(|comparison| Statistics::of(metadata, schema, comparison)).collect();
+    let strict: Vec<_> = schema.fields().iter().filter(|field| !field.is_nullable()).map(|field| field.name().as_str()).collect();
     let groups = metadata.metadata().row_groups().iter().enumerate();
     groups
         .map(|(group, rows)| {
             let all = std::iter::once(0..usize::try_from(rows.num_rows()).unwrap_or(0)).collect();
+            if strict.iter().any(|column| may_have_nulls(metadata, rows, column)) {
+                return all;
+            }
             columns.iter().fold(all, |ranges, column| column.narrow(group, ranges))
         })
         .collect()
+}
+
+/// Whether a column of a row group has a null, or may have one.
+fn may_have_nulls(metadata: &ArrowReaderMetadata, rows: &RowGroupMetaData, column: &str) -> bool {
+    let Ok(found) = StatisticsConverter::try_new(column, metadata.schema(), metadata.parquet_schema()) else { return true };
+    if !found.arrow_field().is_nullable() {
+        return false;
+    }
+    let nulls = found.with_missing_null_counts_as_zero(false).row_group_null_counts(std::iter::once(rows));
+    nulls.map_or(true, |nulls| nulls.is_null(0) || nulls.value(0) > 0)
 }
 
 /// What is known of the column of one comparison.

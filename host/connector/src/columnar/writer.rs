@@ -56,16 +56,29 @@ pub(crate) fn columns_out(format: ColumnarOut, schema: &Schema) -> Result<Column
             let hint = format!("the types are {}", column_type::NAMES.join(", "));
             return Err(ConnectorError::new("type-not-in-columns", message).with_hint(hint));
         }
-        let written = match (field.data_type(), format) {
-            (&TIMESTAMP, _) => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
-            (DataType::Utf8View, ColumnarOut::Arrow) => DataType::Utf8,
-            (DataType::BinaryView, ColumnarOut::Arrow) => DataType::Binary,
-            (other, _) => other.clone(),
-        };
-        Ok(Field::new(field.name(), written, field.is_nullable()))
+        Ok(Field::new(field.name(), written(field.data_type(), format), field.is_nullable()))
     };
     let fields: Vec<Field> = schema.fields().iter().map(field).collect::<Result<_, _>>()?;
     Ok(ColumnsOut { format, schema: Arc::new(Schema::new(fields)) })
+}
+
+/// The type that a column of this type has in a file.
+fn written(data_type: &DataType, format: ColumnarOut) -> DataType {
+    match (data_type, format) {
+        (&TIMESTAMP, _) => DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into())),
+        (DataType::Utf8View, ColumnarOut::Arrow) => DataType::Utf8,
+        (DataType::BinaryView, ColumnarOut::Arrow) => DataType::Binary,
+        (DataType::List(item), format) => {
+            // Parquet's own name for items is another than Arrow's.
+            let name = if format == ColumnarOut::Arrow { item.name() } else { "element" };
+            DataType::List(Arc::new(Field::new(name, written(item.data_type(), format), true)))
+        }
+        (DataType::Struct(fields), format) => {
+            let field = |field: &Arc<Field>| Field::new(field.name(), written(field.data_type(), format), true);
+            DataType::Struct(fields.iter().map(field).collect())
+        }
+        (other, _) => other.clone(),
+    }
 }
 
 impl ColumnsOut {

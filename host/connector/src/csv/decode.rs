@@ -50,9 +50,9 @@ impl RowDecoder {
     /// # Errors
     /// Code `type-not-in-csv` for a column whose type rows can't have ([`column_type`]).
     pub fn new(schema: SchemaRef, options: CsvIn) -> Result<Self, ConnectorError> {
-        let kinds = value::kinds(&schema, options.timestamps, "type-not-in-csv", "CSV")?;
+        let kinds = super::kinds(&schema, options.timestamps)?;
         Ok(Self {
-            columns: kinds.iter().map(|kind| Column::new(*kind)).collect(),
+            columns: schema.fields().iter().map(|field| Column::new(field.data_type())).collect(),
             cells: vec![Cell::Null; kinds.len()],
             texts: vec![Text::default(); kinds.len()],
             fields: Self::without_header(&schema, options),
@@ -131,7 +131,7 @@ impl RowDecoder {
         read?;
         for ((column, cell), place) in self.columns.iter_mut().zip(&self.cells).zip(&self.texts) {
             let text = if place.unescaped { self.unescaped.as_str() } else { text };
-            column.push(cell, &text[place.start..place.end]);
+            column.push(cell, &text[place.start..place.end], &[]);
         }
         self.rows += 1;
         Ok(())

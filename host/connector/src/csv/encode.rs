@@ -8,7 +8,6 @@ use crate::ConnectorError;
 use crate::format::Encoder;
 use crate::json::TimestampUnit;
 use crate::rows::RowEnd;
-use crate::value;
 use crate::value::written::{Notation, Values};
 
 /// Writes rows as CSV (RFC 4180), each ending in `\n`: null as nothing, the empty text as `""`, quotes only where a text has a
@@ -25,7 +24,7 @@ impl RowEncoder {
     /// # Errors
     /// Code `type-not-in-csv` for a column whose type rows can't have.
     pub fn new(schema: &Schema, options: CsvOut) -> Result<Self, ConnectorError> {
-        value::kinds(schema, TimestampUnit::Milliseconds, "type-not-in-csv", "CSV")?;
+        super::kinds(schema, TimestampUnit::Milliseconds)?;
         let mut header = Vec::new();
         if options.header {
             let notation = Csv { delimiter: options.delimiter };

@@ -40,12 +40,13 @@ impl AtOnceFile {
         Self { path, existing, output, file: None, rows: 0, bytes: 0 }
     }
 
-    fn write_out(&mut self) -> Result<(), ConnectorError> {
+    async fn write_out(&mut self) -> Result<(), ConnectorError> {
         let failed = |error: &io::Error| fault::output(&self.path, "opened", error);
         let opened = match &mut self.file {
             Some(opened) => opened,
             closed => {
-                let opened = open(&self.path, self.existing)?;
+                let (path, existing) = (self.path.clone(), self.existing);
+                let opened = blocking(move || Ok(open(&path, existing))).await.map_err(|error| failed(&error))??;
                 self.output.begin(&self.path.path, opened.length).map_err(|error| failed(&error))?;
                 closed.insert(opened)
             }
@@ -55,7 +56,11 @@ impl AtOnceFile {
             return Ok(());
         }
         let bytes = self.output.bytes().map_err(|error| failed(&error))?;
-        let (written, error) = opened.append(&bytes, |written| self.output.whole(written).0);
+        let (written, error) = if opened.regular {
+            opened.append(&bytes, |written| self.output.whole(written).0)
+        } else {
+            opened.hand_over(bytes.into_owned()).await
+        };
         self.bytes += written as u64;
         let Some(error) = error else {
             self.rows += self.output.rows();
@@ -74,19 +79,10 @@ impl AtOnceFile {
 }
 
 impl Opened {
-    /// Adds bytes, as far as it goes: how many are in the file then, cut to what can stay, and why not all.
+    /// Adds bytes to a regular file, as far as it goes: how many are in it then, cut to what can stay, and why not all.
     fn append(&mut self, bytes: &[u8], whole: impl Fn(usize) -> usize) -> (usize, Option<io::Error>) {
-        let mut written = 0;
-        let mut error = None;
-        while written < bytes.len() && error.is_none() {
-            match self.file.write(&bytes[written..]) {
-                Ok(0) => error = Some(io::ErrorKind::WriteZero.into()),
-                Ok(count) => written += count,
-                Err(interrupted) if interrupted.kind() == io::ErrorKind::Interrupted => {}
-                Err(other) => error = Some(other),
-            }
-        }
-        if error.is_some() && self.regular {
+        let (mut written, error) = write(&self.file, bytes);
+        if error.is_some() {
             let whole = whole(written);
             let end = self.length + whole as u64;
             // What can't be cut stays; the error of the write is what is told.
@@ -97,8 +93,34 @@ impl Opened {
         self.length += written as u64;
         (written, error)
     }
+
+    /// Writes bytes to a pipe or a device, off the task threads: it takes them when it likes.
+    async fn hand_over(&mut self, bytes: Vec<u8>) -> (usize, Option<io::Error>) {
+        let handle = match self.file.try_clone() {
+            Ok(handle) => handle,
+            Err(error) => return (0, Some(error)),
+        };
+        let (written, error) = blocking(move || Ok(write(&handle, &bytes))).await.unwrap_or_else(|stopping| (0, Some(stopping)));
+        self.length += written as u64;
+        (written, error)
+    }
 }
 
+/// Writes bytes, as far as it goes: how many, and why not all.
+fn write(mut file: &File, bytes: &[u8]) -> (usize, Option<io::Error>) {
+    let mut written = 0;
+    while written < bytes.len() {
+        match file.write(&bytes[written..]) {
+            Ok(0) => return (written, Some(io::ErrorKind::WriteZero.into())),
+            Ok(count) => written += count,
+            Err(interrupted) if interrupted.kind() == io::ErrorKind::Interrupted => {}
+            Err(other) => return (written, Some(other)),
+        }
+    }
+    (written, None)
+}
+
+/// Opens a file; a pipe once somebody reads it.
 fn open(path: &FilePath, existing: Existing) -> Result<Opened, ConnectorError> {
     let failed = |error: &io::Error| fault::output(path, "opened", error);
     if let Some(folder) = path.path.parent() {
@@ -120,11 +142,11 @@ fn open(path: &FilePath, existing: Existing) -> Result<Opened, ConnectorError> {
 
 impl Sink for AtOnceFile {
     fn write<'a>(&'a mut self, rows: &'a RecordBatch) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async move { if self.output.push(rows) { self.write_out() } else { Ok(()) } }.boxed()
+        async move { if self.output.push(rows) { self.write_out().await } else { Ok(()) } }.boxed()
     }
 
     fn flush(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
-        async move { if self.output.is_empty() { Ok(()) } else { self.write_out() } }.boxed()
+        async move { if self.output.is_empty() { Ok(()) } else { self.write_out().await } }.boxed()
     }
 
     fn prepare(&mut self, _: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
@@ -141,7 +163,7 @@ impl Sink for AtOnceFile {
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
         async move {
-            self.write_out()?;
+            self.write_out().await?;
             let Some(Opened { file, regular: true, .. }) = &self.file else { return Ok(()) };
             let handle = file.try_clone().map_err(|error| fault::output(&self.path, "written", &error))?;
             let synced = blocking(move || handle.sync_all()).await;

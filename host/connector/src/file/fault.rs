@@ -16,9 +16,25 @@ pub(crate) fn input(file: &FilePath, doing: &str, error: &io::Error) -> Connecto
             ConnectorError::new("file-unreadable", format!("{path}: the file may not be read (permission denied)"))
                 .with_hint("let the user who runs the job read it")
         }
-        _ => ConnectorError::new("file-unreadable", format!("{path}: the file can't be {doing}: {}", reason(error))),
+        _ => {
+            hinted(ConnectorError::new("file-unreadable", format!("{path}: the file can't be {doing}: {}", reason(error))), error)
+        }
     }
 }
+
+/// With what to do where a process has as many files open as it may.
+fn hinted(fault: ConnectorError, error: &io::Error) -> ConnectorError {
+    match error.raw_os_error() {
+        Some(TOO_MANY_IN_SYSTEM | TOO_MANY_IN_PROCESS) => {
+            fault.with_hint("let the process open more files (`ulimit -n`), or name fewer files")
+        }
+        _ => fault,
+    }
+}
+
+/// `ENFILE` and `EMFILE`, for which `io::ErrorKind` has no name.
+const TOO_MANY_IN_SYSTEM: i32 = 23;
+const TOO_MANY_IN_PROCESS: i32 = 24;
 
 /// A compressed file that is cut off or broken, which was read up to `place` of what it holds.
 pub(crate) fn archive(file: &FilePath, compression: Compression, place: Place, error: &io::Error) -> ConnectorError {
@@ -46,7 +62,9 @@ pub(super) fn output(file: &FilePath, doing: &str, error: &io::Error) -> Connect
             ConnectorError::new("file-unwritable", format!("{path}: the file may not be written (permission denied)"))
                 .with_hint("let the user who runs the job write it and its folder, or choose another path")
         }
-        _ => ConnectorError::new("file-unwritable", format!("{path}: the file can't be {doing}: {}", reason(error))),
+        _ => {
+            hinted(ConnectorError::new("file-unwritable", format!("{path}: the file can't be {doing}: {}", reason(error))), error)
+        }
     }
 }
 
@@ -99,5 +117,11 @@ mod tests {
             (error.code, error.message.as_str()),
             ("file-unreadable", "in/x.ndjson: the file can't be read: input/output error")
         );
+        let error = input(&file, "opened", &io::Error::from_raw_os_error(24));
+        assert_eq!(
+            (error.code, error.message.as_str()),
+            ("file-unreadable", "in/x.ndjson: the file can't be opened: too many open files")
+        );
+        assert_eq!(error.hint.as_deref(), Some("let the process open more files (`ulimit -n`), or name fewer files"));
     }
 }

@@ -15,6 +15,9 @@ use crate::format::{Encoder, FormatOut};
 /// So many bytes of lines are gathered before they are written, in a compressed file as one member.
 const BUFFER: usize = 1 << 20;
 
+/// All that names of parts end in, behind the first point.
+pub(super) const EXTENSIONS: [&str; 8] = ["ndjson", "ndjson.gz", "ndjson.zst", "csv", "csv.gz", "csv.zst", "parquet", "arrow"];
+
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {

@@ -1,20 +1,24 @@
 //! The files of one task in a folder of parts, and what a crash can leave of them. All calls block.
 //!
-//! For a folder `out/` and task 3:
+//! For a folder `out/`, task 3 and epoch 12:
 //! - `out/.wasmill-staging-3` takes rows as they come.
-//! - `prepare(n)` finishes it, syncs it and renames it to `out/.wasmill-part-n-3.EXT`: from then on a crash loses nothing of epoch `n`.
-//!   An epoch without rows has no file.
-//! - `commit(n)` renames the files of all epochs up to `n` that are still hidden to `out/part-n-3.EXT`.
-//! - `recover(n)` does the same, and removes the parts of later epochs, seen and hidden.
+//! - `prepare` finishes it, syncs it and renames it to `out/.wasmill-part-0000000012-00003.EXT`: from then on a crash loses nothing of
+//!   the epoch. One without rows has no file.
+//! - `commit` renames the files of all epochs up to this one that are still hidden to `out/part-0000000012-00003.EXT`.
+//! - `recover` does the same, and removes the parts of later epochs, seen and hidden.
 //!
-//! Every step can be cut short at any instant, and doing it again gives the same result. A task looks after its own files; the first one
+//! Numbers are written with zeros before them, so that the order of names is that of epochs, and within one that of tasks. A part is one
+//! in any format: where a job changes its sink's, the parts in the other are replaced, counted and refused all the same. Every step can be cut short at any instant, and doing it again gives the same result. A task looks after its own files; the first one
 //! also after those of tasks that there aren't any more.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
 use std::path::PathBuf;
 
 use wasmill_flow::TaskIndex;
+
+use super::part::EXTENSIONS;
 
 /// One task's files in a folder.
 #[derive(Debug, Clone)]
@@ -24,10 +28,15 @@ pub(super) struct Parts {
     extension: String,
 }
 
+/// What the name of a hidden part has in front of its name as a part that is seen.
+const HIDDEN: &str = ".wasmill-";
+/// What a part of columns has at the end of its name until it is whole, where there are no epochs.
+const PARTIAL: &str = ".partial";
+
 /// What a file in the folder is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It takes rows as they come.
+    /// It takes rows as they come, or did until a crash.
     Staging,
     /// An epoch that is durable, and not seen.
     Hidden(u64),
@@ -45,12 +54,12 @@ impl Parts {
     }
 
     fn hidden(&self, number: u64) -> PathBuf {
-        self.folder.join(format!(".wasmill-part-{number}-{}.{}", self.task.index, self.extension))
+        self.folder.join(format!("{HIDDEN}{}", self.name(number)))
     }
 
     /// The name of a part, without its folder.
     pub(super) fn name(&self, number: u64) -> String {
-        format!("part-{number}-{}.{}", self.task.index, self.extension)
+        format!("part-{number:010}-{:05}.{}", self.task.index, self.extension)
     }
 
     /// The path of a part.
@@ -94,8 +103,11 @@ impl Parts {
             if let Kind::Hidden(epoch) = kind
                 && epoch <= number
             {
-                fs::rename(path, self.path(epoch))?;
-                changed = true;
+                let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(HIDDEN));
+                if let Some(name) = name {
+                    fs::rename(&path, self.folder.join(name))?;
+                    changed = true;
+                }
             }
         }
         if changed {
@@ -133,7 +145,7 @@ impl Parts {
         let mut found = Vec::new();
         for entry in entries {
             let name = entry?.file_name();
-            if let Some((kind, task)) = name.to_str().and_then(|name| self.read(name))
+            if let Some((kind, task)) = name.to_str().and_then(read)
                 && (task == self.task.index || (self.task.index == 0 && task >= self.task.of))
             {
                 found.push((self.folder.join(name), kind));
@@ -142,22 +154,28 @@ impl Parts {
         Ok(found)
     }
 
-    /// What a file of this name is, and of which task.
-    fn read(&self, name: &str) -> Option<(Kind, u32)> {
-        if let Some(task) = name.strip_prefix(".wasmill-staging-") {
-            return Some((Kind::Staging, task.parse().ok()?));
-        }
-        let stem = name.strip_suffix(self.extension.as_str())?.strip_suffix('.')?;
-        let (hidden, numbers) = match stem.strip_prefix(".wasmill-part-") {
-            Some(numbers) => (true, numbers),
-            None => (false, stem.strip_prefix("part-")?),
-        };
-        let (number, task) = numbers.split_once('-')?;
-        let number = number.parse().ok()?;
-        Some((if hidden { Kind::Hidden(number) } else { Kind::Part(number) }, task.parse().ok()?))
-    }
-
     fn sync(&self) -> io::Result<()> {
         File::open(&self.folder)?.sync_all()
     }
+}
+
+/// What a file of this name is, and of which task.
+fn read(name: &str) -> Option<(Kind, u32)> {
+    if let Some(task) = name.strip_prefix(".wasmill-staging-") {
+        return Some((Kind::Staging, task.parse().ok()?));
+    }
+    let (hidden, part) = name.strip_prefix(HIDDEN).map_or((false, name), |part| (true, part));
+    let (partial, part) = part.strip_suffix(PARTIAL).map_or((false, part), |part| (true, part));
+    let (numbers, extension) = part.strip_prefix("part-")?.split_once('.')?;
+    if !EXTENSIONS.contains(&extension) {
+        return None;
+    }
+    let (number, task) = numbers.split_once('-')?;
+    let number = number.parse().ok()?;
+    let kind = match (partial, hidden) {
+        (true, _) => Kind::Staging,
+        (false, true) => Kind::Hidden(number),
+        (false, false) => Kind::Part(number),
+    };
+    Some((kind, task.parse().ok()?))
 }

@@ -60,6 +60,14 @@ impl FileReader {
         &self.file
     }
 
+    /// The bytes that were read of the file, once it was read to its end; of a compressed file, as it is.
+    ///
+    /// # Errors
+    /// Code `file-unreadable`.
+    pub(super) fn length(&self) -> Result<u64, ConnectorError> {
+        (&self.handle).stream_position().map_err(|error| self.failed(&error))
+    }
+
     /// Behind the last row that was handed over. In a compressed file, a place in what is decompressed of it.
     pub(super) fn place(&self) -> Place {
         self.rows.place()

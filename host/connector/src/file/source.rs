@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use wasmill_flow::{TaskIndex, key};
 
 use super::reader::FileReader;
-use super::{Compressed, FilePath};
+use super::{Compressed, FilePath, fault};
 use crate::rows::{Place, RowReader};
 use crate::{BatchLimit, ConnectorError, Extent, FormatIn, Position, Read, Source};
 
@@ -28,7 +28,7 @@ pub struct FileSourceConfig {
 ///
 /// Which files there are is found out when the source is opened. A file may grow while it is read, up to the moment at which its end was
 /// seen. A last row without its end is a row. The position is the file, and the byte and the line behind the last row; a file must not
-/// change before it. Going to a position in a compressed file takes as long as decompressing what lies before it.
+/// change before it, and no file be added. Of each file that was read it keeps four bytes. Going to a position in a compressed file takes as long as decompressing what lies before it.
 ///
 /// A compressed file that is cut off, or broken, fails the job once all rows before the fault were handed over.
 pub struct FileSource {
@@ -39,6 +39,8 @@ pub struct FileSource {
     compressed: Compressed,
     /// What files these are, where they are one task's share: another share can't go on from a position.
     share: Option<String>,
+    /// The files before the one that is open.
+    read: ReadFiles,
     bytes: u64,
 }
 
@@ -51,6 +53,9 @@ struct FilePosition {
     file: Option<String>,
     byte: u64,
     line: u64,
+    /// The files before it.
+    #[serde(default, skip_serializing_if = "ReadFiles::is_empty")]
+    read: ReadFiles,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     share: Option<String>,
 }
@@ -74,7 +79,7 @@ impl FileSource {
         let files: Vec<_> = all.into_iter().skip(task.index as usize).step_by(task.of.max(1) as usize).collect();
         let bytes = files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum();
         let rows = RowReader::new(SchemaRef::clone(&schema), &format, None)?;
-        let mut source = Self { files, open: None, schema, compressed, share, bytes };
+        let mut source = Self { files, open: None, schema, compressed, share, read: ReadFiles::default(), bytes };
         source.open_file(0, rows)?;
         Ok(source)
     }
@@ -96,6 +101,7 @@ impl FileSource {
                 return Ok(None);
             }
             let Some((_, reader)) = self.open.take() else { break };
+            self.read.add(reader.file(), reader.length()?);
             self.open_file(next, reader.into_rows())?;
         }
         Ok(None)
@@ -104,7 +110,7 @@ impl FileSource {
     fn here(&self) -> FilePosition {
         let place = self.open.as_ref().map_or_else(Place::default, |(_, reader)| reader.place());
         let file = self.open.as_ref().map(|(_, reader)| reader.file().written.clone());
-        FilePosition { file, byte: place.byte, line: place.line, share: self.share.clone() }
+        FilePosition { file, byte: place.byte, line: place.line, read: self.read.clone(), share: self.share.clone() }
     }
 
     fn go_to(&mut self, position: &FilePosition) -> Result<(), ConnectorError> {
@@ -119,6 +125,16 @@ impl FileSource {
             let message = format!("{name}: expected this file, in which reading stopped, found none of its name");
             ConnectorError::new("file-gone", message).with_hint("put it back, or start with --fresh")
         })?;
+        if let Some(added) = position.read.first_added(&self.files[..index])? {
+            let message = format!(
+                "{}: the file lies before {name}, in which reading stopped, and was not there then, or had another length",
+                added.written
+            );
+            let hint = "take it away or give it a later name, or start with --fresh; `follow: true` reads files that are added \
+                        under any name";
+            return Err(ConnectorError::new("files-changed", message).with_hint(hint));
+        }
+        self.read.clone_from(&position.read);
         if let Some((open, reader)) = self.open.take() {
             if open == index {
                 self.open = Some((open, reader));
@@ -135,6 +151,39 @@ impl FileSource {
 fn fingerprint(files: &[FilePath]) -> String {
     let names: String = files.iter().map(|file| format!("{}\n", file.written)).collect();
     format!("{} files {:016x}", files.len(), key::hash(names.as_bytes()))
+}
+
+/// The files that were read to their ends: of each, a hash of its name and length, as eight hexadecimal digits.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+struct ReadFiles(String);
+
+impl ReadFiles {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn add(&mut self, file: &FilePath, length: u64) {
+        self.0.push_str(&Self::digits(file, length));
+    }
+
+    /// The first of these files that wasn't read. One that was read and is gone doesn't matter: all of its rows came.
+    fn first_added<'a>(&self, files: &'a [FilePath]) -> Result<Option<&'a FilePath>, ConnectorError> {
+        let mut read = self.0.as_bytes().chunks(8);
+        for file in files {
+            let length = std::fs::metadata(&file.path).map_err(|error| fault::input(file, "opened", &error))?.len();
+            let digits = Self::digits(file, length);
+            if !read.any(|read| read == digits.as_bytes()) {
+                return Ok(Some(file));
+            }
+        }
+        Ok(None)
+    }
+
+    fn digits(file: &FilePath, length: u64) -> String {
+        let hash = key::hash(format!("{}\n{length}", file.written).as_bytes());
+        format!("{:08x}", hash >> 32)
+    }
 }
 
 impl Source for FileSource {

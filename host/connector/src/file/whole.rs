@@ -18,7 +18,8 @@ use crate::{ConnectorError, Prepared, Sink};
 
 /// Writes rows to `PATH.partial`, which is renamed when the sink is closed. Without rows there is a file all the same, with columns.
 ///
-/// A job that fails leaves the partial file behind, and what had the file's name before as it was; the next run writes it anew.
+/// A job that fails removes the partial file, of which nothing could be read, and leaves what had the file's name before as it was. Where
+/// the process is killed it stays behind, and the next run writes it anew.
 pub(super) struct WholeFile {
     path: FilePath,
     format: PartFormat,
@@ -47,7 +48,7 @@ impl WholeFile {
     }
 
     fn failed(&self, error: &io::Error) -> ConnectorError {
-        let doing = format!("written: it isn't whole, and {} rows are in {}", self.rows, self.partial().display());
+        let doing = format!("written: it isn't whole, and the {} rows that were written of it are dropped", self.rows);
         fault::output(&self.path, &doing, error)
     }
 
@@ -56,15 +57,34 @@ impl WholeFile {
         let Some(part) = self.part.take() else { return Ok(()) };
         let (from, to) = (self.partial(), self.path.path.clone());
         let finished = blocking(move || {
-            let file = part.finish()?;
-            file.sync_all()?;
-            fs::rename(from, &to)?;
-            sync_folder(&to)?;
-            Ok(file.metadata()?.len())
+            let named = finish(part, &from, &to);
+            if named.is_err() {
+                // The error of the write is what is told.
+                drop(fs::remove_file(from));
+            }
+            named
         });
         self.bytes = finished.await.map_err(|error| self.failed(&error))?;
         Ok(())
     }
+}
+
+impl Drop for WholeFile {
+    fn drop(&mut self) {
+        if self.part.take().is_some() {
+            // What can't be removed stays, as after a kill.
+            drop(fs::remove_file(self.partial()));
+        }
+    }
+}
+
+/// Makes a file whole and durable, and gives it its name; its bytes.
+fn finish(part: Box<dyn PartWriter>, from: &Path, to: &Path) -> io::Result<u64> {
+    let file = part.finish()?;
+    file.sync_all()?;
+    fs::rename(from, to)?;
+    sync_folder(to)?;
+    Ok(file.metadata()?.len())
 }
 
 /// An empty file, in a folder that is made where it is missing.

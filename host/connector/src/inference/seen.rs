@@ -1,5 +1,7 @@
 //! The values that a column had, counted by their kinds, and the type that follows.
 
+use wasmill_flow::column_type;
+
 use super::InferredColumn;
 use super::json::Json;
 use crate::value::{is_date, is_number, is_timestamp};
@@ -151,6 +153,7 @@ impl Seen {
     }
 
     fn members(&self, csv: bool) -> String {
-        self.fields.iter().map(|(name, seen)| format!("{name}: {}", seen.kind(csv).0)).collect::<Vec<_>>().join(", ")
+        let member = |(name, seen): &(String, Self)| format!("{}: {}", column_type::field_name(name), seen.kind(csv).0);
+        self.fields.iter().map(member).collect::<Vec<_>>().join(", ")
     }
 }

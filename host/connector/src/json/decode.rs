@@ -4,19 +4,23 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
-use arrow_schema::SchemaRef;
+use arrow_schema::{DataType, FieldRef, SchemaRef};
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use wasmill_flow::column_type;
 
 use super::JsonIn;
 use super::layout::Layout;
+use super::nested::{PartFault, Reader, Step, Text, What};
 use super::scan::{Place, scan};
 use crate::ConnectorError;
 use crate::format::{Decoder, Fault, not_utf8, shown};
 use crate::rows::RowEnd;
 use crate::value::columns::Column;
-use crate::value::{self, Cell, Kind, Wrong};
+use crate::value::{self, Cell, Wrong, unfit};
+
+/// Memory for so many parts of lists and structs is kept from row to row.
+const KEPT_PARTS: usize = 64 << 10;
 
 /// Reads lines into columns. One pass over a line and no tree: the text of each field that is a column is found, the syntax of all of
 /// the line is checked, and then each text is read as its column's type. Values reach the columns when the whole row was right. A line
@@ -24,11 +28,11 @@ use crate::value::{self, Cell, Kind, Wrong};
 ///
 /// What is strict: numbers in quotes, fractions for integers, numbers out of range, decimals that would lose a digit, null or nothing
 /// for `not null`, a field of the schema twice, anything after the object, bytes that aren't UTF-8, half a surrogate pair. A field
-/// that the schema doesn't name is checked for syntax only.
+/// that the schema doesn't name is checked for syntax only. Items of lists and fields of structs are as strict, and may be null.
 #[derive(Debug)]
 pub struct RowDecoder {
     schema: SchemaRef,
-    kinds: Vec<Kind>,
+    readers: Vec<Reader>,
     reject_unknown: bool,
     layout: Layout,
     columns: Vec<Column>,
@@ -36,6 +40,8 @@ pub struct RowDecoder {
     /// The row being read: where each column's value stands in the line, and what it is.
     places: Vec<Option<Place>>,
     cells: Vec<Cell>,
+    /// Parts of its lists and structs.
+    parts: Vec<Cell>,
 }
 
 impl RowDecoder {
@@ -44,16 +50,21 @@ impl RowDecoder {
     /// # Errors
     /// Code `type-not-in-json` for a column whose type rows can't have ([`column_type`]).
     pub fn new(schema: SchemaRef, options: JsonIn) -> Result<Self, ConnectorError> {
-        let kinds = value::kinds(&schema, options.timestamps, "type-not-in-json", "JSON")?;
+        let reader = |field: &FieldRef| {
+            Reader::of(field.data_type(), options.timestamps)
+                .ok_or_else(|| unfit(field, "type-not-in-json", "JSON", column_type::NAMES))
+        };
+        let readers = schema.fields().iter().map(reader).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             layout: Layout::new(schema.fields().iter().map(|field| field.name().as_str())),
-            columns: kinds.iter().map(|kind| Column::new(*kind)).collect(),
-            places: vec![None; kinds.len()],
-            cells: Vec::with_capacity(kinds.len()),
+            columns: schema.fields().iter().map(|field| Column::new(field.data_type())).collect(),
+            places: vec![None; readers.len()],
+            cells: Vec::with_capacity(readers.len()),
+            parts: Vec::new(),
             reject_unknown: options.reject_unknown_fields,
             rows: 0,
             schema,
-            kinds,
+            readers,
         })
     }
 
@@ -82,7 +93,7 @@ impl RowDecoder {
         }
         self.read_cells(line)?;
         for ((column, cell), place) in self.columns.iter_mut().zip(&self.cells).zip(&self.places) {
-            column.push(cell, place.map_or("", |place| place.of(line)));
+            column.push(cell, place.map_or("", |place| place.of(line)), &self.parts);
         }
         self.rows += 1;
         Ok(())
@@ -105,11 +116,20 @@ impl RowDecoder {
 
     fn read_cells(&mut self, line: &str) -> Result<(), Fault> {
         self.cells.clear();
-        for (index, kind) in self.kinds.iter().enumerate() {
-            let read = match self.places[index].map(|place| (place.of(line), place.plain)) {
-                None | Some(("null", _)) if self.schema.field(index).is_nullable() => Ok(Cell::Null),
-                None | Some(("null", _)) => Err(Wrong::Type),
-                Some((json, plain)) => value::parse_json(*kind, json, plain),
+        self.parts.clear();
+        for index in 0..self.readers.len() {
+            let read = match (self.places[index].map(|place| (place.of(line), place.plain)), &mut self.readers[index]) {
+                (None | Some(("null", _)), _) if self.schema.field(index).is_nullable() => Ok(Cell::Null),
+                (None | Some(("null", _)), _) => Err(Wrong::Type),
+                (Some((json, plain)), Reader::Scalar(kind)) => value::parse_json(*kind, json, plain),
+                (Some((json, _)), nested) => {
+                    let first = self.parts.len();
+                    let mut text = Text { json, reject_unknown: self.reject_unknown, parts: &mut self.parts };
+                    match nested.read(&mut text, 0) {
+                        Ok(_) => Ok(Cell::Nested(first)),
+                        Err(fault) => return Err(self.part_fault(line, index, &fault)),
+                    }
+                }
             };
             match read {
                 Ok(cell) => self.cells.push(cell),
@@ -122,6 +142,8 @@ impl RowDecoder {
     /// The rows read since the last time; the decoder is empty then.
     #[must_use]
     pub fn take_rows(&mut self) -> RecordBatch {
+        self.parts.clear();
+        self.parts.shrink_to(KEPT_PARTS);
         let columns: Vec<ArrayRef> = self.columns.iter_mut().map(Column::finish).collect();
         let options = RecordBatchOptions::new().with_row_count(Some(std::mem::take(&mut self.rows)));
         #[expect(clippy::expect_used, reason = "columns were made for the schema, and nulls were refused where it has none")]
@@ -139,16 +161,44 @@ impl RowDecoder {
             None | Some("null") => column_type::describe(field),
             Some(_) => column_type::name(field.data_type()),
         };
-        let why = match wrong {
-            Wrong::Type => "",
-            Wrong::Range => ", which is out of range",
-            Wrong::Surrogate => ", which has half of a surrogate pair",
-        };
         Fault {
-            reason: format!("{}: expected {expected}, found {found}{why}", field.name()),
+            reason: format!("{}: expected {expected}, found {found}{}", field.name(), why(wrong)),
             column: self.places[index].map(|place| u64::from(place.start) + 1),
             field: Some(field.name().clone()),
         }
+    }
+
+    /// What is wrong with a part of a list or struct. Items are counted from 0, as in JSON paths.
+    #[cold]
+    fn part_fault(&self, line: &str, index: usize, fault: &PartFault) -> Fault {
+        let start = self.places[index].map_or(0, |place| place.start as usize);
+        let found = shown(&line[start + fault.start..start + fault.end]);
+        let mut path = self.schema.field(index).name().clone();
+        let mut of = self.schema.field(index).data_type();
+        for step in fault.path.iter().rev() {
+            of = match (step, of) {
+                (Step::Item(number), DataType::List(item)) => {
+                    path.push_str(&format!("[{number}]"));
+                    item.data_type()
+                }
+                (Step::Field(number), DataType::Struct(fields)) => {
+                    path.push_str(&format!(".{}", fields[*number].name()));
+                    fields[*number].data_type()
+                }
+                (_, other) => other,
+            };
+        }
+        let reason = match (&fault.what, of) {
+            (What::Wrong(wrong), of) => format!("{path}: expected {}, found {found}{}", column_type::name(of), why(*wrong)),
+            (What::Twice, _) => format!("{path}: expected once, found again as {found}"),
+            (What::Unknown(name), DataType::Struct(fields)) => {
+                path.push_str(&format!(".{name}"));
+                let names: Vec<_> = fields.iter().map(|field| field.name().as_str()).collect();
+                format!("{}: expected one of the fields {}, found another", shown(&path), names.join(", "))
+            }
+            (What::Unknown(name), _) => format!("{path}: expected no field `{name}`"),
+        };
+        Fault { reason, column: Some((start + fault.start) as u64 + 1), field: Some(path) }
     }
 
     #[cold]
@@ -199,6 +249,14 @@ impl Decoder for RowDecoder {
 
     fn take_rows(&mut self) -> RecordBatch {
         self.take_rows()
+    }
+}
+
+fn why(wrong: Wrong) -> &'static str {
+    match wrong {
+        Wrong::Type => "",
+        Wrong::Range => ", which is out of range",
+        Wrong::Surrogate => ", which has half of a surrogate pair",
     }
 }
 

@@ -1,18 +1,19 @@
 //! Writes rows as JSON objects: columns in order, nulls written, nothing between the tokens.
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Field, Schema};
+use arrow_schema::{FieldRef, Fields, Schema};
+use wasmill_flow::column_type;
 
-use super::{JsonOut, TimestampUnit};
+use super::JsonOut;
 use crate::ConnectorError;
 use crate::format::Encoder;
 use crate::rows::RowEnd;
-use crate::value;
+use crate::value::unfit;
 use crate::value::written::{Notation, Values, put_number};
 
 /// Writes rows as lines of JSON: columns in order; timestamps as RFC 3339 with milliseconds and `Z`, or as integers; dates as
 /// `YYYY-MM-DD`; binary as base64; decimals as strings; floats as the shortest text that reads back the same, NaN and infinities as
-/// null. A time or date outside the years 0 to 9999 is written as the integer that its column holds. Text of columns marked with
+/// null; lists as arrays, structs as objects of all their fields. A time or date outside the years 0 to 9999 is written as the integer that its column holds. Text of columns marked with
 /// [`RAW_JSON`](wasmill_flow::dead_letter::RAW_JSON) is written as it is.
 #[derive(Debug, Clone)]
 pub struct RowEncoder {
@@ -27,14 +28,10 @@ impl RowEncoder {
     /// # Errors
     /// Code `type-not-in-json` for a column whose type rows can't have ([`column_type`](wasmill_flow::column_type)).
     pub fn new(schema: &Schema, options: JsonOut) -> Result<Self, ConnectorError> {
-        value::kinds(schema, TimestampUnit::Milliseconds, "type-not-in-json", "JSON")?;
-        let lead = |(index, field): (usize, &std::sync::Arc<Field>)| {
-            let mut lead = vec![if index == 0 { b'{' } else { b',' }];
-            put_text(field.name(), &mut lead);
-            lead.push(b':');
-            lead
-        };
-        Ok(Self { options, leads: schema.fields().iter().enumerate().map(lead).collect() })
+        if let Some(field) = schema.fields().iter().find(|field| !column_type::is_supported(field.data_type())) {
+            return Err(unfit(field, "type-not-in-json", "JSON", column_type::NAMES));
+        }
+        Ok(Self { options, leads: leads(schema.fields()) })
     }
 
     /// Writes a line for each row, each ending in `\n`, behind what is in `out`.
@@ -100,6 +97,17 @@ pub fn row_object(batch: &RecordBatch, row: usize) -> String {
     encoder.put_row(&encoder.values(batch), row, &mut out);
     #[expect(clippy::expect_used, reason = "the encoder writes text, and text of columns, which is UTF-8")]
     String::from_utf8(out).expect("JSON is UTF-8")
+}
+
+/// What stands before each value of an object with these fields.
+pub(crate) fn leads(fields: &Fields) -> Vec<Vec<u8>> {
+    let lead = |(index, field): (usize, &FieldRef)| {
+        let mut lead = vec![if index == 0 { b'{' } else { b',' }];
+        put_text(field.name(), &mut lead);
+        lead.push(b':');
+        lead
+    };
+    fields.iter().enumerate().map(lead).collect()
 }
 
 /// JSON: nulls by name, text in quotes.

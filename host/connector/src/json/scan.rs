@@ -54,7 +54,7 @@ pub(super) fn scan(line: &str, layout: &mut Layout, places: &mut [Option<Place>]
     (token(bytes, at, b'}')? == bytes.len()).then_some(())
 }
 
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while let Some(b' ' | b'\t' | b'\r' | b'\n') = bytes.get(at) {
         at += 1;
     }
@@ -67,9 +67,18 @@ fn token(bytes: &[u8], at: usize, token: u8) -> Option<usize> {
     (bytes.get(at) == Some(&token)).then(|| skip_space(bytes, at + 1))
 }
 
+/// Arrays and objects this deep within each other are left to `serde_json`, which needs no stack for them.
+const DEEP: usize = 32;
+
 /// The end of the value that starts here, and whether it is a text without escapes.
 #[inline]
-fn skip_value(line: &str, at: usize) -> Option<(usize, bool)> {
+pub(super) fn skip_value(line: &str, at: usize) -> Option<(usize, bool)> {
+    skip_within(line, at, 0)
+}
+
+/// The same within so many arrays and objects.
+#[inline]
+fn skip_within(line: &str, at: usize, depth: usize) -> Option<(usize, bool)> {
     let bytes = line.as_bytes();
     match *bytes.get(at)? {
         b'"' => skip_text(bytes, at + 1),
@@ -78,12 +87,48 @@ fn skip_value(line: &str, at: usize) -> Option<(usize, bool)> {
         b't' => bytes[at..].starts_with(b"true").then_some((at + 4, false)),
         b'f' => bytes[at..].starts_with(b"false").then_some((at + 5, false)),
         b'n' => bytes[at..].starts_with(b"null").then_some((at + 4, false)),
-        b'[' | b'{' => {
+        b'[' | b'{' if depth == DEEP => {
             let mut nested = serde_json::Deserializer::from_str(&line[at..]).into_iter::<IgnoredAny>();
             nested.next()?.ok()?;
             Some((at + nested.byte_offset(), false))
         }
+        b'[' => Some((skip_array(line, at, depth + 1)?, false)),
+        b'{' => Some((skip_object(line, at, depth + 1)?, false)),
         _ => None,
+    }
+}
+
+fn skip_array(line: &str, at: usize, depth: usize) -> Option<usize> {
+    let bytes = line.as_bytes();
+    let mut at = skip_space(bytes, at + 1);
+    if bytes.get(at) == Some(&b']') {
+        return Some(at + 1);
+    }
+    loop {
+        at = skip_space(bytes, skip_within(line, at, depth)?.0);
+        match token(bytes, at, b',') {
+            Some(next) => at = next,
+            None => return (bytes.get(at) == Some(&b']')).then_some(at + 1),
+        }
+    }
+}
+
+fn skip_object(line: &str, at: usize, depth: usize) -> Option<usize> {
+    let bytes = line.as_bytes();
+    let mut at = skip_space(bytes, at + 1);
+    if bytes.get(at) == Some(&b'}') {
+        return Some(at + 1);
+    }
+    loop {
+        if bytes.get(at) != Some(&b'"') {
+            return None;
+        }
+        at = token(bytes, skip_space(bytes, skip_text(bytes, at + 1)?.0), b':')?;
+        at = skip_space(bytes, skip_within(line, at, depth)?.0);
+        match token(bytes, at, b',') {
+            Some(next) => at = next,
+            None => return (bytes.get(at) == Some(&b'}')).then_some(at + 1),
+        }
     }
 }
 
@@ -117,7 +162,7 @@ const HIGHS: u64 = ONES * 0x80;
 
 /// The place of the next quote, backslash or control character, or the end of the bytes. Eight bytes at once.
 #[inline]
-fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
     while let Some(eight) = bytes.get(at..at + 8).and_then(|eight| <[u8; 8]>::try_from(eight).ok()) {
         let word = u64::from_le_bytes(eight);
         let is = |byte: u8| {
@@ -187,6 +232,26 @@ mod tests {
         prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
     }
 
+    /// JSON with arrays and objects, and what is nearly that.
+    fn nearly_nested() -> impl Strategy<Value = String> {
+        let leaf = "(-?[0-9]{1,2}|\"(a|\\\\u00e9|\\\\x|b)?\"|null|tru|true|\\[ ?\\]|\\{ ?\\}|)";
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            let items = prop::collection::vec((inner.clone(), "[, ]{0,2}|, ?|, ?|, ?"), 0..4);
+            let array = items.prop_map(|items| items.into_iter().map(|(item, comma)| item + &comma).collect::<String>());
+            let fields = prop::collection::vec((r#""(a|b|c|\\n)" ?: ?"#, inner, ",? ?|, ?"), 0..4);
+            let object = fields
+                .prop_map(|fields| fields.into_iter().map(|(name, value, comma)| name + &value + &comma).collect::<String>());
+            let trimmed = |text: String| text.trim_end_matches([',', ' ']).to_owned();
+            prop_oneof![
+                4 => array.clone().prop_map(move |array| format!("[{}]", trimmed(array))),
+                4 => object.clone().prop_map(move |object| format!("{{{}}}", trimmed(object))),
+                1 => array.prop_map(|array| format!("[{array}]")),
+                1 => object.prop_map(|object| format!("{{{object}]")),
+            ]
+        })
+        .prop_map(|nested| format!("{{\"a\":{nested}}}"))
+    }
+
     fn nearly_object() -> impl Strategy<Value = String> {
         let value = prop_oneof![4 => "-?[0-9]{1,2}(\\.[0-9]+)?", 4 => "\"[a-z\\\\u00e9]{0,12}\"", 1 => nearly_json()];
         prop::collection::vec((r#""(a|b|c)" ?:"#, value, r",? ?"), 0..4).prop_map(|fields| {
@@ -198,7 +263,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
-        fn what_is_taken_serde_json_takes_as_the_same(line in prop_oneof![nearly_json(), nearly_object()]) {
+        fn what_is_taken_serde_json_takes_as_the_same(line in prop_oneof![nearly_json(), nearly_object(), nearly_nested()]) {
             use std::collections::BTreeMap;
             use serde_json::value::RawValue;
             let parsed = serde_json::from_str::<BTreeMap<String, &RawValue>>(&line);

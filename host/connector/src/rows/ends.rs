@@ -13,6 +13,9 @@ pub(crate) enum RowEnd {
     OutsideQuotes(u8),
 }
 
+/// The byte order mark of UTF-8.
+pub(crate) const MARK: [u8; 3] = *b"\xef\xbb\xbf";
+
 /// Finds row ends in bytes that come in pieces.
 #[derive(Debug, Clone)]
 pub(crate) struct RowEnds {
@@ -24,7 +27,7 @@ pub(crate) struct RowEnds {
     seen: usize,
     /// Line ends within the row so far.
     lines: u64,
-    /// Whether a byte order mark may stand before the row.
+    /// Whether a byte order mark may stand before the row: it is the first of a file, and starts as one as far as it was seen.
     first: bool,
 }
 
@@ -58,6 +61,9 @@ impl RowEnds {
     }
 
     fn find_outside(&mut self, bytes: &[u8], delimiter: u8) -> Option<usize> {
+        if self.first {
+            self.first = MARK[self.seen.min(MARK.len())..].iter().zip(bytes).all(|(mark, byte)| mark == byte);
+        }
         let mut at = 0;
         while at < bytes.len() {
             match self.state {
@@ -101,7 +107,7 @@ impl RowEnds {
     fn starts_field(&self, bytes: &[u8], at: usize, delimiter: u8) -> bool {
         let before = if at == 0 { self.last } else { bytes[at - 1] };
         let starts_row = self.seen + at == 0;
-        starts_row || before == delimiter || (self.first && self.seen + at == 3 && before == 0xbf)
+        starts_row || before == delimiter || (self.first && self.seen + at == MARK.len())
     }
 
     /// Starts a row: how many line ends the one before had within it.
@@ -169,6 +175,16 @@ mod tests {
         }
         assert_eq!(whole_rows(CSV, text), (5, text.len() - 7));
         assert_eq!(whole_rows(RowEnd::Line, b"a\nb\nc"), (2, 4));
+    }
+
+    #[test]
+    fn three_bytes_that_only_end_as_a_byte_order_mark_does_are_no_start_of_a_field() {
+        // The sign of the bitcoin has 0xbf for its last byte.
+        let text = "\u{20bf}\"a\nb\n".as_bytes();
+        for piece in 1..=text.len() {
+            let expected = [("\u{20bf}\"a".as_bytes().to_vec(), 0), (b"b".to_vec(), 0), (vec![], 0)];
+            assert_eq!(rows(text, piece), expected, "pieces of {piece}");
+        }
     }
 
     proptest! {

@@ -87,6 +87,11 @@ impl Frames {
         &mut self.buffer
     }
 
+    /// Keeps no more memory than what is left needs.
+    pub(crate) fn shrink(&mut self) {
+        self.room().shrink_to_fit();
+    }
+
     /// No more bytes come: what is left is a row.
     pub(crate) fn end(&mut self) {
         self.ended = true;

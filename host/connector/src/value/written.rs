@@ -14,6 +14,7 @@ use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::dead_letter::RAW_JSON;
 
 use super::time;
+use crate::json::leads;
 
 /// What differs between formats. Numbers and booleans are the same in all.
 pub(crate) trait Notation {
@@ -44,6 +45,23 @@ pub(crate) enum Values<'a> {
     Text(&'a StringViewArray),
     Json(&'a StringViewArray),
     Binary(&'a BinaryViewArray),
+    List(Box<Lists<'a>>),
+    Struct(Box<Structs<'a>>),
+}
+
+/// Those of a column of lists, which only JSON has.
+pub(crate) struct Lists<'a> {
+    offsets: &'a [i32],
+    nulls: Option<&'a NullBuffer>,
+    items: Values<'a>,
+}
+
+/// Those of a column of structs, which only JSON has.
+pub(crate) struct Structs<'a> {
+    nulls: Option<&'a NullBuffer>,
+    /// What stands before each field's value: `{"id":`, `,"mag":`.
+    leads: Vec<Vec<u8>>,
+    fields: Vec<Values<'a>>,
 }
 
 impl<'a> Values<'a> {
@@ -65,12 +83,23 @@ impl<'a> Values<'a> {
                 Self::Int64(column.as_primitive::<TimestampMillisecondType>().values(), column.nulls())
             }
             other if *other == TIMESTAMP => Self::Timestamp(column.as_primitive()),
+            DataType::List(item) => {
+                let lists = column.as_list::<i32>();
+                let items = Self::of(item, lists.values().as_ref(), timestamps_as_millis);
+                Self::List(Box::new(Lists { offsets: lists.value_offsets(), nulls: lists.nulls(), items }))
+            }
+            DataType::Struct(fields) => {
+                let structs = column.as_struct();
+                let values = fields.iter().zip(structs.columns());
+                let fields_of = values.map(|(field, column)| Self::of(field, column.as_ref(), timestamps_as_millis));
+                Self::Struct(Box::new(Structs { nulls: structs.nulls(), leads: leads(fields), fields: fields_of.collect() }))
+            }
             other => panic!("a column of type {other}, which encoders refuse"),
         }
     }
 
-    /// Writes the value of a row.
-    #[inline]
+    /// Writes the value of a row. Always inlined: lists and structs call it too, and rows without them must not pay for that.
+    #[inline(always)]
     pub(crate) fn put<N: Notation>(&self, row: usize, notation: &N, out: &mut Vec<u8>) {
         match self {
             Self::Boolean(column) if column.is_valid(row) => {
@@ -95,8 +124,41 @@ impl<'a> Values<'a> {
             Self::Text(column) if column.is_valid(row) => notation.text(column.value(row), out),
             Self::Json(column) if column.is_valid(row) => notation.json(column.value(row), out),
             Self::Binary(column) if column.is_valid(row) => notation.plain(STANDARD.encode(column.value(row)).as_bytes(), out),
+            Self::List(lists) => lists.put(row, notation, out),
+            Self::Struct(structs) => structs.put(row, notation, out),
             _ => notation.null(out),
         }
+    }
+}
+
+impl Lists<'_> {
+    #[inline(never)]
+    fn put<N: Notation>(&self, row: usize, notation: &N, out: &mut Vec<u8>) {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return notation.null(out);
+        }
+        #[expect(clippy::cast_sign_loss, reason = "offsets of lists are never negative")]
+        let items = self.offsets[row] as usize..self.offsets[row + 1] as usize;
+        out.push(b'[');
+        for item in items.clone() {
+            out.extend((item > items.start).then_some(b','));
+            self.items.put(item, notation, out);
+        }
+        out.push(b']');
+    }
+}
+
+impl Structs<'_> {
+    #[inline(never)]
+    fn put<N: Notation>(&self, row: usize, notation: &N, out: &mut Vec<u8>) {
+        if self.nulls.is_some_and(|nulls| nulls.is_null(row)) {
+            return notation.null(out);
+        }
+        for (lead, values) in self.leads.iter().zip(&self.fields) {
+            out.extend_from_slice(lead);
+            values.put(row, notation, out);
+        }
+        out.push(b'}');
     }
 }
 

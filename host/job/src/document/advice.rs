@@ -14,7 +14,7 @@ const ADVICE: &[(&str, &str)] = &[
     ("trailing content after", "put all of the text in quotes"),
     ("unknown escape character", "write `\\\\` for a backslash, or use single quotes"),
     ("invalid Unicode character escape", "write the character itself"),
-    ("flow mapping", "close each `{`, and put commas between entries"),
+    ("flow mapping", "close each `{`, put commas between entries, and quotes around a text with `: ` in it"),
     ("flow sequence", "close each `[`, and put commas between items"),
     ("illegal placement of ':'", "close each `[` and `{` before the next key"),
     ("misplaced bracket", "this bracket closes nothing"),

@@ -304,7 +304,7 @@ mod tests {
         );
         for (text, advice) in [
             ("a: [1, 2\nb: 3", "close each `[` and `{` before the next key"),
-            ("a: {x: 1", "close each `{`, and put commas between entries"),
+            ("a: {x: 1", "close each `{`, put commas between entries, and quotes around a text with `: ` in it"),
             ("a: \"x", "close the quotes"),
             ("a: 'x' > 1", "put all of the text in quotes"),
             ("a: > 1", "put a text that starts with `>` or `|` in quotes"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::graph::{Explanation, Flow, Way};
+use crate::graph::MAIN_PORT;
 
 /// The most characters of what a node does that are drawn.
 const MOST: usize = 48;
@@ -76,12 +77,13 @@ impl Flow {
             Way::Gather => "gathered".to_owned(),
             Way::Keyed => format!("by key {}", self.key.join(", ")),
         };
-        let output = if self.output == crate::graph::MAIN_PORT { String::new() } else { format!("{}, ", self.output) };
+        let output = if self.output == MAIN_PORT { String::new() } else { format!("{}, ", self.output) };
+        let input = if self.input == MAIN_PORT { String::new() } else { format!("into {}, ", self.input) };
         let columns = match self.columns.len() {
             1 => "1 column".to_owned(),
             columns => format!("{columns} columns"),
         };
-        format!("{output}{way}, {columns}")
+        format!("{output}{input}{way}, {columns}")
     }
 }
 

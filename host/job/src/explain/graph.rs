@@ -5,7 +5,7 @@ use serde::Serialize;
 use wasmill_flow::column_type;
 
 use super::{describe, output_name, stages, survives};
-use crate::graph::{Job, Verb};
+use crate::graph::{Input, Job, Operator, Verb};
 use crate::plan::{Edge, Plan, PlanNode, Routing, Stage, Target};
 
 /// What the dead letters' sink is called: the job's key.
@@ -57,6 +57,8 @@ pub struct SourcePart {
     pub does: String,
     /// Its rows' columns.
     pub columns: Vec<ColumnPart>,
+    /// The columns of its file that nobody reads, which are not checked.
+    pub unread: Vec<String>,
 }
 
 /// An operator.
@@ -68,14 +70,23 @@ pub struct OperatorPart {
     pub does: String,
     /// The file or directory of its plugin; none where it is built in.
     pub plugin: Option<String>,
-    /// What it takes, by the names of sources and operators' outputs.
-    pub inputs: Vec<String>,
-    /// The columns that it is keyed by.
-    pub key_by: Vec<String>,
-    /// The columns that it is handed.
-    pub reads: Vec<ColumnPart>,
+    /// What it takes.
+    pub inputs: Vec<InputPart>,
     /// What it gives; the main output first.
     pub outputs: Vec<OutputPart>,
+}
+
+/// An input of an operator.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct InputPart {
+    /// Its name; `main` where the job gives it none.
+    pub name: String,
+    /// Whose rows it has, by the names of sources and operators' outputs.
+    pub from: Vec<String>,
+    /// The columns that it is keyed by.
+    pub key_by: Vec<String>,
+    /// The columns that the operator is handed.
+    pub reads: Vec<ColumnPart>,
 }
 
 /// An output of an operator.
@@ -130,6 +141,8 @@ pub struct Flow {
     pub output: String,
     /// The node that takes them.
     pub to: String,
+    /// The input of it that they are of; `main` where the job gives it no name.
+    pub input: String,
     /// How they get there.
     pub way: Way,
     /// The columns by which their task is chosen.
@@ -169,6 +182,7 @@ impl Explanation {
                     name: source.name.clone(),
                     does: describe::source(&source.connector),
                     columns: columns(&source.schema),
+                    unread: source.unread.clone(),
                 })
                 .collect(),
             operators: job.operators.iter().map(|operator| operator_part(job, operator)).collect(),
@@ -180,24 +194,30 @@ impl Explanation {
     }
 }
 
-fn operator_part(job: &Job, operator: &crate::graph::Operator) -> OperatorPart {
-    let input = &operator.input_schema;
-    let all = columns(input);
+fn operator_part(job: &Job, operator: &Operator) -> OperatorPart {
     OperatorPart {
         name: operator.name.clone(),
         does: describe::verb(&operator.verb),
         plugin: if let Verb::Plugin(plugin) = &operator.verb { Some(plugin.path.display().to_string()) } else { None },
-        inputs: operator.inputs.iter().map(|input| output_name(job, *input)).collect(),
-        key_by: operator.key_by.iter().map(|&column| input.field(column).name().clone()).collect(),
-        reads: match &operator.reads {
-            Some(reads) => reads.iter().map(|&column| all[column].clone()).collect(),
-            None => all,
-        },
+        inputs: operator.inputs.iter().map(|input| input_part(job, input)).collect(),
         outputs: operator
             .ports
             .iter()
             .map(|port| OutputPart { name: port.name.clone(), columns: columns(&port.schema) })
             .collect(),
+    }
+}
+
+fn input_part(job: &Job, input: &Input) -> InputPart {
+    let all = columns(&input.schema);
+    InputPart {
+        name: input.name.clone(),
+        from: input.from.iter().map(|from| output_name(job, *from)).collect(),
+        key_by: input.key_by.iter().map(|&column| input.schema.field(column).name().clone()).collect(),
+        reads: match &input.reads {
+            Some(reads) => reads.iter().map(|&column| all[column].clone()).collect(),
+            None => all,
+        },
     }
 }
 
@@ -217,20 +237,27 @@ fn flows(job: &Job, plan: &Plan) -> Vec<Flow> {
                     Some(columns) => named(columns),
                     None => schema.fields().iter().map(|field| field.name().clone()).collect(),
                 };
-                let (to, way, key, columns) = match target {
-                    Target::Chained { node, columns } => (stage.nodes[*node].node, Way::Call, Vec::new(), moved(columns)),
+                let (to, input, way, key, columns) = match target {
+                    Target::Chained { node, columns } => (stage.nodes[*node].node, 0, Way::Call, Vec::new(), moved(columns)),
                     Target::Edge(edge) => {
-                        let Edge { to, routing, columns, .. } = &plan.edges[*edge];
+                        let Edge { to, input, routing, columns, .. } = &plan.edges[*edge];
                         let (way, key) = match routing {
                             Routing::Forward => (Way::Forward, Vec::new()),
                             Routing::Gather => (Way::Gather, Vec::new()),
                             Routing::Keyed(key) => (Way::Keyed, named(key)),
                         };
-                        (first_of(&plan.stages[*to]), way, key, moved(columns))
+                        (first_of(&plan.stages[*to]), *input, way, key, moved(columns))
                     }
                 };
-                let from = name(job, node.node).to_owned();
-                flows.push(Flow { from, output: output.to_owned(), to: name(job, to).to_owned(), way, key, columns });
+                flows.push(Flow {
+                    from: name(job, node.node).to_owned(),
+                    output: output.to_owned(),
+                    to: name(job, to).to_owned(),
+                    input: stages::input(job, to, input).to_owned(),
+                    way,
+                    key,
+                    columns,
+                });
             }
         }
     }

@@ -18,7 +18,10 @@ pub fn explain(job: &Job, plan: &Plan, out: &mut String) {
                 Routing::Gather => "gathered".to_owned(),
                 Routing::Keyed(columns) => format!("by key {}", names(schema, columns).join(", ")),
             };
-            line(out, 2, &format!("from stage {}, {routing}: {}", edge.from + 1, moved(schema, edge.columns.as_deref())));
+            let input = stage.nodes.first().map_or(MAIN_PORT, |head| input(job, head.node, edge.input));
+            let into = if input == MAIN_PORT { String::new() } else { format!(" into {input}") };
+            let moved = moved(schema, edge.columns.as_deref());
+            line(out, 2, &format!("from stage {}{into}, {routing}: {moved}", edge.from + 1));
         }
         if stage.nodes.iter().any(|node| node.node == PlanNode::DeadLetters) {
             line(out, 2, "from every task: rows that can't be read or processed");
@@ -73,6 +76,14 @@ pub fn output(job: &Job, node: PlanNode, port: usize) -> Option<(&str, &Schema)>
             job.operators[index].ports.get(port).map(|port| (port.name.as_str(), &*port.schema))
         }
         PlanNode::Sink(_) | PlanNode::DeadLetters => None,
+    }
+}
+
+/// An input's name; [`MAIN_PORT`] where it has none.
+pub fn input(job: &Job, node: PlanNode, input: usize) -> &str {
+    match node {
+        PlanNode::Node(NodeId::Operator(index)) => &job.operators[index].inputs[input].name,
+        PlanNode::Node(NodeId::Source(_)) | PlanNode::Sink(_) | PlanNode::DeadLetters => MAIN_PORT,
     }
 }
 

@@ -8,8 +8,9 @@ use crate::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target};
 /// Plans a job.
 ///
 /// Sources of files and of standard input have one task; generators and files in parallel as many as the job's parallelism. A keyed operator starts a stage with
-/// the job's parallelism, behind edges that route by key. An operator with several inputs starts a stage with as many tasks as each
-/// of them has, or with one where they differ. Every other operator is chained to its input. A sink is chained where its input has one
+/// the job's parallelism, behind edges that route by key; rows of an input of it without a key go from task to task. Another operator
+/// that reads several streams starts a stage with as many tasks as each of them has, or with one where they differ. Every other
+/// operator is chained to its input. A sink is chained where its input has one
 /// task, it is a folder or it swallows rows, else it is a stage of one. The dead letters' sink is the last stage, without edges: the runtime wires every task to it.
 #[must_use]
 pub fn plan(job: &Job) -> Plan {
@@ -50,24 +51,27 @@ impl Build {
     fn operator(&mut self, job: &Job, id: NodeId, operator: &Operator) {
         let node = PlanNode::Node(id);
         let outputs = operator.ports.len();
-        let columns = || operator.reads.clone();
-        let parallelisms: Vec<u32> = operator.inputs.iter().map(|input| self.parallelism_of(*input)).collect();
-        match (operator.inputs.as_slice(), parallelisms.as_slice()) {
-            ([input], _) if operator.key_by.is_empty() => self.chain(node, outputs, *input, columns()),
-            (inputs, _) if !operator.key_by.is_empty() => {
-                let stage = self.start(job.parallelism, node, outputs);
-                for input in inputs {
-                    self.connect(*input, stage, Routing::Keyed(operator.key_by.clone()), columns());
-                }
-            }
-            (inputs, parallelisms) => {
-                let equal = parallelisms.iter().min().copied().filter(|least| parallelisms.iter().all(|tasks| tasks == least));
-                let stage = self.start(equal.unwrap_or(1), node, outputs);
-                let routing = if equal.is_some() { Routing::Forward } else { Routing::Gather };
-                for input in inputs {
-                    self.connect(*input, stage, routing.clone(), columns());
-                }
-            }
+        let streams: Vec<(usize, Upstream)> = operator
+            .inputs
+            .iter()
+            .enumerate()
+            .flat_map(|(index, input)| input.from.iter().map(move |from| (index, *from)))
+            .collect();
+        let tasks: Vec<u32> = streams.iter().map(|(_, from)| self.parallelism_of(*from)).collect();
+        let equal = tasks.first().copied().filter(|first| tasks.iter().all(|tasks| tasks == first));
+        if let ([(_, input)], false) = (streams.as_slice(), operator.is_keyed()) {
+            return self.chain(node, outputs, *input, operator.input().reads.clone());
+        }
+        let parallelism = if operator.is_keyed() { job.parallelism } else { equal.unwrap_or(1) };
+        let stage = self.start(parallelism, node, outputs);
+        for (index, from) in streams {
+            let input = &operator.inputs[index];
+            let routing = match &input.key_by {
+                key if !key.is_empty() => Routing::Keyed(key.clone()),
+                _ if parallelism == 1 && equal != Some(1) => Routing::Gather,
+                _ => Routing::Forward,
+            };
+            self.connect(from, (stage, index), routing, input.reads.clone());
         }
     }
 
@@ -76,7 +80,7 @@ impl Build {
             self.chain(node, 0, input, None);
         } else {
             let stage = self.start(1, node, 0);
-            self.connect(input, stage, Routing::Gather, None);
+            self.connect(input, (stage, 0), Routing::Gather, None);
         }
     }
 
@@ -95,11 +99,12 @@ impl Build {
         self.targets(input).push(Target::Chained { node: index, columns });
     }
 
-    fn connect(&mut self, input: Upstream, to: usize, routing: Routing, columns: Option<Vec<usize>>) {
+    /// An edge to an input of the first node of a stage.
+    fn connect(&mut self, sender: Upstream, (to, input): (usize, usize), routing: Routing, columns: Option<Vec<usize>>) {
         let edge = self.plan.edges.len();
-        let from = self.places[&input.node].stage;
-        self.plan.edges.push(Edge { from, to, routing, columns });
-        self.targets(input).push(Target::Edge(edge));
+        let from = self.places[&sender.node].stage;
+        self.plan.edges.push(Edge { from, to, input, routing, columns });
+        self.targets(sender).push(Target::Edge(edge));
     }
 
     fn put(&mut self, stage: usize, node: PlanNode, outputs: usize) -> usize {

@@ -40,6 +40,8 @@ pub const UNKNOWN_COLUMN: &str = "unknown-column";
 pub const DUPLICATE_COLUMN: &str = "duplicate-column";
 /// A column type that doesn't exist, or that rows can't have.
 pub const UNKNOWN_TYPE: &str = "unknown-type";
+/// A column of a type that CSV has no form for.
+pub const TYPE_NOT_IN_CSV: &str = "type-not-in-csv";
 /// An expression that can't be read, or doesn't fit its input.
 pub const INVALID_EXPRESSION: &str = "invalid-expression";
 /// Operators that wait for each other.
@@ -48,6 +50,8 @@ pub const CYCLE: &str = "cycle";
 pub const SAME_FILE: &str = "same-file";
 /// Inputs of a union with different columns.
 pub const UNEQUAL_SCHEMAS: &str = "unequal-schemas";
+/// Keys of an operator's inputs that aren't of the same types.
+pub const UNEQUAL_KEYS: &str = "unequal-keys";
 /// A job that writes nothing.
 pub const NO_SINK: &str = "no-sink";
 /// Warning: rows that come at the end of input, which has none.

@@ -8,7 +8,7 @@ use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
-use crate::read::{limits, name, settings};
+use crate::read::{inputs, limits, name, settings};
 use crate::written::{Column, Operator, Verb};
 
 const KEYS: &[&str] = &[
@@ -43,64 +43,18 @@ const BESIDE: &[(&str, &[&str])] = &[
 ];
 const ON_POISON: &[(&str, OnPoison)] =
     &[("halt", OnPoison::Halt), ("dead-letter", OnPoison::DeadLetter), ("skip", OnPoison::Skip)];
-const A_REFERENCE: &str = "the name of a source or operator";
 
 /// Reads an operator. `of_job` are the job's limits.
 pub fn read(name: At<String>, field: &Field<'_>, of_job: Limits, problems: &mut Problems) -> Operator {
     let Some(keys) = Mapping::open(field, "an operator: a mapping with input and a verb", problems) else {
-        return Operator { name, inputs: None, key_by: None, verb: None };
+        return Operator { name, inputs: None, verb: None };
     };
     let all_known = keys.check_keys(KEYS, LATER, problems);
-    let inputs = if keys.get("join").is_some() { None } else { read_inputs(&keys, problems) };
-    let key_by = match keys.get("key-by") {
-        Some(field) => read_key(&field, problems),
-        None => Some(Vec::new()),
-    };
+    let inputs = if keys.get("join").is_some() { None } else { inputs::read(&keys, problems) };
     let verb = read_verb(&keys, all_known, of_job, problems);
     // What comes out of an operator with a key of a later version isn't known.
     let later = LATER.iter().any(|key| keys.get(key).is_some());
-    Operator { name, inputs, key_by, verb: verb.filter(|_| !later) }
-}
-
-fn read_inputs(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
-    match (keys.get("input"), keys.get("inputs")) {
-        (Some(input), None) => Some(vec![input.text(A_REFERENCE, problems)?]),
-        (None, Some(inputs)) if inputs.is_mapping() => {
-            let problem = problems.error(code::NOT_IN_THIS_VERSION, &inputs.spot);
-            problem.found_to_be("inputs by name").expected("a list of inputs with equal columns: [x, y]");
-            None
-        }
-        (None, Some(inputs)) => inputs.texts("a list of sources and operators: [x, y]", A_REFERENCE, problems),
-        (Some(_), Some(inputs)) => {
-            problems.error(code::MISPLACED_KEY, &inputs.key_spot()).found("inputs").expected("`input` or `inputs`, not both");
-            None
-        }
-        (None, None) => {
-            keys.require("input", "the source or operator whose rows it takes", problems);
-            None
-        }
-    }
-}
-
-fn read_key(field: &Field<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
-    if field.is_mapping() {
-        problems
-            .error(code::NOT_IN_THIS_VERSION, &field.spot)
-            .found_to_be("a key for each input")
-            .expected("a list of columns: [net]");
-        return None;
-    }
-    let columns = field.texts("a list of columns: [net]", "the name of a column", problems)?;
-    for (index, column) in columns.iter().enumerate() {
-        if columns[..index].iter().any(|earlier| earlier.value == column.value) {
-            problems
-                .error(code::DUPLICATE_COLUMN, &column.spot)
-                .found(column.value.clone())
-                .expected("each column of a key once");
-            return None;
-        }
-    }
-    Some(columns)
+    Operator { name, inputs, verb: verb.filter(|_| !later) }
 }
 
 fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut Problems) -> Option<Verb> {

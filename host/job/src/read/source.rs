@@ -45,7 +45,7 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
                 let schema = if may_bring_its_own {
                     keys.get("schema").and_then(|field| schema::read(&field, problems))
                 } else {
-                    read_schema(&keys, problems)
+                    read_schema(&keys, format.as_ref(), problems)
                 };
                 SourceConnector::File {
                     path,
@@ -58,11 +58,9 @@ pub fn read(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Sou
             }
             Connector::Stdio => {
                 keys.check_keys(&["connector", "format", "schema", "limit", "event-time"], &[], problems);
-                SourceConnector::Stdio {
-                    spot: field.spot.clone(),
-                    format: by_rows(&keys, read_format(&keys, problems), problems),
-                    schema: read_schema(&keys, problems),
-                }
+                let format = by_rows(&keys, read_format(&keys, problems), problems);
+                let schema = read_schema(&keys, format.as_ref(), problems);
+                SourceConnector::Stdio { spot: field.spot.clone(), format, schema }
             }
             Connector::Generator => SourceConnector::Generator(generator::read(&keys, problems)),
         })
@@ -103,7 +101,11 @@ fn read_flag(keys: &Mapping<'_>, key: &str, problems: &mut Problems) -> Option<A
     field.flag(problems).map(|flag| field.at(flag))
 }
 
-fn read_schema(keys: &Mapping<'_>, problems: &mut Problems) -> Option<arrow_schema::SchemaRef> {
+fn read_schema(keys: &Mapping<'_>, format: Option<&FormatIn>, problems: &mut Problems) -> Option<arrow_schema::SchemaRef> {
     let field = keys.require("schema", "its columns: a mapping from name to type", problems)?;
-    schema::read(&field, problems)
+    let columns = schema::read(&field, problems)?;
+    if let Some(FormatIn::Csv(_)) = format {
+        schema::refuse_nested(&field, &columns, problems);
+    }
+    Some(columns)
 }

@@ -60,7 +60,7 @@ impl Scope<'_> {
             problems
                 .error(code::UNKNOWN_TYPE, &expression.spot)
                 .found(column_type::name(checked.field.data_type()))
-                .expected(format!("a column's type: {}", one_of(column_type::NAMES)))
+                .expected(format!("a column's type: {}", one_of(column_type::SCALARS)))
                 .advice("bring it into one of them with a cast");
             return None;
         }

@@ -28,6 +28,7 @@ pub struct Link {
 
 /// All references of a job; `None` for those that lead nowhere or aren't there.
 pub struct Links {
+    /// For each operator those of its first input, then those of the next.
     pub of_operators: Vec<Vec<Option<Link>>>,
     pub of_sinks: Vec<Option<Link>>,
 }
@@ -36,8 +37,8 @@ impl Links {
     /// Looks up all references, with a complaint about each that leads nowhere and each name that is there twice.
     pub fn resolve(job: &written::Job, problems: &mut Problems) -> Self {
         let names = Names::collect(job, problems);
-        let of_operators = job.operators.iter().map(|operator| match &operator.inputs {
-            Some(inputs) => inputs.iter().map(|input| names.look_up(input, problems)).collect(),
+        let of_operators = job.operators.iter().map(|operator| match references(operator) {
+            Some(references) => references.map(|reference| names.look_up(reference, problems)).collect(),
             None => vec![None],
         });
         let of_operators = of_operators.collect();
@@ -59,8 +60,13 @@ impl Links {
         let position = self.of_operators[operator]
             .iter()
             .position(|link| link.as_ref().is_some_and(|link| link.node == Linked::Operator(input)))?;
-        Some(job.operators[operator].inputs.as_ref()?[position].spot.clone())
+        Some(references(&job.operators[operator])?.nth(position)?.spot.clone())
     }
+}
+
+/// The streams that an operator reads, input by input.
+fn references(operator: &written::Operator) -> Option<impl Iterator<Item = &At<String>>> {
+    Some(operator.inputs.as_ref()?.iter().flat_map(|input| &input.from))
 }
 
 /// Complains about an output that its operator doesn't have.

@@ -6,41 +6,46 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use wasmill_flow::column_type;
 
 use crate::catalog::{Checked, InputSchema};
-use crate::graph::{self, Operator, Port, Verb};
+use crate::graph::{self, Input, Operator, Port, Verb};
 use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
-use crate::validate::{Given, Output, paths, union};
+use crate::validate::inputs::{self, Entry};
+use crate::validate::{Given, Output, paths};
 use crate::written;
 
 /// What is known of an operator once its verb has been worked out.
 struct Outcome {
     verb: Verb,
     ports: Vec<Port>,
-    reads: Option<Vec<usize>>,
+    /// For each input.
+    reads: Vec<Option<Vec<usize>>>,
 }
 
-/// Works out an operator whose inputs are known; `None` where they aren't, or something is wrong with it, which has been said.
+impl Outcome {
+    /// Of an operator with one input.
+    fn of_one(verb: Verb, ports: Vec<Port>, reads: Option<Vec<usize>>) -> Self {
+        Self { verb, ports, reads: vec![reads] }
+    }
+}
+
+/// Works out an operator of which the streams that it reads are known; `None` where they aren't, or something is wrong with it, which
+/// has been said.
 pub fn resolve(
     operator: &written::Operator,
-    inputs: Option<Vec<Output>>,
+    streams: Option<Vec<Output>>,
     given: &Given<'_>,
     problems: &mut Problems,
 ) -> Option<Operator> {
-    let (inputs, names) = (inputs?, operator.inputs.as_ref()?);
-    if !union::check(names, &inputs, problems) {
-        return None;
-    }
-    let schema = Arc::clone(&inputs.first()?.schema);
-    let of = names.iter().map(|name| name.value.as_str()).collect::<Vec<_>>().join(", ");
-    let aggregates = matches!(operator.verb, Some(written::Verb::Aggregate { .. }));
-    let scope = Scope { schema: &schema, of, aggregates };
-    let key_by = operator.key_by.as_ref().and_then(|columns| {
-        let indices: Vec<_> = columns.iter().map(|column| scope.column(column, problems)).collect();
-        indices.into_iter().collect::<Option<Vec<usize>>>()
-    });
-    let outcome = match operator.verb.as_ref()? {
-        written::Verb::Union => Outcome { verb: Verb::Union, ports: main_port(Arc::clone(&schema)), reads: None },
+    let entries = inputs::resolve(operator.inputs.as_ref()?, streams?, problems)?;
+    let first = entries.first()?;
+    let schema = Arc::clone(&first.schema);
+    let verb = operator.verb.as_ref()?;
+    let scope = Scope { schema: &schema, of: first.of(), aggregates: matches!(verb, written::Verb::Aggregate { .. }) };
+    let key_by = first.key_by.clone();
+    inputs::check_named(operator, problems)?;
+    let outcome = match verb {
+        written::Verb::Union => Outcome::of_one(Verb::Union, main_port(Arc::clone(&schema)), None),
         written::Verb::Filter(condition) => filter(condition, &scope, &schema, given, problems)?,
         written::Verb::Select(columns) => select(columns, &scope, given, problems)?,
         written::Verb::With { columns, drop } => with(columns, drop, &scope, given, problems)?,
@@ -49,18 +54,16 @@ pub fn resolve(
         written::Verb::Aggregate { columns, at_end } => {
             aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)?
         }
-        written::Verb::Plugin { .. } => plugin(operator, key_by.as_deref(), &schema, given, problems)?,
+        written::Verb::Plugin { .. } => plugin(operator, &entries, given, problems)?,
     };
-    let key_by = key_by?;
-    Some(Operator {
-        name: operator.name.value.clone(),
-        inputs: inputs.iter().map(|input| input.upstream).collect(),
-        reads: outcome.reads.and_then(|reads| needed(reads, &key_by, schema.fields().len())),
-        input_schema: schema,
-        key_by,
-        verb: outcome.verb,
-        ports: outcome.ports,
-    })
+    let inputs = entries.into_iter().zip(outcome.reads).map(|(entry, reads)| {
+        let Entry { name, streams, schema, key_by, .. } = entry;
+        let key_by = key_by?;
+        let reads = reads.and_then(|reads| needed(reads, &key_by, schema.fields().len()));
+        Some(Input { name, from: streams.iter().map(|stream| stream.upstream).collect(), schema, key_by, reads })
+    });
+    let inputs = inputs.collect::<Option<Vec<_>>>()?;
+    Some(Operator { name: operator.name.value.clone(), inputs, verb: outcome.verb, ports: outcome.ports })
 }
 
 fn main_port(schema: SchemaRef) -> Vec<Port> {
@@ -86,7 +89,7 @@ fn filter(
     problems: &mut Problems,
 ) -> Option<Outcome> {
     check_condition(condition, scope, given, problems)?;
-    Some(Outcome { verb: Verb::Filter(condition.value.clone()), ports: main_port(Arc::clone(schema)), reads: None })
+    Some(Outcome::of_one(Verb::Filter(condition.value.clone()), main_port(Arc::clone(schema)), None))
 }
 
 fn check_condition(condition: &At<String>, scope: &Scope<'_>, given: &Given<'_>, problems: &mut Problems) -> Option<()> {
@@ -114,7 +117,7 @@ fn split(
     checked.into_iter().collect::<Option<Vec<()>>>()?;
     let names = conditions.iter().map(|condition| condition.name.value.as_str()).chain([graph::REST_PORT]);
     let ports = names.map(|name| Port { name: name.to_owned(), schema: Arc::clone(schema) }).collect();
-    Some(Outcome { verb: Verb::Split(texts(conditions)?), ports, reads: None })
+    Some(Outcome::of_one(Verb::Split(texts(conditions)?), ports, None))
 }
 
 fn unnest(column: &At<String>, name: Option<&At<String>>, scope: &Scope<'_>, problems: &mut Problems) -> Option<Outcome> {
@@ -137,17 +140,14 @@ fn unnest(column: &At<String>, name: Option<&At<String>>, scope: &Scope<'_>, pro
     let name = name.unwrap_or(column).value.clone();
     fields[index] = Field::new(&name, item.data_type().clone(), item.is_nullable());
     let verb = Verb::Unnest { column: column.value.clone(), name };
-    Some(Outcome { verb, ports: main_port(Arc::new(Schema::new(fields))), reads: None })
+    Some(Outcome::of_one(verb, main_port(Arc::new(Schema::new(fields))), None))
 }
 
 fn select(columns: &[written::Column], scope: &Scope<'_>, given: &Given<'_>, problems: &mut Problems) -> Option<Outcome> {
     let checked = check_all(columns, scope, given, problems)?;
     let fields: Vec<Field> = checked.iter().map(|checked| checked.field.clone()).collect();
-    Some(Outcome {
-        verb: Verb::Select(texts(columns)?),
-        ports: main_port(Arc::new(Schema::new(fields))),
-        reads: Some(checked.into_iter().flat_map(|checked| checked.reads).collect()),
-    })
+    let reads = checked.into_iter().flat_map(|checked| checked.reads).collect();
+    Some(Outcome::of_one(Verb::Select(texts(columns)?), main_port(Arc::new(Schema::new(fields))), Some(reads)))
 }
 
 fn with(
@@ -188,7 +188,7 @@ fn with(
     }
     let drop = drop.iter().map(|column| column.value.clone()).collect();
     let verb = Verb::With { columns: texts(columns)?, drop };
-    Some(Outcome { verb, ports: main_port(Arc::new(Schema::new(fields))), reads: None })
+    Some(Outcome::of_one(verb, main_port(Arc::new(Schema::new(fields))), None))
 }
 
 fn aggregate(
@@ -212,24 +212,19 @@ fn aggregate(
     }
     let checked = checked?;
     fields.extend(checked.iter().map(|checked| checked.field.clone()));
-    Some(Outcome {
-        verb: Verb::Aggregate { columns: texts(columns)?, at_end },
-        ports: main_port(Arc::new(Schema::new(fields))),
-        reads: Some(checked.into_iter().flat_map(|checked| checked.reads).collect()),
-    })
+    let reads = checked.into_iter().flat_map(|checked| checked.reads).collect();
+    let verb = Verb::Aggregate { columns: texts(columns)?, at_end };
+    Some(Outcome::of_one(verb, main_port(Arc::new(Schema::new(fields))), Some(reads)))
 }
 
-fn plugin(
-    operator: &written::Operator,
-    key_by: Option<&[usize]>,
-    schema: &SchemaRef,
-    given: &Given<'_>,
-    problems: &mut Problems,
-) -> Option<Outcome> {
+fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, problems: &mut Problems) -> Option<Outcome> {
     let Some(written::Verb::Plugin { path: written, settings, on_poison, limits }) = &operator.verb else { return None };
     let path = paths::local(written, given.dir, problems)?;
-    let (settings, key) = (settings.as_ref()?, key_by?);
-    let inputs = [InputSchema { name: graph::MAIN_PORT, schema, key }];
+    let settings = settings.as_ref()?;
+    let inputs = entries
+        .iter()
+        .map(|entry| Some(InputSchema { name: &entry.name, schema: &entry.schema, key: entry.key_by.as_deref()? }))
+        .collect::<Option<Vec<_>>>()?;
     let declared = match given.catalog.plugin(&path, settings, &inputs, limits) {
         Ok(declared) => declared,
         Err(fault) => {
@@ -246,11 +241,11 @@ fn plugin(
         problems
             .error(code::UNKNOWN_TYPE, &written.spot)
             .found_to_be(format!("column `{}` of output `{}`, which is {}", field.name(), port.name, field.data_type()))
-            .expected(format!("a column's type: {}", column_type::NAMES.join(", ")));
+            .expected(format!("a column's type: {}", column_type::SCALARS.join(", ")));
         return None;
     }
     let verb = Verb::Plugin(graph::Plugin { path, settings: settings.clone(), on_poison: on_poison.value, limits: *limits });
-    Some(Outcome { verb, ports: declared.ports, reads: declared.reads.into_iter().next().flatten() })
+    Some(Outcome { verb, ports: declared.ports, reads: declared.reads })
 }
 
 /// All columns checked; `None` where one has a fault, after all have been checked.

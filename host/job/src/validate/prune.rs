@@ -25,8 +25,11 @@ pub fn prune(mut job: Job, catalog: &dyn Catalog) -> Job {
         }
         if needed.len() < columns {
             let kept: Vec<usize> = needed.into_iter().collect();
-            job.sources[index].schema = project(&job.sources[index].schema, &kept);
-            if let Some(time) = &mut job.sources[index].event_time {
+            let source = &mut job.sources[index];
+            let unread = source.schema.fields().iter().enumerate().filter(|(column, _)| !kept.contains(column));
+            source.unread = unread.map(|(_, field)| field.name().clone()).collect();
+            source.schema = project(&source.schema, &kept);
+            if let Some(time) = &mut source.event_time {
                 time.column = kept.iter().position(|&kept| kept == time.column).unwrap_or(time.column);
             }
             narrow(&mut job, output, &kept);
@@ -38,7 +41,7 @@ pub fn prune(mut job: Job, catalog: &dyn Catalog) -> Job {
 /// What the filter says that alone reads an output.
 fn only_filter(job: &Job, output: Upstream) -> Option<String> {
     let mut readers = readers(job, output);
-    let (Some(only), None) = (readers.next(), readers.next()) else { return None };
+    let (Some((only, _)), None) = (readers.next(), readers.next()) else { return None };
     match &job.operators[only].verb {
         Verb::Filter(condition) if is_passed_on(job, only) && !feeds_a_sink(job, output) => Some(condition.clone()),
         _ => None,
@@ -51,14 +54,15 @@ fn needed(job: &Job, output: Upstream, catalog: &dyn Catalog) -> Option<BTreeSet
         return None;
     }
     let mut all = BTreeSet::new();
-    for reader in readers(job, output) {
+    for (reader, input) in readers(job, output) {
         let operator = &job.operators[reader];
+        let input = &operator.inputs[input];
         match &operator.verb {
             Verb::Filter(condition) if is_passed_on(job, reader) => {
-                all.extend(catalog.expression(condition, &operator.input_schema).ok()?.reads);
+                all.extend(catalog.expression(condition, &input.schema).ok()?.reads);
                 all.extend(needed(job, main_output(reader), catalog)?);
             }
-            _ if operator.inputs.len() == 1 => all.extend(operator.reads.as_ref()?),
+            _ if input.from.len() == 1 => all.extend(input.reads.as_ref()?),
             _ => return None,
         }
     }
@@ -68,17 +72,18 @@ fn needed(job: &Job, output: Upstream, catalog: &dyn Catalog) -> Option<BTreeSet
 /// Tells the readers of an output that it has only these of its columns now.
 fn narrow(job: &mut Job, output: Upstream, kept: &[usize]) {
     let place = |column: &usize| kept.iter().position(|kept| kept == column);
-    for reader in readers(job, output).collect::<Vec<_>>() {
+    for (reader, input) in readers(job, output).collect::<Vec<_>>() {
         let passed_on = is_passed_on(job, reader);
         let operator = &mut job.operators[reader];
-        operator.input_schema = project(&operator.input_schema, kept);
-        operator.key_by = operator.key_by.iter().filter_map(place).collect();
+        let input = &mut operator.inputs[input];
+        input.schema = project(&input.schema, kept);
+        input.key_by = input.key_by.iter().filter_map(place).collect();
         if passed_on {
-            operator.ports[0].schema = Arc::clone(&operator.input_schema);
+            operator.ports[0].schema = Arc::clone(&input.schema);
             narrow(job, main_output(reader), kept);
         } else {
-            let reads: Option<Vec<usize>> = operator.reads.as_ref().map(|reads| reads.iter().filter_map(place).collect());
-            operator.reads = reads.filter(|reads| reads.len() < kept.len());
+            let reads: Option<Vec<usize>> = input.reads.as_ref().map(|reads| reads.iter().filter_map(place).collect());
+            input.reads = reads.filter(|reads| reads.len() < kept.len());
         }
     }
 }
@@ -86,11 +91,14 @@ fn narrow(job: &mut Job, output: Upstream, kept: &[usize]) {
 /// Whether an operator passes on the columns of its only input as they are.
 fn is_passed_on(job: &Job, operator: usize) -> bool {
     let operator = &job.operators[operator];
-    matches!(operator.verb, Verb::Filter(_)) && operator.inputs.len() == 1 && operator.key_by.is_empty()
+    matches!(operator.verb, Verb::Filter(_)) && operator.input().from.len() == 1 && !operator.is_keyed()
 }
 
-fn readers(job: &Job, output: Upstream) -> impl Iterator<Item = usize> + '_ {
-    job.operators.iter().enumerate().filter(move |(_, operator)| operator.inputs.contains(&output)).map(|(index, _)| index)
+/// The operators that read an output, and the input by which they do.
+fn readers(job: &Job, output: Upstream) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let inputs =
+        job.operators.iter().enumerate().flat_map(|(operator, of)| of.inputs.iter().enumerate().map(move |of| (operator, of)));
+    inputs.filter(move |(_, (_, input))| input.from.contains(&output)).map(|(operator, (input, _))| (operator, input))
 }
 
 fn feeds_a_sink(job: &Job, output: Upstream) -> bool {

@@ -11,7 +11,7 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
     let read: HashSet<Upstream> = job
         .operators
         .iter()
-        .flat_map(|operator| operator.inputs.iter().copied())
+        .flat_map(|operator| operator.inputs.iter().flat_map(|input| input.from.iter().copied()))
         .chain(job.sinks.iter().map(|sink| sink.input))
         .collect();
     for (index, source) in written.sources.iter().enumerate() {
@@ -57,8 +57,8 @@ fn endless(job: &Job, operator: usize) -> Option<&str> {
     let mut ahead = vec![operator];
     let mut seen = HashSet::new();
     while let Some(operator) = ahead.pop() {
-        for input in &job.operators[operator].inputs {
-            match input.node {
+        for stream in job.operators[operator].inputs.iter().flat_map(|input| &input.from) {
+            match stream.node {
                 NodeId::Source(index) if job.sources[index].is_endless() => return Some(&job.sources[index].name),
                 NodeId::Operator(index) if seen.insert(index) => ahead.push(index),
                 NodeId::Source(_) | NodeId::Operator(_) => {}

@@ -52,8 +52,8 @@ fn the_whole_job_is_read() {
     let names: Vec<&str> = job.operators.iter().map(|operator| operator.name.as_str()).collect();
     assert_eq!(names, ["strong", "graded", "per_net"]);
     assert_eq!(job.operators[0].verb, Verb::Filter("mag >= 1.0".to_owned()));
-    assert_eq!(job.operators[0].inputs, [Upstream { node: NodeId::Source(0), port: 0 }]);
-    assert_eq!(job.operators[0].reads, None);
+    assert_eq!(job.operators[0].input().from, [Upstream { node: NodeId::Source(0), port: 0 }]);
+    assert_eq!(job.operators[0].input().reads, None);
     let plugin = Plugin {
         path: PathBuf::from("jobs/../plugins/grade"),
         settings: json!({ "felt-from": 2.5 }),
@@ -61,7 +61,7 @@ fn the_whole_job_is_read() {
         limits: Limits { memory: Some(64 << 20), cpu_per_call: Some(Duration::from_millis(100)), ..Limits::default() },
     };
     assert_eq!(job.operators[1].verb, Verb::Plugin(plugin));
-    assert_eq!(job.operators[2].key_by, [2]);
+    assert_eq!(job.operators[2].input().key_by, [2]);
     assert_eq!(columns(&job.operators[2].ports[0].schema), ["net utf8", "quakes int64 not null", "strongest float64"]);
 
     assert_eq!(job.sinks[2].input, Upstream { node: NodeId::Operator(1), port: 1 });
@@ -197,7 +197,7 @@ fn operators_stand_after_what_they_read() {
     let names: Vec<&str> = job.operators.iter().map(|operator| operator.name.as_str()).collect();
     assert_eq!(names, ["a", "b", "out"]);
     assert_eq!(
-        job.operators[1].inputs,
+        job.operators[1].input().from,
         [Upstream { node: NodeId::Operator(0), port: 0 }, Upstream { node: NodeId::Source(0), port: 0 }]
     );
     assert_eq!(job.sinks[0].input, Upstream { node: NodeId::Operator(2), port: 0 });
@@ -224,7 +224,7 @@ fn columns_come_out_in_the_order_of_the_contract() {
 
 #[test]
 fn only_columns_that_are_needed_are_read() {
-    let reads = |operator: &str| job(&around(operator)).operators[0].reads.clone();
+    let reads = |operator: &str| job(&around(operator)).operators[0].input().reads.clone();
     assert_eq!(reads("  out: { input: quakes, select: { m: mag } }"), Some(vec![2]));
     assert_eq!(reads("  out: { input: quakes, select: { a: mag, b: id, c: net, d: mag } }"), None);
     assert_eq!(reads("  out: { input: quakes, select: { one: 1 } }"), Some(vec![0]));

@@ -11,7 +11,7 @@ use wasmill_job::catalog::{
 use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_job::{load, render};
 
-/// Knows `column`, `column OPERATOR anything`, `[a list]`, numbers; `count(*)`, `max(column)`; and plugins by their path's end.
+/// Knows `column`, `column OPERATOR anything`, `[a list]`, `odd` of a type that no column has, numbers; `count(*)`, `max(column)`; and plugins by their path's end.
 pub struct Fake;
 
 impl Catalog for Fake {
@@ -20,6 +20,9 @@ impl Catalog for Fake {
         if text.starts_with('[') {
             let item = Arc::new(Field::new("item", DataType::Int64, true));
             return Ok(Checked { field: Field::new("x", DataType::List(item), true), reads: vec![] });
+        }
+        if text == "odd" {
+            return Ok(Checked { field: Field::new("x", DataType::Int8, true), reads: vec![] });
         }
         if text.parse::<f64>().is_ok() {
             return Ok(Checked { field: Field::new("x", DataType::Float64, false), reads: vec![] });
@@ -70,8 +73,8 @@ impl Catalog for Fake {
         inputs: &[InputSchema<'_>],
         _: &Limits,
     ) -> Result<PluginDeclared, PluginProblem> {
-        let [input] = inputs else { panic!("one input") };
-        assert_eq!(input.name, "main");
+        let input = &inputs[0];
+        assert!(inputs.len() > 1 || input.name == "main", "an only input has no name of its own");
         let port = |name: &str, fields: &[(&str, DataType)]| Port {
             name: name.to_owned(),
             schema: Arc::new(Schema::new(
@@ -103,6 +106,10 @@ impl Catalog for Fake {
                     ports: vec![port("main", &[("key", key), ("n", DataType::Int64)])],
                     reads: vec![Some(vec![])],
                 })
+            }
+            "match" => {
+                let reads = inputs.iter().map(|input| Some(vec![input.schema.index_of("mag").expect("a magnitude")])).collect();
+                Ok(PluginDeclared { ports: vec![port("main", &[("n", DataType::Int64)])], reads })
             }
             "odd-types" => Ok(PluginDeclared { ports: vec![port("main", &[("c", DataType::UInt8)])], reads: vec![None] }),
             _ => Err(PluginProblem { code: "plugin-not-found", message: format!("there is no {}", path.display()), hint: None }),

@@ -185,16 +185,17 @@ fn programs_get_a_job_with_what_each_part_reads_and_gives() {
         per_net,
         Some(&json!({
             "name": "per_net", "does": "running aggregate quakes = count(*), strongest = max(mag)", "plugin": null,
-            "inputs": ["strong"], "key_by": ["net"],
-            "reads": [{"name": "net", "type": "utf8"}, {"name": "mag", "type": "float64"}],
+            "inputs": [{
+                "name": "main", "from": ["strong"], "key_by": ["net"],
+                "reads": [{"name": "net", "type": "utf8"}, {"name": "mag", "type": "float64"}]
+            }],
             "outputs": [{"name": "main", "columns": [
                 {"name": "net", "type": "utf8"}, {"name": "quakes", "type": "int64 not null"}, {"name": "strongest", "type": "float64"}
             ]}]
         }))
     );
     let flows = explained["flows"].as_array().expect("a list");
-    let keyed =
-        json!({"from": "strong", "output": "main", "to": "per_net", "way": "keyed", "key": ["net"], "columns": ["net", "mag"]});
+    let keyed = json!({"from": "strong", "output": "main", "to": "per_net", "input": "main", "way": "keyed", "key": ["net"], "columns": ["net", "mag"]});
     assert!(flows.contains(&keyed), "{flows:#?}");
     assert_eq!(explained["sinks"][0]["input"], "per_net");
     assert!(explained["after_a_kill"][0].as_str().is_some_and(|text| text.starts_with("state, positions and output files")));

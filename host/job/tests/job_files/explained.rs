@@ -1,6 +1,6 @@
 //! What `explain` prints.
 
-use wasmill_job::explain::explain;
+use wasmill_job::explain::{Explanation, explain};
 use wasmill_job::plan::plan;
 
 use crate::accepted::EARTHQUAKES;
@@ -113,4 +113,23 @@ fn what_can_not_be_read_again_is_said() {
         text.ends_with("in jobs/x, 3 kept\n  s: standard input can't be read again; what was read since is lost\n"),
         "{text}"
     );
+}
+
+#[test]
+fn inputs_by_name_are_explained_each() {
+    let job = job(&around("  out: { inputs: { one: quakes, two: quakes }, key-by: { one: [net], two: [id] }, plugin: match }"));
+    let plan = plan(&job);
+    let text = explain(&job, &plan);
+    for part in [
+        "\n    in .one: quakes (id utf8 not null, net utf8, mag float64), by key net\n    in .two: quakes (id utf8 not null, net utf8, mag \
+         float64), by key id\n",
+        "\n    from stage 1 into one, by key net: net, mag (2 of 3 columns)\n    from stage 1 into two, by key id: id, mag (2 of 3 columns)\n",
+    ] {
+        assert!(text.contains(part), "expected\n{part}\nfound\n{text}");
+    }
+    let explanation = Explanation::of(&job, &plan);
+    let inputs: Vec<_> = explanation.operators[0].inputs.iter().map(|input| (&*input.name, input.key_by.join(","))).collect();
+    assert_eq!(inputs, [("one", "net".to_owned()), ("two", "id".to_owned())]);
+    assert!(explanation.mermaid().contains("|\"into two, by key id, 2 columns\"|"), "{}", explanation.mermaid());
+    assert!(explanation.dot().contains("[label=\"into two, by key id, 2 columns\", style=bold]"), "{}", explanation.dot());
 }

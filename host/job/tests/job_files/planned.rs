@@ -4,7 +4,7 @@ use wasmill_job::graph::NodeId::{Operator, Source};
 use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Target, plan};
 
 use crate::accepted::EARTHQUAKES;
-use crate::catalog::job;
+use crate::catalog::{around, job};
 
 /// Stages in short: parallelism and nodes.
 fn stages(plan: &Plan) -> Vec<(u32, Vec<PlanNode>)> {
@@ -47,7 +47,7 @@ fn what_needs_no_exchange_is_chained() {
     assert_eq!(nodes[1].outputs, [vec![chained(2, Some(vec![1])), chained(4, None)]]);
     assert_eq!(nodes[2].outputs, [vec![chained(3, None)]]);
     assert_eq!(nodes[3].outputs, Vec::<Vec<Target>>::new());
-    assert_eq!(plan.edges, [Edge { from: 0, to: 2, routing: Routing::Gather, columns: None }]);
+    assert_eq!(plan.edges, [Edge { from: 0, to: 2, input: 0, routing: Routing::Gather, columns: None }]);
     assert_eq!(plan.stages[0].nodes[0].outputs, [vec![Target::Edge(0)]]);
 }
 
@@ -70,9 +70,9 @@ fn a_keyed_operator_is_behind_an_exchange_that_moves_what_it_needs() {
     assert_eq!(
         plan.edges,
         [
-            Edge { from: 0, to: 2, routing: Routing::Keyed(vec![2]), columns: Some(vec![0, 2]) },
-            Edge { from: 2, to: 3, routing: Routing::Keyed(vec![0]), columns: Some(vec![0]) },
-            Edge { from: 3, to: 4, routing: Routing::Gather, columns: None },
+            Edge { from: 0, to: 2, input: 0, routing: Routing::Keyed(vec![2]), columns: Some(vec![0, 2]) },
+            Edge { from: 2, to: 3, input: 0, routing: Routing::Keyed(vec![0]), columns: Some(vec![0]) },
+            Edge { from: 3, to: 4, input: 0, routing: Routing::Gather, columns: None },
         ]
     );
 }
@@ -92,7 +92,7 @@ fn a_union_has_the_tasks_of_its_inputs_or_one() {
             (1, vec![PlanNode::Sink(0)]),
         ]
     );
-    let forward = |from| Edge { from, to: 2, routing: Routing::Forward, columns: None };
+    let forward = |from| Edge { from, to: 2, input: 0, routing: Routing::Forward, columns: None };
     assert_eq!(equal.edges[..2], [forward(0), forward(0)]);
     assert_eq!(equal.stages[0].nodes[0].outputs, [vec![Target::Chained { node: 1, columns: None }, Target::Edge(1)]]);
 
@@ -108,14 +108,14 @@ fn a_union_has_the_tasks_of_its_inputs_or_one() {
             (1, vec![PlanNode::Node(Operator(0)), PlanNode::Sink(0)]),
         ]
     );
-    let gather = |from| Edge { from, to: 2, routing: Routing::Gather, columns: None };
+    let gather = |from| Edge { from, to: 2, input: 0, routing: Routing::Gather, columns: None };
     assert_eq!(unequal.edges, [gather(1), gather(0)]);
 
     let keyed = planned(
         "{ u: { inputs: [read, made], key-by: [b], aggregate: { n: count(*) } } }",
         "{ s: { input: u, connector: file, path: out-9, format: json } }",
     );
-    let by_key = |from| Edge { from, to: 2, routing: Routing::Keyed(vec![1]), columns: Some(vec![1]) };
+    let by_key = |from| Edge { from, to: 2, input: 0, routing: Routing::Keyed(vec![1]), columns: Some(vec![1]) };
     assert_eq!(keyed.edges[..2], [by_key(1), by_key(0)]);
     assert_eq!(keyed.stages[2].parallelism, 3);
 }
@@ -143,11 +143,33 @@ fn outputs_and_dead_letters_have_their_places() {
         ]
     );
     let nodes = &plan.stages[0].nodes;
-    let columns = job.operators[1].reads.clone();
+    let columns = job.operators[1].input().reads.clone();
     assert_eq!(nodes[1].outputs, [vec![Target::Chained { node: 2, columns }, Target::Edge(0)]]);
     assert_eq!(
         nodes[2].outputs,
         [vec![Target::Chained { node: 3, columns: None }], vec![Target::Chained { node: 4, columns: None }]]
     );
     assert!(plan.edges.iter().all(|edge| edge.to != 3 && edge.from < edge.to));
+}
+
+#[test]
+fn each_input_has_its_edge_its_key_and_its_columns() {
+    let job = job(&around(
+        "  a: { input: quakes, select: { net: net, m: mag, mag: mag } }\n  out: { inputs: { one: quakes, two: a, all: quakes }, \
+         key-by: { one: [net], two: [net] }, plugin: match }",
+    ));
+    let plan = plan(&job);
+    let edge = |input, routing, columns: &[usize]| Edge { from: 0, to: 1, input, routing, columns: Some(columns.to_vec()) };
+    assert_eq!(
+        plan.edges[..3],
+        [
+            edge(0, Routing::Keyed(vec![1]), &[1, 2]),
+            edge(1, Routing::Keyed(vec![0]), &[0, 2]),
+            // Without a key: each row comes to one task.
+            edge(2, Routing::Forward, &[2]),
+        ]
+    );
+    assert_eq!((plan.stages[1].parallelism, plan.stages[1].nodes[0].node), (4, PlanNode::Node(Operator(1))));
+    let pushed = Target::Edge(2);
+    assert!(plan.stages[0].nodes[0].outputs[0].contains(&pushed), "{:?}", plan.stages[0]);
 }

@@ -33,10 +33,10 @@ fn columns_that_nobody_reads_are_not_columns_of_the_source() {
     assert_eq!(job.sources[0].predicate.as_deref(), Some("d > 1"));
     let (f, g, out) = (operator(&job, "f"), operator(&job, "g"), operator(&job, "out"));
     assert_eq!(
-        (names(&f.input_schema), names(&f.ports[0].schema), names(&g.ports[0].schema)),
+        (names(&f.input().schema), names(&f.ports[0].schema), names(&g.ports[0].schema)),
         ("b d".into(), "b d".into(), "b d".into())
     );
-    assert_eq!((names(&out.input_schema), &out.key_by, &out.reads), ("b d".into(), &vec![1], &Some(vec![1])));
+    assert_eq!((names(&out.input().schema), &out.input().key_by, &out.input().reads), ("b d".into(), &vec![1], &Some(vec![1])));
     assert_eq!(out.ports[0].schema.fields().iter().map(|field| describe(field)).collect::<Vec<_>>(), ["int64 not null"; 2]);
 
     let job = reading(
@@ -46,7 +46,7 @@ fn columns_that_nobody_reads_are_not_columns_of_the_source() {
     );
     assert_eq!(names(&job.sources[0].schema), "a c");
     assert_eq!(job.sources[0].predicate, None, "two read it");
-    assert_eq!((&operator(&job, "one").reads, &operator(&job, "out").reads), (&Some(vec![1]), &None));
+    assert_eq!((&operator(&job, "one").input().reads, &operator(&job, "out").input().reads), (&Some(vec![1]), &None));
 
     let job = reading("", "{ out: { input: read, select: { x: \"1\" } } }", SINK);
     assert_eq!(names(&job.sources[0].schema), "a", "rows have a number by one column at least");

@@ -1,6 +1,6 @@
 //! Job files whose parts don't fit together, and what is said about them.
 
-use crate::catalog::{around, brief, loaded, problem, problems};
+use crate::catalog::{around, brief, job, loaded, problem, problems};
 
 fn operator(text: &str) -> String {
     problem(&around(&format!("  out: {text}")))
@@ -136,6 +136,28 @@ fn what_is_emitted_at_the_end_needs_an_end() {
 }
 
 #[test]
+fn keys_and_csv_have_no_lists_and_structs() {
+    let listed = |operator: &str| around(&format!("  l: {{ input: quakes, select: {{ a: '[1]' }} }}\n  out: {operator}"));
+    assert_eq!(
+        problem(&listed("{ input: l, key-by: [a], aggregate: { n: count(*) } }")),
+        "error[invalid-value]: found `a`, which is list<int64>, expected a column that a key can have: no list and no struct\n  --> jobs/job.yaml:5:29 (operators.out.key-by[0])\n   = make a column of a part of it with `with`, as its first item or a field, and key by that"
+    );
+    let sink = |connector: &str| listed("{ input: l, unnest: a }").replace("{ input: out, connector: blackhole }", connector);
+    assert_eq!(
+        problem(&sink("{ input: l, connector: file, path: x.csv, format: csv }")),
+        "error[type-not-in-csv]: found column `a`, which is list<int64>, expected columns that CSV can have: no list and no struct\n  --> jobs/job.yaml:6:26 (sinks.sink.input)\n   = `drop` it or `select` parts of it before, `unnest` it, or write json, parquet or arrow"
+    );
+    job(&sink("{ input: out, connector: stdio, format: csv }"));
+    job(&sink("{ input: l, connector: stdio, format: json }"));
+    assert_eq!(
+        problem(
+            "name: t\nsources:\n  s: { connector: stdio, format: csv, schema: { a: int64, b: list<utf8> } }\nsinks: { k: { input: s, connector: blackhole } }"
+        ),
+        "error[type-not-in-csv]: found `list<utf8>`, expected a type that a field of CSV can have: no list and no struct\n  --> jobs/job.yaml:3:62 (sources.s.schema.b)\n   = read the field as utf8, or leave the column out"
+    );
+}
+
+#[test]
 fn only_lists_are_unnested() {
     assert_eq!(
         operator("{ input: quakes, unnest: net, as: n }"),
@@ -166,8 +188,8 @@ fn expressions_are_checked_where_they_stand() {
         "error[invalid-expression]: found `mag`, which is float64, expected a condition, which is boolean\n  --> jobs/job.yaml:4:33 (operators.out.filter)\n   = compare it with something, as in `mag >= 1`"
     );
     assert_eq!(
-        operator("{ input: quakes, select: { a: '[mag]' } }"),
-        "error[unknown-type]: found `List(Int64)`, expected a column's type: one of boolean, int32, int64, uint64, float32, float64, decimal(p,s), date, timestamp, utf8, binary\n  --> jobs/job.yaml:4:38 (operators.out.select.a)\n   = bring it into one of them with a cast"
+        operator("{ input: quakes, select: { a: odd } }"),
+        "error[unknown-type]: found `Int8`, expected a column's type: one of boolean, int32, int64, uint64, float32, float64, decimal(p,s), date, timestamp, utf8, binary\n  --> jobs/job.yaml:4:38 (operators.out.select.a)\n   = bring it into one of them with a cast"
     );
     assert_eq!(
         operator("{ input: quakes, filter: }"),

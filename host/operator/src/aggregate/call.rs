@@ -108,6 +108,13 @@ impl Aggregate {
             let message = format!("`{call}`: `distinct` is over one column or expression in this version");
             return Err(ExpressionProblem::new("not-in-this-version", message));
         }
+        if let Some(argument) = arguments.first().filter(|argument| distinct && column_type::is_nested(argument.data_type())) {
+            let message = format!(
+                "`{call}`: `distinct` of {} is not in this version; a field or an item of it can be counted once",
+                column_type::name(argument.data_type())
+            );
+            return Err(ExpressionProblem::new("not-in-this-version", message));
+        }
         let data_type = value_type(&function, arguments.first().map(Expression::data_type));
         let mut reads: Vec<usize> = arguments.iter().chain(&filter).flat_map(Expression::reads).copied().collect();
         reads.sort_unstable();

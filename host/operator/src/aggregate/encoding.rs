@@ -15,7 +15,6 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrayRef, ListArray, PrimitiveArray, StructArray, new_empty_array};
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, TimeUnit};
-use arrow_select::concat::concat;
 use datafusion_common::ScalarValue;
 
 /// Whether values of this type can be encoded.
@@ -78,9 +77,11 @@ pub(super) fn decode(data_type: &DataType, bytes: &mut &[u8]) -> Option<ScalarVa
         T::BinaryView => ScalarValue::BinaryView(Some(take_bytes(bytes)?.to_vec())),
         T::List(item) => {
             let count = take_length(bytes)?;
-            let items = (0..count).map(|_| decode(item.data_type(), bytes)?.to_array().ok()).collect::<Option<Vec<_>>>()?;
-            let parts: Vec<&dyn Array> = items.iter().map(AsRef::as_ref).collect();
-            let values = if parts.is_empty() { new_empty_array(item.data_type()) } else { concat(&parts).ok()? };
+            let items = (0..count).map(|_| decode(item.data_type(), bytes)).collect::<Option<Vec<_>>>()?;
+            let values = match items.is_empty() {
+                true => new_empty_array(item.data_type()),
+                false => ScalarValue::iter_to_array(items).ok()?,
+            };
             let offsets = OffsetBuffer::from_lengths([count]);
             ScalarValue::List(Arc::new(ListArray::try_new(Arc::clone(item), offsets, values, None).ok()?))
         }

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, new_empty_array};
 use arrow_cast::cast::cast;
 use arrow_schema::{DataType, Field, Schema};
 use datafusion_common::{DataFusionError, ScalarValue};
@@ -15,6 +15,7 @@ use datafusion_expr::{Accumulator, AggregateUDF};
 use datafusion_physical_expr::PhysicalExpr;
 use datafusion_physical_expr::aggregate::{AggregateExprBuilder, AggregateFunctionExpr};
 use datafusion_physical_expr::expressions::Column;
+use wasmill_flow::column_type;
 
 use super::encoding;
 use super::refused::{MOST_BYTES, Refused, full};
@@ -74,6 +75,11 @@ impl General {
     /// The type of its values, as columns have it.
     pub(super) fn data_type(&self) -> &DataType {
         &self.value
+    }
+
+    /// Whether a value may be as long as what its key holds.
+    pub(super) fn has_long_values(&self) -> bool {
+        column_type::is_nested(&self.value) || (self.growing && self.value.primitive_width().is_none())
     }
 
     /// The name of its encoding.
@@ -140,6 +146,9 @@ impl General {
     }
 
     fn column(&self, values: Vec<ScalarValue>) -> Result<ArrayRef, Refused> {
+        if values.is_empty() {
+            return Ok(new_empty_array(&self.value));
+        }
         let array = ScalarValue::iter_to_array(values).map_err(|_| Refused::Damaged)?;
         if *array.data_type() == self.value {
             return Ok(array);

@@ -126,6 +126,11 @@ impl Layout {
         self.is_fixed().then_some(self.fixed as u32)
     }
 
+    /// Whether the value of an aggregate may be as long as what its key holds.
+    pub(super) fn has_long_values(&self) -> bool {
+        self.slots.iter().any(|slot| matches!(&slot.kind, Kind::General { function, .. } if function.has_long_values()))
+    }
+
     fn is_fixed(&self) -> bool {
         self.texts == 0 && self.held == 0
     }

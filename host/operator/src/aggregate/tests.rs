@@ -9,6 +9,7 @@ use wasmill_flow::column_type;
 use wasmill_state::memory::MemoryState;
 
 mod functions;
+mod nested;
 mod refused;
 
 use super::*;

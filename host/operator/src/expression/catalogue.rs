@@ -1,7 +1,7 @@
 //! The functions and types that expressions may use: DataFusion's scalar functions that give the same result for the same
-//! arguments, always, its aggregate functions, and the types of columns by the names of job files.
+//! arguments, always, those of lists among them, its aggregate functions, and the types of columns by the names of job files.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, FieldRef};
@@ -12,8 +12,14 @@ use datafusion_expr::{AggregateUDF, HigherOrderUDF, ScalarUDF, TableSource, Vola
 use datafusion_functions::core::planner::CoreFunctionPlanner;
 use datafusion_functions::datetime::planner::DatetimeFunctionPlanner;
 use datafusion_functions::unicode::planner::UnicodeFunctionPlanner;
+use datafusion_functions_nested::planner::{FieldAccessPlanner, NestedFunctionPlanner};
 use datafusion_sql::sqlparser::ast::{DataType as SqlType, TimezoneInfo};
 use wasmill_flow::column_type::{self, TIMESTAMP};
+
+/// Functions of maps, which no column has.
+const OF_MAPS: &[&str] = &["map", "make_map", "map_entries", "map_extract", "element_at", "map_keys", "map_values"];
+/// Functions that make a list as long as a number says, which may be one of the data's.
+const UNBOUNDED: &[&str] = &["range", "generate_series", "array_repeat", "list_repeat", "array_resize", "list_resize"];
 
 /// What a name is in an expression.
 pub(crate) enum Known {
@@ -21,6 +27,12 @@ pub(crate) enum Known {
     Function,
     /// A function whose result isn't a matter of its arguments alone.
     Volatile,
+    /// A function of maps.
+    OfMaps,
+    /// A function whose result can be as long as a number says.
+    Unbounded,
+    /// A function that takes a function, as `x -> x + 1`.
+    HigherOrder,
     /// An aggregate function.
     Aggregate,
     /// Nothing.
@@ -32,6 +44,7 @@ pub(crate) enum Known {
 pub(crate) struct Catalogue {
     functions: HashMap<String, Arc<ScalarUDF>>,
     aggregates: HashMap<String, Arc<AggregateUDF>>,
+    higher_order: HashSet<String>,
     planners: Vec<Arc<dyn ExprPlanner>>,
     options: ConfigOptions,
 }
@@ -45,7 +58,8 @@ impl Catalogue {
 
     fn new() -> Self {
         let mut functions = HashMap::new();
-        for function in datafusion_functions::all_default_functions() {
+        let nested = datafusion_functions_nested::all_default_nested_functions();
+        for function in datafusion_functions::all_default_functions().into_iter().chain(nested) {
             for name in function.aliases() {
                 functions.insert(name.to_lowercase(), Arc::clone(&function));
             }
@@ -58,9 +72,19 @@ impl Catalogue {
             }
             aggregates.insert(function.name().to_lowercase(), function);
         }
-        let planners: Vec<Arc<dyn ExprPlanner>> =
-            vec![Arc::new(CoreFunctionPlanner {}), Arc::new(DatetimeFunctionPlanner), Arc::new(UnicodeFunctionPlanner)];
-        Self { functions, aggregates, planners, options: ConfigOptions::default() }
+        let planners: Vec<Arc<dyn ExprPlanner>> = vec![
+            Arc::new(CoreFunctionPlanner {}),
+            Arc::new(NestedFunctionPlanner),
+            Arc::new(FieldAccessPlanner),
+            Arc::new(DatetimeFunctionPlanner),
+            Arc::new(UnicodeFunctionPlanner),
+        ];
+        let higher_order = datafusion_functions_nested::all_default_higher_order_functions();
+        let higher_order =
+            higher_order.iter().flat_map(|function| function.aliases().iter().map(String::as_str).chain([function.name()]));
+        let higher_order = higher_order.map(str::to_lowercase).collect();
+        functions.retain(|name, _| !OF_MAPS.contains(&name.as_str()) && !UNBOUNDED.contains(&name.as_str()));
+        Self { functions, aggregates, higher_order, planners, options: ConfigOptions::default() }
     }
 
     /// What a function's name is.
@@ -69,6 +93,9 @@ impl Catalogue {
         match self.functions.get(&name) {
             Some(function) if function.signature().volatility == Volatility::Immutable => Known::Function,
             Some(_) => Known::Volatile,
+            None if OF_MAPS.contains(&name.as_str()) => Known::OfMaps,
+            None if UNBOUNDED.contains(&name.as_str()) => Known::Unbounded,
+            None if self.higher_order.contains(&name) => Known::HigherOrder,
             None if self.aggregates.contains_key(&name) => Known::Aggregate,
             None => Known::Unknown,
         }

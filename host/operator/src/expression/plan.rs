@@ -15,7 +15,7 @@ use datafusion_physical_expr::expressions::{BinaryExpr, Literal, NegativeExpr};
 use datafusion_physical_expr::{PhysicalExpr, create_physical_expr};
 use datafusion_sql::planner::{ParserOptions, PlannerContext, SqlToRel};
 use datafusion_sql::sqlparser::ast::Expr as Syntax;
-use wasmill_flow::column_type::{NAMES, TIMESTAMP, is_supported, name};
+use wasmill_flow::column_type::{DEEPEST, SCALARS, TIMESTAMP, is_supported, list_of, name, struct_of};
 
 use super::catalogue::Catalogue;
 use super::cause::cause;
@@ -125,6 +125,13 @@ pub(crate) fn stored_type(found: &DataType) -> Result<DataType, ExpressionProble
         DataType::Date64 => DataType::Date32,
         DataType::Timestamp(..) => TIMESTAMP,
         DataType::Decimal32(precision, scale) | DataType::Decimal64(precision, scale) => DataType::Decimal128(*precision, *scale),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            list_of(stored_type(item.data_type())?)
+        }
+        DataType::Struct(fields) => {
+            let types = fields.iter().map(|field| stored_type(field.data_type())).collect::<Result<Vec<_>, _>>()?;
+            struct_of(fields.iter().map(|field| field.name().as_str()).zip(types))
+        }
         other => other.clone(),
     };
     if is_supported(&stored) {
@@ -132,17 +139,21 @@ pub(crate) fn stored_type(found: &DataType) -> Result<DataType, ExpressionProble
     }
     let message = match found {
         DataType::Null => "the type of a bare null isn't known; cast(null as float64) says it".to_owned(),
-        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Struct(_) | DataType::Map(..) => {
-            let message = "the result is a list, struct or map, which a column can't have in this version";
+        DataType::Map(..) => {
+            let message = "the result is a map, which a column can't have in this version";
             return Err(ExpressionProblem::new("not-in-this-version", message));
         }
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Struct(_) => format!(
+            "the result has type {}; lists and structs are nested at most {DEEPEST} deep, and a struct has fields of different names",
+            name(&stored)
+        ),
         DataType::Duration(_) => {
             "a difference of timestamps is no column's type; cast(… as int64) makes it milliseconds".to_owned()
         }
         other => format!(
             "the result has type {}, which a column can't have; cast(… as …) makes it one of {}",
             name(other),
-            NAMES.join(", ")
+            SCALARS.join(", ")
         ),
     };
     Err(ExpressionProblem::new("type", message))

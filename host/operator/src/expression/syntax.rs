@@ -2,12 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use arrow_schema::Schema;
-use datafusion_sql::sqlparser::ast::{Expr, Function, FunctionArguments, Ident, Query, Value, ValueWithSpan, Visit, Visitor};
+use arrow_schema::{DataType, Schema};
+use datafusion_sql::sqlparser::ast::{
+    AccessExpr, Expr, Function, FunctionArguments, Ident, Query, Subscript, Value, ValueWithSpan, Visit, Visitor,
+};
 use datafusion_sql::sqlparser::dialect::GenericDialect;
 use datafusion_sql::sqlparser::keywords::Keyword;
 use datafusion_sql::sqlparser::parser::{Parser, ParserError};
 use datafusion_sql::sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
+
+use wasmill_flow::column_type;
 
 use super::catalogue::{Catalogue, Known};
 use super::cause::lower_first;
@@ -15,8 +19,10 @@ use super::problem::{ExpressionProblem, nearest};
 
 /// The most words, numbers and signs of a text.
 const MOST_TOKENS: usize = 4096;
-/// The deepest nesting of parentheses, `case` and signs.
+/// The deepest nesting of parentheses, brackets, `case` and signs.
 const DEEPEST_BRACKETS: usize = 50;
+/// The most parts of a name that points join, as `a.b.c`: the parser tries ever so many ways to read them, twice as many for each more.
+const MOST_PARTS: usize = 10;
 /// The heaviest way down a tree, by [`weight`]. Planning and computing recurse: this much takes less than 1 MiB of stack, and
 /// threads have 2 or more.
 const HEAVIEST: usize = 256;
@@ -50,6 +56,7 @@ pub(crate) fn parse(text: &str, schema: &Schema) -> Result<Expr, ExpressionProbl
             (word.quote_style, word.keyword) = (Some('"'), Keyword::NoKeyword);
         }
     }
+    let tokens = with_subscripts(tokens, schema);
     let meant: Vec<&TokenWithSpan> =
         tokens.iter().filter(|token| !matches!(token.token, Token::Whitespace(_) | Token::EOF)).collect();
     if meant.is_empty() {
@@ -61,6 +68,11 @@ pub(crate) fn parse(text: &str, schema: &Schema) -> Result<Expr, ExpressionProbl
     }
     if brackets(&meant) > DEEPEST_BRACKETS {
         return Err(too_deep());
+    }
+    let parts = parts(&meant);
+    if parts > MOST_PARTS {
+        let message = format!("a name has at most {MOST_PARTS} parts with points between them, found one of {parts}");
+        return Err(ExpressionProblem::new("syntax", message));
     }
     let mut parser = Parser::new(&dialect).with_recursion_limit(2 * DEEPEST_BRACKETS).with_tokens_with_locations(tokens);
     let expression = parser.parse_expr().map_err(|error| syntax_problem(text, &error))?;
@@ -82,9 +94,35 @@ pub(crate) fn parse(text: &str, schema: &Schema) -> Result<Expr, ExpressionProbl
     Ok(expression)
 }
 
+/// The tokens with `a.b` as `a['b']` where `a` is a column, and `x[1].b` as `x[1]['b']`: the one way that parts are named in for what
+/// comes after.
+fn with_subscripts(tokens: Vec<TokenWithSpan>, schema: &Schema) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let has_parts = match out.as_slice() {
+            [.., TokenWithSpan { token: Token::Period, .. }, _] => false,
+            [.., TokenWithSpan { token: Token::RBracket | Token::RParen, .. }] => true,
+            [.., TokenWithSpan { token: Token::Word(word), .. }] => schema.column_with_name(&word.value).is_some(),
+            _ => false,
+        };
+        let part =
+            tokens.peek().and_then(|next| if let Token::Word(word) = &next.token { Some(word.value.clone()) } else { None });
+        let (true, Token::Period, Some(part)) = (has_parts, &token.token, part) else {
+            out.push(token);
+            continue;
+        };
+        let span = tokens.next().map_or(token.span, |word| word.span);
+        let tokens = [Token::LBracket, Token::SingleQuotedString(part), Token::RBracket];
+        out.extend(tokens.into_iter().map(|token| TokenWithSpan { token, span }));
+    }
+    out
+}
+
 /// How much stack a level of a tree takes, in units of some 3 KiB.
 fn weight(expression: &Expr) -> usize {
     match expression {
+        Expr::CompoundFieldAccess { access_chain, .. } => 4 + 5 * access_chain.len(),
         Expr::BinaryOp { .. } => 1,
         Expr::Nested(_) => 2,
         Expr::Function(_) => 5,
@@ -189,7 +227,7 @@ fn too_deep() -> ExpressionProblem {
     ExpressionProblem::new("syntax", message)
 }
 
-/// How deep parentheses, `case … end` and signs one after the other (`not not …`) are nested.
+/// How deep parentheses, brackets, `case … end` and signs one after the other (`not not …`) are nested.
 fn brackets(tokens: &[&TokenWithSpan]) -> usize {
     let (mut open, mut signs, mut deepest) = (0usize, 0, 0);
     for token in tokens {
@@ -199,14 +237,44 @@ fn brackets(tokens: &[&TokenWithSpan]) -> usize {
             _ => 0,
         };
         match (&token.token, keyword) {
-            (Token::LParen, _) | (_, Some(Keyword::CASE)) => open += 1,
-            (Token::RParen, _) | (_, Some(Keyword::END)) => open = open.saturating_sub(1),
+            (Token::LParen | Token::LBracket | Token::LBrace, _) | (_, Some(Keyword::CASE)) => open += 1,
+            (Token::RParen | Token::RBracket | Token::RBrace, _) | (_, Some(Keyword::END)) => open = open.saturating_sub(1),
             _ => {}
         }
         // One sign may as well stand between two operands.
         deepest = deepest.max(open + usize::saturating_sub(signs, 1));
     }
     deepest
+}
+
+/// How many parts the longest name has whose parts points join; brackets behind a part, as of a call, don't end it.
+fn parts(tokens: &[&TokenWithSpan]) -> usize {
+    let (mut parts, mut longest, mut after_point) = (1, 1, true);
+    for token in tokens {
+        match &token.token {
+            Token::Period => (parts, after_point) = (parts + 1, true),
+            Token::LParen | Token::LBracket => after_point = true,
+            Token::RParen | Token::RBracket => after_point = false,
+            Token::Word(_) | Token::Number(..) if after_point => after_point = false,
+            _ => (parts, after_point) = (1, !matches!(token.token, Token::Word(_) | Token::Number(..))),
+        }
+        longest = longest.max(parts);
+    }
+    longest
+}
+
+/// A part that its value can't have.
+fn wrong_access(way: &str, of: &DataType, part: Option<(&String, Option<usize>)>) -> ExpressionProblem {
+    let is = format!("`{way}` is {}", column_type::name(of));
+    let message = match (of, part) {
+        (DataType::List(_), Some((part, _))) => format!("{is}, whose items have numbers, {way}[1] and on, and no field `{part}`"),
+        (DataType::Struct(_), None) => format!("{is}, whose fields are taken by their names: {way}['name']"),
+        (_, Some((part, _))) => {
+            format!("{is}, which has no parts; a column whose name has a dot is written in double quotes: \"{way}.{part}\"")
+        }
+        (_, None) => format!("{is}, which has no items"),
+    };
+    ExpressionProblem::new("type", message)
 }
 
 struct Names<'a> {
@@ -239,9 +307,40 @@ impl Names<'_> {
 
     fn parts(&self, idents: &[Ident]) -> ExpressionProblem {
         let name = idents.iter().map(|ident| ident.value.as_str()).collect::<Vec<_>>().join(".");
-        let message =
-            format!("`{name}`: columns have no parts; a column whose name has a dot is written in double quotes: \"{name}\"");
+        let message = format!(
+            "`{name}`: there is no column with such parts; a column whose name has a dot is written in double quotes: \"{name}\""
+        );
         ExpressionProblem::new("unknown-column", message).at(idents.first().and_then(|ident| self.position(ident)))
+    }
+
+    /// Follows `a['b'][1]` from a column on through its type, as far as that can be said.
+    fn access(&self, root: &Expr, chain: &[AccessExpr]) -> Result<(), ExpressionProblem> {
+        let Expr::Identifier(ident) = root else { return Ok(()) };
+        let Ok(field) = self.schema.field_with_name(&ident.value) else { return Ok(()) };
+        let (mut of, mut way) = (field.data_type(), ident.value.clone());
+        for step in chain {
+            let AccessExpr::Subscript(Subscript::Index { index }) = step else { return Ok(()) };
+            let part = if let Expr::Value(ValueWithSpan { value: Value::SingleQuotedString(part), span }) = index {
+                Some((part, offset(self.text, span.start)))
+            } else {
+                None
+            };
+            of = match (of, part) {
+                (DataType::List(item), None) => item.data_type(),
+                (DataType::Struct(fields), Some((part, position))) => match fields.find(part) {
+                    Some((_, field)) => field.data_type(),
+                    None => {
+                        let names = || fields.iter().map(|field| field.name().as_str());
+                        let listed = names().collect::<Vec<_>>().join(", ");
+                        let message = format!("`{way}` has no field `{part}`; its fields are {listed}");
+                        return Err(ExpressionProblem::new("type", message).suggest(nearest(part, names())).at(position));
+                    }
+                },
+                (of, part) => return Err(wrong_access(&way, of, part).at(self.position(ident))),
+            };
+            way = format!("{way}[{index}]");
+        }
+        Ok(())
     }
 
     fn function(&self, function: &Function) -> Result<(), ExpressionProblem> {
@@ -258,6 +357,19 @@ impl Names<'_> {
                     "refused",
                     format!("`{name}()` is refused: it gives another result when a row is processed again"),
                 );
+            }
+            Known::OfMaps => {
+                return refuse("not-in-this-version", format!("`{name}` is about maps, which are not in this version"));
+            }
+            Known::HigherOrder => {
+                let message = format!(
+                    "`{name}` takes a function, which is not in this version; `unnest` makes a row of each item, and `array_agg` a list again"
+                );
+                return refuse("not-in-this-version", message);
+            }
+            Known::Unbounded => {
+                let message = format!("`{name}` is refused: its list would be as long as a number in a row says");
+                return refuse("refused", message);
             }
             Known::Aggregate => {
                 return refuse(
@@ -289,7 +401,7 @@ impl Names<'_> {
             Walked::Into(Expr::Identifier(ident)) => self.column(ident),
             Walked::Into(Expr::CompoundIdentifier(idents)) => Err(self.parts(idents)),
             Walked::Into(Expr::Function(function)) => self.function(function),
-            Walked::Into(Expr::Array(_)) => Err(ExpressionProblem::new("not-in-this-version", "lists are not in this version")),
+            Walked::Into(Expr::CompoundFieldAccess { root, access_chain }) => self.access(root, access_chain),
             Walked::Query => {
                 Err(ExpressionProblem::new("refused", "a subquery can't be used: an expression is about the columns of one row"))
             }

@@ -16,7 +16,8 @@ pub(crate) struct Call {
     /// What the operator does; indices of columns are those of `batch`.
     pub plan: Arc<Plan>,
     pub limits: Limits,
-    /// The rows being processed, and indices of their key's columns; none at the end of input.
+    /// Which input the rows being processed are of, the rows, and indices of their key's columns; no rows at the end of input.
+    pub input: usize,
     pub batch: Option<Batch>,
     pub key: Vec<usize>,
     /// The keys of those rows, and their state, where the input is keyed.
@@ -52,13 +53,15 @@ pub(crate) struct Keyed {
 }
 
 impl Call {
-    pub fn new(plan: Arc<Plan>, limits: Limits, batch: Option<Batch>, key: Vec<usize>, keyed: Option<Keyed>, now: i64) -> Self {
+    /// A call without rows, as at the end of input.
+    pub fn new(plan: Arc<Plan>, limits: Limits, now: i64) -> Self {
         Self {
             plan,
             limits,
-            batch,
-            key,
-            keyed,
+            input: 0,
+            batch: None,
+            key: Vec::new(),
+            keyed: None,
             times: None,
             now,
             emitted: Vec::new(),

@@ -76,6 +76,15 @@ fn staged(call: &mut Call, port: usize, origin: &Origin, columns: Vec<Column>) -
         .map_err(&broken)?;
     let taken = match (&planned.takes, &call.batch) {
         (Taken::Nothing, _) => Vec::new(),
+        (Taken::Input { input, .. }, Some(_)) if *input != call.input => {
+            return Err(broken(format!("it takes columns of input {input}, but the rows are of input {}", call.input)));
+        }
+        (Taken::Key, Some(_)) if call.key.is_empty() => {
+            return Err(broken(format!(
+                "it takes the key's columns, but the rows are of input {}, which has no key",
+                call.input
+            )));
+        }
         (Taken::Input { columns, .. }, Some(batch)) => from.take(batch, columns).map_err(&broken)?,
         (Taken::Key, Some(batch)) => from.take(batch, &call.key).map_err(&broken)?,
         (_, None) => return Err(broken("the output takes columns, but at the end of input there are none".to_owned())),

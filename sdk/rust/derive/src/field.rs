@@ -1,9 +1,10 @@
 //! The fields of a struct, and their names outside of Rust.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
-use syn::{Data, DeriveInput, Error, Field, Fields, Result, Token, Type};
+use syn::visit_mut::VisitMut;
+use syn::{Data, DeriveInput, Error, Field, Fields, Lifetime, Result, Token, Type};
 
 /// The named fields of a struct; a struct without fields has none.
 pub(crate) fn named<'a>(input: &'a DeriveInput, what: &str) -> Result<Vec<(&'a Ident, &'a Field)>> {
@@ -59,4 +60,18 @@ pub(crate) fn check_name(name: &str, at: &impl quote::ToTokens) -> Result<()> {
         at,
         format!("`{name}` can't be a name: it must be a small letter, then at most 62 small letters, digits, `-` and `_`"),
     ))
+}
+
+/// Replaces every lifetime of a type by `'static`.
+pub(crate) struct Static;
+
+impl VisitMut for Static {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
+        lifetime.ident = Ident::new("static", lifetime.ident.span());
+    }
+
+    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
+        reference.lifetime.get_or_insert_with(|| Lifetime::new("'static", Span::call_site()));
+        syn::visit_mut::visit_type_reference_mut(self, reference);
+    }
 }

@@ -1,6 +1,7 @@
 //! Derive macros of `wasmill-sdk`.
 
 mod field;
+mod inputs;
 mod keep;
 mod operator;
 mod record;
@@ -16,6 +17,16 @@ use syn::{DeriveInput, parse_macro_input};
 #[proc_macro_derive(Record, attributes(record))]
 pub fn record(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input as DeriveInput), record::derive)
+}
+
+/// Makes an enum the inputs of an operator that has several: each variant has the record of an input, whose name is the variant's in
+/// kebab-case or `#[input(name = "…")]`. `#[input(unkeyed)]` says that no state is used for its rows, so that it needs no key.
+///
+/// The enum may borrow (with one lifetime). Beside the trait, `NAMEColumns<'a>` is made, an enum of the records' columns for operators
+/// over whole batches, and `NAMEBuilder` for the harness.
+#[proc_macro_derive(Inputs, attributes(input))]
+pub fn inputs(input: TokenStream) -> TokenStream {
+    expand(parse_macro_input!(input as DeriveInput), inputs::derive)
 }
 
 /// Makes a struct an operator: its fields of type `ValueState` and `Port` are its states and outputs, others are its author's.

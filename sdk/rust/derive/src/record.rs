@@ -81,7 +81,7 @@ fn columns(input: &DeriveInput) -> Result<Vec<Column<'_>>> {
     let mut columns: Vec<Column<'_>> = Vec::new();
     for (name, field) in field::named(input, "a record")? {
         let mut owned = field.ty.clone();
-        Static.visit_type_mut(&mut owned);
+        field::Static.visit_type_mut(&mut owned);
         let column = Column { field: name, name: column_name(name, field)?, ty: &field.ty, owned };
         if columns.iter().any(|other| other.name == column.name) {
             return Err(Error::new_spanned(name, format!("two fields are column `{}`", column.name)));
@@ -162,18 +162,4 @@ fn readers(input: &DeriveInput, columns: &[Column<'_>], lifetime: Option<&Lifeti
         }
     };
     (definition, name)
-}
-
-/// Replaces every lifetime by `'static`.
-struct Static;
-
-impl VisitMut for Static {
-    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
-        lifetime.ident = Ident::new("static", lifetime.ident.span());
-    }
-
-    fn visit_type_reference_mut(&mut self, reference: &mut syn::TypeReference) {
-        reference.lifetime.get_or_insert_with(|| Lifetime::new("'static", Span::call_site()));
-        syn::visit_mut::visit_type_reference_mut(self, reference);
-    }
 }

@@ -2,7 +2,7 @@
 
 use syn::{DeriveInput, parse_quote};
 
-use crate::{operator, record, state_value};
+use crate::{inputs, operator, record, state_value};
 
 fn refused(derive: fn(&DeriveInput) -> syn::Result<proc_macro2::TokenStream>, input: DeriveInput) -> String {
     derive(&input).expect_err("a struct that must be refused").to_string()
@@ -194,5 +194,51 @@ fn a_state_s_value_has_fields_and_no_parameters() {
             )
         ),
         "a state's value can't have parameters"
+    );
+}
+
+#[test]
+fn inputs_are_an_enum_with_a_record_for_each_and_names_of_their_own() {
+    let of = |input| refused(inputs::derive, input);
+    assert_eq!(
+        of(parse_quote!(
+            struct S {
+                a: Order,
+            }
+        )),
+        "inputs must be an enum with a record for each: enum Entry { Orders(Order) }"
+    );
+    assert_eq!(
+        of(parse_quote!(
+            enum E {}
+        )),
+        "an operator has at least one input"
+    );
+    assert_eq!(
+        of(parse_quote!(
+            enum E {
+                Orders,
+            }
+        )),
+        "input `Orders` must have its record: Orders(Row)"
+    );
+    assert_eq!(
+        of(parse_quote!(
+            enum E {
+                LateOrders(A),
+                #[input(name = "late-orders")]
+                Other(B),
+            }
+        )),
+        "two inputs are named `late-orders`"
+    );
+    assert_eq!(
+        of(parse_quote!(
+            enum E {
+                #[input(keyed)]
+                Orders(A),
+            }
+        )),
+        r#"expected name = "…" or unkeyed"#
     );
 }

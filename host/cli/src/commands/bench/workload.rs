@@ -76,7 +76,7 @@ impl Workload {
             anyhow::anyhow!("{}", texts.join("\n"))
         })?;
         if args.no_pruning {
-            job.operators.iter_mut().for_each(|operator| operator.reads = None);
+            job.operators.iter_mut().flat_map(|operator| &mut operator.inputs).for_each(|input| input.reads = None);
         }
         Ok(job)
     }

@@ -176,3 +176,25 @@ async fn no_line_is_half_written_when_a_disk_fills_up_and_writing_goes_on_once_t
     let expected: Vec<_> = numbers.iter().map(|n| format!("{{\"n\":{n}}}")).collect();
     assert_eq!(text(&path).lines().collect::<Vec<_>>(), expected);
 }
+
+#[tokio::test]
+async fn a_pipe_that_nobody_reads_yet_holds_no_thread_of_the_runtime() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().expect("mkfifo runs");
+    assert!(made.success());
+    let mut sink = open_at(&path, Existing::Replace);
+    let writing = tokio::spawn(async move {
+        // More than a pipe holds.
+        for _ in 0..100 {
+            sink.write(&rows(&[7; 1000])).await.expect("a write");
+            sink.flush().await.expect("a flush");
+        }
+        sink.close().await.expect("a close");
+    });
+    // The runtime has one thread, this one: it is free while the pipe is opened.
+    tokio::task::yield_now().await;
+    let read = tokio::task::spawn_blocking(move || text(&path)).await.expect("a reader");
+    writing.await.expect("rows in the pipe");
+    assert_eq!(read, "{\"n\":7}\n".repeat(100_000));
+}

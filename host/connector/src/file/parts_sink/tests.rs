@@ -9,10 +9,9 @@ use wasmill_flow::TaskIndex;
 use super::super::{Compressed, FileFormat, FileSinkConfig, file_sink};
 use super::*;
 use crate::Visibility;
-use crate::columnar::{ColumnarIn, ColumnarOut, ColumnarSource, ParquetOut};
+use crate::columnar::{ColumnarIn, ColumnarOut, ParquetOut, lines_of};
 use crate::conformance::{Promise, SinkUnderTest, check_sink, schema};
 use crate::json::JsonOut;
-use crate::{BatchLimit, Source, row_object};
 
 const FORMATS: [FileFormat; 3] = [
     FileFormat::Rows(crate::FormatOut::Json(JsonOut { timestamps_as_millis: false })),
@@ -36,11 +35,11 @@ fn rows(numbers: std::ops::Range<i64>) -> RecordBatch {
 fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let mut names: Vec<_> = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("a name")).collect();
-    names.sort_by_key(|name| (name.split('-').nth(1).and_then(|number| number.parse::<u64>().ok()), name.clone()));
+    names.sort();
     names
 }
 
-/// The rows of all parts, in the order of their numbers.
+/// The rows of all parts, in the order of their names.
 fn visible(folder: &Path, format: FileFormat) -> Vec<String> {
     let parts = names(folder).into_iter().filter(|name| name.starts_with("part-") && !name.ends_with(".partial"));
     parts.flat_map(|name| lines(&folder.join(name), format)).collect()
@@ -52,14 +51,7 @@ fn lines(path: &Path, format: FileFormat) -> Vec<String> {
         FileFormat::Columns(ColumnarOut::Parquet(_)) => ColumnarIn::Parquet,
         FileFormat::Columns(ColumnarOut::Arrow) => ColumnarIn::Arrow,
     };
-    let file = FilePath { written: "part".to_owned(), path: path.to_owned() };
-    let mut source = ColumnarSource::open(file, format, schema(), &[]).expect("a part");
-    let mut lines = Vec::new();
-    let limit = BatchLimit { rows: 1 << 20, bytes: 1 << 30 };
-    while let Some(read) = FutureExt::now_or_never(source.read(limit)).expect("ready").expect("a read") {
-        lines.extend((0..read.rows.num_rows()).map(|row| row_object(&read.rows, row)));
-    }
-    lines
+    lines_of(path, format, schema())
 }
 
 async fn check(format: FileFormat, visibility: Visibility, promise: Promise) {
@@ -105,8 +97,16 @@ async fn each_task_and_epoch_with_rows_has_a_part_of_its_own() {
             sink.commit(&prepared).await.expect("a commit");
         }
     }
-    assert_eq!(names(folder.path()), ["part-1-0.parquet", "part-1-1.parquet", "part-3-0.parquet", "part-3-1.parquet"]);
-    let size: u64 = ["part-1-1.parquet", "part-3-1.parquet"]
+    assert_eq!(
+        names(folder.path()),
+        [
+            "part-0000000001-00000.parquet",
+            "part-0000000001-00001.parquet",
+            "part-0000000003-00000.parquet",
+            "part-0000000003-00001.parquet"
+        ]
+    );
+    let size: u64 = ["part-0000000001-00001.parquet", "part-0000000003-00001.parquet"]
         .iter()
         .map(|name| std::fs::metadata(folder.path().join(name)).expect("a part").len())
         .sum();
@@ -148,7 +148,57 @@ async fn parts_that_are_there_are_kept_replaced_or_refused() {
         run(Existing::Replace, 3).await.expect("in place of what is there");
         assert_eq!(visible(folder.path(), format), ["{\"n\":3}"]);
         let extension = if format == FORMATS[0] { "ndjson" } else { "arrow" };
-        assert_eq!(names(folder.path()), [format!("part-1-0.{extension}")]);
+        assert_eq!(names(folder.path()), [format!("part-0000000001-00000.{extension}")]);
+    }
+}
+
+#[tokio::test]
+async fn the_order_of_names_is_that_of_epochs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sink = open(folder.path(), FORMATS[0], Existing::Replace, Visibility::ByEpoch, TaskIndex::ONLY);
+    sink.recover(None).await.expect("a fresh start");
+    for epoch in 1..=12 {
+        sink.write(&rows(epoch..epoch + 1)).await.expect("a write");
+        let prepared = sink.prepare(Epoch(epoch.unsigned_abs())).await.expect("a preparation");
+        sink.commit(&prepared).await.expect("a commit");
+    }
+    let expected: Vec<_> = (1..=12).map(|number| format!("{{\"n\":{number}}}")).collect();
+    assert_eq!(visible(folder.path(), FORMATS[0]), expected);
+}
+
+#[tokio::test]
+async fn parts_in_another_format_are_seen_too() {
+    for (first, second) in [(FORMATS[0], FORMATS[1]), (FORMATS[1], FORMATS[2]), (FORMATS[2], FORMATS[0])] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let run = async |format, existing| {
+            let mut sink = open(folder.path(), format, existing, Visibility::AtOnce, TaskIndex::ONLY);
+            sink.write(&rows(0..1)).await?;
+            sink.close().await
+        };
+        run(first, Existing::Replace).await.expect("nothing is there");
+        // What a run left that was killed, and what isn't a part.
+        std::fs::write(folder.path().join("part-0000000007-00003.parquet.partial"), "half").expect("a file");
+        std::fs::write(folder.path().join("part-1-1.txt"), "mine").expect("a file");
+        assert_eq!(run(second, Existing::Refuse).await.expect_err("parts are there").code, "file-exists");
+        run(second, Existing::Append).await.expect("beside what is there");
+        let parts = names(folder.path());
+        assert!(parts[0].starts_with("part-0000000001-") && parts[1].starts_with("part-0000000002-"), "{parts:?}");
+        assert_eq!((parts.len(), parts[2].as_str()), (3, "part-1-1.txt"));
+        run(second, Existing::Replace).await.expect("in place of what is there");
+        let left = names(folder.path());
+        assert_eq!((left.len(), left[1].as_str()), (2, "part-1-1.txt"));
+        assert_eq!(lines(&folder.path().join(&left[0]), second), ["{\"n\":0}"]);
+    }
+}
+
+#[test]
+fn every_part_s_name_is_known_as_one() {
+    let formats = [FORMATS[0], FORMATS[1], FORMATS[2], FileFormat::Rows(crate::FormatOut::Csv(crate::csv::CsvOut::default()))];
+    for format in formats {
+        for compression in [None, Some(crate::file::Compression::Gzip), Some(crate::file::Compression::Zstd)] {
+            let extension = PartFormat::new(format, compression, &schema()).expect("a format").extension();
+            assert!(super::super::part::EXTENSIONS.contains(&extension.as_str()), "{extension}");
+        }
     }
 }
 
@@ -162,10 +212,13 @@ async fn a_part_that_is_gone_is_told_with_what_to_do() {
     sink.recover(None).await.expect("a fresh start");
     sink.write(&rows(0..1)).await.expect("a write");
     let prepared = sink.prepare(Epoch(4)).await.expect("a preparation");
-    std::fs::remove_file(folder.path().join(".wasmill-part-4-0.ndjson")).expect("a hidden file");
+    std::fs::remove_file(folder.path().join(".wasmill-part-0000000004-00000.ndjson")).expect("a hidden file");
     let error = open().recover(Some(&prepared)).await.expect_err("it is gone");
     assert_eq!(error.code, "output-changed");
-    assert_eq!(error.message, "out/: expected the 8 bytes of part-4-0.ndjson, which a checkpoint has, found no such file");
+    assert_eq!(
+        error.message,
+        "out/: expected the 8 bytes of part-0000000004-00000.ndjson, which a checkpoint has, found no such file"
+    );
 }
 
 #[test]

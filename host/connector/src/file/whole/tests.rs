@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::super::{Compressed, Existing, FileFormat, FileSinkConfig, file_sink};
 use super::*;
-use crate::columnar::{ColumnarIn, ColumnarOut, ColumnarSource, ParquetOut};
+use crate::Visibility;
+use crate::columnar::{ColumnarIn, ColumnarOut, ParquetOut, lines_of};
 use crate::conformance::{Promise, SinkUnderTest, check_sink, schema};
-use crate::{BatchLimit, Source, Visibility, row_object};
 use arrow_array::Int64Array;
 
 fn config(path: &Path, columns: ColumnarOut) -> FileSinkConfig {
@@ -20,21 +20,6 @@ fn config(path: &Path, columns: ColumnarOut) -> FileSinkConfig {
     }
 }
 
-fn lines(path: &Path, format: ColumnarIn) -> Vec<String> {
-    if !path.exists() {
-        return Vec::new();
-    }
-    let file = FilePath { written: "rows".to_owned(), path: path.to_owned() };
-    let mut source = ColumnarSource::open(file, format, schema(), &[]).expect("a file");
-    let mut lines = Vec::new();
-    while let Some(read) =
-        source.read(BatchLimit { rows: 1 << 20, bytes: 1 << 30 }).now_or_never().expect("ready").expect("a read")
-    {
-        lines.extend((0..read.rows.num_rows()).map(|row| row_object(&read.rows, row)));
-    }
-    lines
-}
-
 #[tokio::test]
 async fn whole_files_keep_the_contract() {
     for (columns, format) in
@@ -44,7 +29,7 @@ async fn whole_files_keep_the_contract() {
         let path = folder.path().join("deep/rows");
         let under_test = SinkUnderTest {
             open: &|| file_sink(config(&path, columns), &schema()).expect("a sink"),
-            visible: &|| lines(&path, format),
+            visible: &|| lines_of(&path, format, schema()),
             reset: &|| drop(fs::remove_dir_all(folder.path().join("deep"))),
             visibility: Visibility::AtOnce,
             promise: Promise::WhenClosed,
@@ -102,4 +87,26 @@ async fn a_full_disk_is_told_and_leaves_what_had_the_name() {
     assert_eq!(error.code, "disk-full");
     assert!(error.message.starts_with("out/rows: the file can't be written: it isn't whole, and "), "{}", error.message);
     assert_eq!(fs::read_to_string(&path).expect("a file"), "old");
+    drop(sink);
+    assert!(fs::symlink_metadata(folder.path().join("rows.partial")).is_err(), "nothing of it is left");
+}
+
+#[tokio::test]
+async fn a_job_that_fails_leaves_no_partial_file_and_one_that_was_killed_does_not_hinder_the_next() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (path, partial) = (folder.path().join("rows"), folder.path().join("rows.partial"));
+    let rows = RecordBatch::try_new(schema(), vec![Arc::new(Int64Array::from_iter_values(0..3))]).expect("columns");
+    fs::write(&partial, "what a process left that was killed").expect("a file");
+    let mut sink = file_sink(config(&path, ColumnarOut::Arrow), &schema()).expect("a sink");
+    sink.write(&rows).await.expect("a write");
+    assert!(partial.exists());
+    drop(sink);
+    assert!(!partial.exists() && !path.exists());
+    fs::write(&partial, "what a process left that was killed").expect("a file");
+    let mut sink = file_sink(config(&path, ColumnarOut::Arrow), &schema()).expect("a sink");
+    sink.write(&rows).await.expect("a write");
+    sink.close().await.expect("a close");
+    drop(sink);
+    assert!(!partial.exists());
+    assert_eq!(lines_of(&path, ColumnarIn::Arrow, schema()).len(), 3);
 }

@@ -8,7 +8,7 @@ use arrow_array::{
 };
 
 use super::*;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field};
 use wasmill_flow::dead_letter::RAW_JSON;
 
 fn column(name: &str, values: ArrayRef) -> (Field, ArrayRef) {

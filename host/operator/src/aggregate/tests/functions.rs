@@ -2,7 +2,7 @@
 
 use super::*;
 
-const ROWS: [Row; 6] = [
+pub(super) const ROWS: [Row; 6] = [
     (Some("a"), Some(6), Some(1.0), Some("x")),
     (Some("a"), None, Some(2.0), None),
     (Some("b"), Some(1), None, Some("only")),
@@ -12,7 +12,7 @@ const ROWS: [Row; 6] = [
 ];
 
 /// The values of an aggregate after each row of [`ROWS`], which come in batches of `cut`.
-fn each(text: &str, cut: usize) -> Vec<String> {
+pub(super) fn each(text: &str, cut: usize) -> Vec<String> {
     let mut operator = aggregate(&[("v", text)]);
     let mut cx = keyed(&operator);
     for rows in ROWS.chunks(cut) {

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::io;
+use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::bindings::{DataType, DecimalType, Field};
+use super::cell::Cell;
+use crate::bindings::{DataType, DecimalType, Field, Input};
 use crate::error::{Error, Result};
+use crate::harness::ONLY_INPUT;
 
 /// A case.
 #[derive(Debug)]
@@ -20,10 +23,8 @@ pub(super) struct Case {
     pub name: String,
     /// Its folder.
     pub path: PathBuf,
-    /// The columns of the rows in.
-    pub schema: Vec<Field>,
-    /// The columns that rows are keyed by.
-    pub key: Vec<String>,
+    /// The inputs, in the order in which their rows are fed.
+    pub inputs: Vec<Input>,
     /// Settings, as JSON.
     pub settings: String,
 }
@@ -34,32 +35,45 @@ pub(super) struct Case {
 struct Written {
     schema: Option<Types>,
     key_by: Option<Vec<String>>,
+    inputs: Option<InOrder<WrittenInput>>,
     settings: Option<Box<RawValue>>,
 }
 
-/// Columns and their types, in order.
-#[derive(Debug)]
-struct Types(Vec<(String, String)>);
+/// One of several inputs.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct WrittenInput {
+    schema: Types,
+    #[serde(default)]
+    key_by: Vec<String>,
+}
 
-impl<'de> Deserialize<'de> for Types {
+/// Columns and their types, in order.
+type Types = InOrder<String>;
+
+/// A mapping of which the order means something.
+#[derive(Debug)]
+struct InOrder<T>(Vec<(String, T)>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for InOrder<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Types;
+        struct Entries<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Entries<T> {
+            type Value = InOrder<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a mapping from columns to types")
+                f.write_str("a mapping from names")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Types, A::Error> {
-                let mut columns = Vec::new();
-                while let Some(column) = map.next_entry()? {
-                    columns.push(column);
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InOrder<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
                 }
-                Ok(Types(columns))
+                Ok(InOrder(entries))
             }
         }
-        deserializer.deserialize_map(InOrder)
+        deserializer.deserialize_map(Entries(PhantomData))
     }
 }
 
@@ -86,18 +100,35 @@ impl Case {
     fn read(folder: &Path, name: String, of_all: &Written) -> Result<Self> {
         let path = folder.join(&name);
         let own = Written::read(&path.join("case.json"))?;
-        let Some(Types(types)) = own.schema.as_ref().or(of_all.schema.as_ref()) else {
-            return Err(Error::fail(format!(
-                "case {name}: no case.json has a `schema` that says which columns the rows in have"
-            )));
+        let about_inputs = if own.schema.is_some() || own.inputs.is_some() { &own } else { of_all };
+        let key = own.key_by.as_ref().or(of_all.key_by.as_ref());
+        let inputs = match (&about_inputs.schema, &about_inputs.inputs) {
+            (Some(schema), None) => input(ONLY_INPUT, schema, key.map_or(&[], Vec::as_slice)).map(|input| vec![input]),
+            (None, Some(InOrder(inputs))) => inputs.iter().map(|(name, of)| input(name, &of.schema, &of.key_by)).collect(),
+            (None, None) => Err("no case.json has a `schema` that says which columns the rows in have".to_owned()),
+            (Some(_), Some(_)) => Err("`inputs` has a `schema` for each input, and none stands beside it".to_owned()),
         };
-        let schema = types.iter().map(|(column, written)| {
-            parse_field(column, written).ok_or_else(|| Error::fail(format!("case {name}: {column}: unknown type `{written}`")))
-        });
-        let schema = schema.collect::<Result<_>>()?;
-        let key = own.key_by.or_else(|| of_all.key_by.clone()).unwrap_or_default();
+        let inputs = inputs.map_err(|what| Error::fail(format!("case {name}: {what}")))?;
         let settings = own.settings.as_ref().or(of_all.settings.as_ref());
-        Ok(Self { name, path, schema, key, settings: settings.map_or("null", |settings| settings.get()).to_owned() })
+        Ok(Self { name, path, inputs, settings: settings.map_or("null", |settings| settings.get()).to_owned() })
+    }
+
+    /// The rows in: each with the input that it is of, input by input.
+    pub fn rows_in(&self) -> Result<Vec<(usize, Vec<Cell>)>> {
+        let mut all = Vec::new();
+        for (number, input) in self.inputs.iter().enumerate() {
+            let file = if input.name == ONLY_INPUT { "input.jsonl".to_owned() } else { format!("input.{}.jsonl", input.name) };
+            let rows = match self.rows(&file)? {
+                None if input.name == ONLY_INPUT => return Err(Error::fail(format!("has no {file}"))),
+                rows => rows.unwrap_or_default(),
+            };
+            for (at, row) in rows.iter().enumerate() {
+                let cells = input.schema.iter().map(|field| Cell::parse(field, row.get(&field.name).map(|json| &**json)));
+                let cells = cells.collect::<Result<Vec<_>>>();
+                all.push((number, cells.map_err(|error| Error::fail(format!("{file} line {}: {}", at + 1, error.message())))?));
+            }
+        }
+        Ok(all)
     }
 
     /// The rows of a file of the case, each as its fields' JSON; nothing where there is no such file.
@@ -108,6 +139,17 @@ impl Case {
                 .map_err(|error| Error::fail(format!("{file} line {}: isn't a JSON object: {error}", at + 1)))
         });
         rows.collect::<Result<_>>().map(Some)
+    }
+}
+
+fn input(name: &str, InOrder(types): &Types, key: &[String]) -> Result<Input, String> {
+    let field = |(column, written): &(String, String)| {
+        parse_field(column, written).ok_or_else(|| format!("{column}: unknown type `{written}`"))
+    };
+    let schema = types.iter().map(field).collect::<Result<Vec<_>, _>>()?;
+    match key.iter().find(|column| schema.iter().all(|field| field.name != **column)) {
+        Some(column) => Err(format!("key-by: the schema has no column `{column}`")),
+        None => Ok(Input { name: name.to_owned(), schema, key: key.to_vec() }),
     }
 }
 

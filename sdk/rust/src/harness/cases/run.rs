@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use super::case::{Case, Row};
 use super::cell::Cell;
 use super::columns;
-use crate::bindings::data::{self, Keys};
+use crate::bindings::data;
 use crate::bindings::plan::{Port, Takes};
-use crate::bindings::{Field, Input, Plan};
+use crate::bindings::{Field, Input};
 use crate::error::{Error, Result};
 use crate::harness::Harness;
 use crate::instance::Instance;
@@ -21,16 +21,11 @@ const DEAD: &str = "dead.jsonl";
 
 /// Runs a case with batches of at most `most` rows.
 pub(super) fn run<P: ProcessBatch>(case: &Case, most: usize) -> Result<Outcome> {
-    let rows = read(&case.schema, &case.rows("input.jsonl")?.ok_or_else(|| Error::fail("has no input.jsonl"))?, "input.jsonl")?;
-    let place = |name: &String| {
-        let place = case.schema.iter().position(|field| field.name == *name);
-        place.ok_or_else(|| Error::fail(format!("key-by: the schema has no column `{name}`")))
-    };
-    let key = case.key.iter().map(place).collect::<Result<Vec<_>>>()?;
-    let mut harness = Harness::<P, String>::over(case.settings.clone(), input(case))?;
-    let reads = reads(harness.plan(), &case.schema);
-    for (number, batch) in rows.chunks(most).enumerate() {
-        feed(&mut harness, batch, &reads, &key).map_err(|error| {
+    let rows = case.rows_in()?;
+    let mut harness = Harness::<P, String>::over(case.settings.clone(), case.inputs.clone())?;
+    let of_inputs = rows.chunk_by(|(one, _), (other, _)| one == other);
+    for (number, batch) in of_inputs.flat_map(|rows| rows.chunks(most).enumerate()) {
+        feed(&mut harness, batch).map_err(|error| {
             Error::fail(format!("the call with rows from {} on failed: {}", number * most + 1, error.message()))
         })?;
     }
@@ -40,7 +35,7 @@ pub(super) fn run<P: ProcessBatch>(case: &Case, most: usize) -> Result<Outcome> 
 
 /// What should come out.
 pub(super) fn expected<P: ProcessBatch>(case: &Case) -> Result<Outcome> {
-    let plan = Instance::<P>::describe(&case.settings, &[input(case)])?;
+    let plan = Instance::<P>::describe(&case.settings, &case.inputs)?;
     let mut outcome = Outcome::new();
     for (number, port) in plan.ports.iter().enumerate() {
         let file = file_of(number, port);
@@ -53,53 +48,31 @@ pub(super) fn expected<P: ProcessBatch>(case: &Case) -> Result<Outcome> {
         outcome.insert(file, rows);
     }
     let dead = case.rows(DEAD)?.unwrap_or_default();
-    outcome.insert(DEAD.to_owned(), dead.iter().map(|row| dead_as_written(&case.schema, row)).collect());
+    outcome.insert(DEAD.to_owned(), dead.iter().map(|row| dead_as_written(case, row)).collect());
     Ok(outcome)
 }
 
-fn input(case: &Case) -> Input {
-    Input { name: "input".to_owned(), schema: case.schema.clone(), key: case.key.clone() }
-}
-
-/// The places of the columns that the operator reads.
-fn reads(plan: &Plan, schema: &[Field]) -> Vec<usize> {
-    match &plan.reads[0] {
-        None => (0..schema.len()).collect(),
-        Some(names) => names.iter().filter_map(|name| schema.iter().position(|field| field.name == *name)).collect(),
-    }
-}
-
-fn read(schema: &[Field], rows: &[Row], file: &str) -> Result<Vec<Vec<Cell>>> {
-    let read = |(at, row): (usize, &Row)| {
-        let cells = schema.iter().map(|field| Cell::parse(field, row.get(&field.name).map(|json| &**json)));
-        cells.collect::<Result<Vec<_>>>().map_err(|error| Error::fail(format!("{file} line {}: {}", at + 1, error.message())))
+/// Feeds rows of one input.
+fn feed<P: ProcessBatch>(harness: &mut Harness<P, String>, rows: &[(usize, Vec<Cell>)]) -> Result<()> {
+    let Some((number, _)) = rows.first() else { return Ok(()) };
+    let Input { schema, key, .. } = &harness.inputs[*number];
+    let places = |names: &[String]| -> Vec<usize> {
+        names.iter().filter_map(|name| schema.iter().position(|field| field.name == *name)).collect()
     };
-    rows.iter().enumerate().map(read).collect()
-}
-
-fn feed<P: ProcessBatch>(harness: &mut Harness<P, String>, rows: &[Vec<Cell>], reads: &[usize], key: &[usize]) -> Result<()> {
-    let schema = harness.input.schema.clone();
-    let columns = reads.iter().map(|&column| {
-        let cells: Vec<&Cell> = rows.iter().map(|row| &row[column]).collect();
+    let reads = harness.plan.reads[*number].as_ref().map_or_else(|| (0..schema.len()).collect(), |names| places(names));
+    let columns = reads.into_iter().map(|column| {
+        let cells: Vec<&Cell> = rows.iter().map(|(_, row)| &row[column]).collect();
         columns::gather(schema[column].data_type, &cells)
     });
     let batch = data::Batch { rows: rows.len() as u32, columns: columns.collect() };
-    let of_row: Vec<String> = rows.iter().map(|row| key.iter().map(|&column| row[column].to_json() + "\n").collect()).collect();
-    let mut keys: Vec<String> = Vec::new();
-    let mut numbers = BTreeMap::new();
-    let number = |key: &String| {
-        *numbers.entry(key.clone()).or_insert_with(|| {
-            keys.push(key.clone());
-            keys.len() as u32 - 1
-        })
-    };
-    let row_key = of_row.iter().map(number).collect();
-    let given = Keys { count: keys.len() as u32, columns: Vec::new(), row_key };
-    harness.call(&keys, &of_row, |instance| instance.process(&batch, (!key.is_empty()).then_some(&given)))
+    let key = places(key);
+    let of_row: Vec<String> =
+        rows.iter().map(|(_, row)| key.iter().map(|&column| row[column].to_json() + "\n").collect()).collect();
+    harness.process(*number, &batch, &of_row, !key.is_empty())
 }
 
 /// What the harness holds, as JSON.
-fn collect<P: ProcessBatch>(mut harness: Harness<P, String>, case: &Case, rows: &[Vec<Cell>]) -> Result<Outcome> {
+fn collect<P: ProcessBatch>(mut harness: Harness<P, String>, case: &Case, rows: &[(usize, Vec<Cell>)]) -> Result<Outcome> {
     let mut outcome = Outcome::new();
     for (number, port) in harness.plan().ports.iter().enumerate() {
         let fields = fields_of(port, case);
@@ -109,7 +82,8 @@ fn collect<P: ProcessBatch>(mut harness: Harness<P, String>, case: &Case, rows: 
                 let cell = |(field, from_column): &(Field, From)| match from_column {
                     From::Given(given) => columns::value(&sent.columns[*given], field.data_type, at)
                         .map_err(|what| Error::fail(format!("output `{}`: column `{}`: {what}", port.name, field.name))),
-                    From::Input(column) => Ok(from.as_ref().map_or(Cell::Null, |(row, _)| rows[*row][*column].clone())),
+                    From::Input(column) => Ok(from.as_ref().map_or(Cell::Null, |(row, _)| rows[*row].1[*column].clone())),
+                    From::Key(place) => Ok(from.as_ref().map_or(Cell::Null, |(row, _)| key_of(case, &rows[*row], *place))),
                 };
                 let cells = fields.iter().map(cell).collect::<Result<Vec<_>>>()?;
                 found.push(object(fields.iter().map(|(field, _)| field.name.as_str()).zip(cells.iter().map(Cell::to_json))));
@@ -117,9 +91,10 @@ fn collect<P: ProcessBatch>(mut harness: Harness<P, String>, case: &Case, rows: 
         }
         outcome.insert(file_of(number, port), found);
     }
-    let names = case.schema.iter().map(|field| field.name.as_str());
     let dead = harness.rejected().into_iter().map(|rejected| {
-        let row = object(names.clone().zip(rows[rejected.row].iter().map(Cell::to_json)));
+        let (input, row) = &rows[rejected.row];
+        let names = case.inputs[*input].schema.iter().map(|field| field.name.as_str());
+        let row = object(names.zip(row.iter().map(Cell::to_json)));
         dead_letter(&row, "\"rejected\"", &serde_json::Value::from(rejected.reason).to_string())
     });
     outcome.insert(DEAD.to_owned(), dead.collect());
@@ -132,30 +107,53 @@ enum From {
     Given(usize),
     /// Of the input row.
     Input(usize),
+    /// Of the key of the input row.
+    Key(usize),
+}
+
+/// A part of a row's key.
+fn key_of(case: &Case, (input, row): &(usize, Vec<Cell>), place: usize) -> Cell {
+    let Input { schema, key, .. } = &case.inputs[*input];
+    let column = key.get(place).and_then(|name| schema.iter().position(|field| field.name == *name));
+    column.map_or(Cell::Null, |column| row[column].clone())
 }
 
 /// The columns of an output, in order: those kept, replaced by those given where names are the same, then the others given.
 fn fields_of(port: &Port, case: &Case) -> Vec<(Field, From)> {
-    let taken: Vec<&str> = match &port.takes {
+    let taken: Vec<(Field, From)> = match &port.takes {
         Takes::Nothing => Vec::new(),
-        Takes::Key => case.key.iter().map(String::as_str).collect(),
-        Takes::Input(taken) => match &taken.columns {
-            None => case.schema.iter().map(|field| field.name.as_str()).collect(),
-            Some(names) => names.iter().map(String::as_str).collect(),
-        },
+        Takes::Key => {
+            let keyed = case.inputs.iter().find(|input| !input.key.is_empty());
+            let columns = keyed.into_iter().flat_map(|input| input.key.iter().filter_map(|name| field_of(input, name)));
+            columns.enumerate().map(|(place, (_, field))| (field, From::Key(place))).collect()
+        }
+        Takes::Input(taken) => {
+            let input = &case.inputs[taken.input as usize];
+            let all = || input.schema.iter().map(|field| field.name.clone()).collect();
+            let names: Vec<String> = taken.columns.clone().unwrap_or_else(all);
+            let columns = names.iter().filter_map(|name| field_of(input, name));
+            columns.map(|(column, field)| (field, From::Input(column))).collect()
+        }
     };
     let given = |name: &str| port.gives.iter().position(|field| field.name == name);
-    let mut fields = Vec::new();
-    for name in &taken {
-        match (given(name), case.schema.iter().position(|field| field.name == *name)) {
-            (Some(given), _) => fields.push((port.gives[given].clone(), From::Given(given))),
-            (None, Some(column)) => fields.push((case.schema[column].clone(), From::Input(column))),
-            (None, None) => {}
-        }
-    }
-    let others = port.gives.iter().enumerate().filter(|(_, field)| !taken.contains(&field.name.as_str()));
-    fields.extend(others.map(|(given, field)| (field.clone(), From::Given(given))));
-    fields
+    let is_taken = |name: &str| taken.iter().any(|(field, _)| field.name == name);
+    let others: Vec<(Field, From)> = port
+        .gives
+        .iter()
+        .enumerate()
+        .filter(|(_, field)| !is_taken(&field.name))
+        .map(|(given, field)| (field.clone(), From::Given(given)))
+        .collect();
+    let kept = taken.into_iter().map(|(field, from)| match given(&field.name) {
+        Some(given) => (port.gives[given].clone(), From::Given(given)),
+        None => (field, from),
+    });
+    kept.chain(others).collect()
+}
+
+fn field_of(input: &Input, name: &str) -> Option<(usize, Field)> {
+    let column = input.schema.iter().position(|field| field.name == name)?;
+    Some((column, input.schema[column].clone()))
 }
 
 fn file_of(number: usize, port: &Port) -> String {
@@ -172,9 +170,17 @@ fn as_written(fields: &[Field], row: &Row) -> String {
     }
 }
 
-fn dead_as_written(schema: &[Field], dead: &Row) -> String {
+/// A dead row as it would come out: as one of the first input that could have such a row.
+fn dead_as_written(case: &Case, dead: &Row) -> String {
     let json = |name: &str| dead.get(name).map_or("null", |json| json.get());
-    let row = serde_json::from_str::<Row>(json("row")).map_or_else(|_| json("row").to_owned(), |row| as_written(schema, &row));
+    let row = serde_json::from_str::<Row>(json("row")).map_or_else(
+        |_| json("row").to_owned(),
+        |row| {
+            let fits = |input: &&Input| row.keys().all(|name| input.schema.iter().any(|field| field.name == *name));
+            let input = case.inputs.iter().find(fits).unwrap_or(&case.inputs[0]);
+            as_written(&input.schema, &row)
+        },
+    );
     dead_letter(&row, json("kind"), json("reason"))
 }
 

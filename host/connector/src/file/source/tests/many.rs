@@ -57,24 +57,47 @@ async fn a_header_of_a_later_file_that_does_not_fit_names_that_file() {
     assert!(error.message.starts_with("b.csv:1: the header doesn't fit the schema"), "{error}");
 }
 
-#[tokio::test]
-async fn a_position_is_found_among_more_files_but_not_where_its_file_is_gone() {
-    let folder = folder(&FILES);
-    let mut source = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files");
+/// A source that stopped in b.csv, behind a row.
+async fn stopped_in_the_second(folder: &Path) -> Position {
+    let mut source = open_many(folder, "*.csv", TaskIndex::ONLY).expect("files");
     source.read(LIMIT).await.expect("a read");
     source.read(BatchLimit { rows: 1, bytes: 1 << 20 }).await.expect("a read");
-    let position = source.position();
-    std::fs::write(folder.path().join("aa.csv"), "id,mag\nearlier,1\n").expect("a file");
+    source.position()
+}
+
+#[tokio::test]
+async fn a_position_is_found_among_later_files_but_not_where_its_file_is_gone() {
+    let folder = folder(&FILES);
+    let position = stopped_in_the_second(folder.path()).await;
     std::fs::write(folder.path().join("bb.csv"), "id,mag\nlater,1\n").expect("a file");
     let mut source = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files");
     source.seek(&position).expect("a seek");
     let (rows, malformed) = read_all(&mut source).await;
     assert_eq!((rows.len(), malformed.len()), (3, 1), "{rows:?}");
     assert!(rows[0].contains("later"));
+    let end = source.position();
     std::fs::remove_file(folder.path().join("b.csv")).expect("a file");
+    open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files").seek(&end).expect("a file that was read may go");
     let error = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files").seek(&position).expect_err("no such file");
     let message = "b.csv: expected this file, in which reading stopped, found none of its name";
     assert_eq!((error.code, error.message.as_str()), ("file-gone", message));
+}
+
+#[tokio::test]
+async fn a_file_that_was_added_before_the_one_in_which_reading_stopped_is_not_passed_over_in_silence() {
+    for (name, text) in [("aa.csv", "id,mag\nearlier,1\n"), ("0.csv", "id,mag\nearlier,1\n"), ("a.csv", "mag,id\n1,a1\n2,more\n")]
+    {
+        let folder = folder(&FILES);
+        let position = stopped_in_the_second(folder.path()).await;
+        std::fs::write(folder.path().join(name), text).expect("a file");
+        let error = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files").seek(&position).expect_err("a new file");
+        let message = format!(
+            "{name}: the file lies before b.csv, in which reading stopped, and was not there then, or had another length"
+        );
+        assert_eq!((error.code, error.message), ("files-changed", message));
+        let hint = error.hint.expect("what to do");
+        assert!(hint.contains("--fresh") && hint.contains("`follow: true`"), "{hint}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,109 @@
+//! What an operator reads, and what that is keyed by: one input, a union, or inputs by name.
+
+use crate::nearest::nearest;
+use crate::place::At;
+use crate::problem::{Problems, code, one_of};
+use crate::read::field::Field;
+use crate::read::mapping::Mapping;
+use crate::read::name;
+use crate::written::Input;
+
+const A_REFERENCE: &str = "the name of a source or operator";
+const A_LIST: &str = "a list of sources and operators: [x, y]";
+const COLUMNS: &str = "a list of columns: [net]";
+
+/// Reads `input` or `inputs`, and `key-by`. `None` where what is read isn't known.
+pub fn read(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<Input>> {
+    match (keys.get("input"), keys.get("inputs")) {
+        (_, Some(inputs)) if keys.get("input").is_some() => {
+            problems.error(code::MISPLACED_KEY, &inputs.key_spot()).found("inputs").expected("`input` or `inputs`, not both");
+            read_only_key(keys, problems);
+            None
+        }
+        (_, Some(inputs)) => match Mapping::open_if(&inputs) {
+            Some(named) => read_named(keys, &inputs, &named, problems),
+            None => one(inputs.texts(A_LIST, A_REFERENCE, problems), keys, problems),
+        },
+        (Some(input), None) => one(input.text(A_REFERENCE, problems).map(|input| vec![input]), keys, problems),
+        (None, None) => {
+            keys.require("input", "the source or operator whose rows it takes", problems);
+            read_only_key(keys, problems);
+            None
+        }
+    }
+}
+
+/// The one input of one stream or of a union.
+fn one(from: Option<Vec<At<String>>>, keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<Input>> {
+    let key_by = read_only_key(keys, problems);
+    Some(vec![Input { name: None, from: from?, key_by }])
+}
+
+/// The key of the only input; empty where there is none.
+fn read_only_key(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
+    let Some(field) = keys.get("key-by") else { return Some(Vec::new()) };
+    if field.is_mapping() {
+        let problem = problems.error(code::WRONG_TYPE, &field.spot).found_to_be("a key for each input");
+        problem
+            .expected(COLUMNS)
+            .advice("inputs have keys of their own where they have names: `inputs: { orders: x, payments: y }`");
+        return None;
+    }
+    read_columns(&field, problems)
+}
+
+fn read_named(keys: &Mapping<'_>, field: &Field<'_>, named: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<Input>> {
+    let inputs: Vec<(At<String>, Option<At<String>>)> =
+        named.entries().map(|(name, from)| (name, from.text(A_REFERENCE, problems))).collect();
+    inputs.iter().for_each(|(name, _)| name::check(name, problems));
+    if inputs.is_empty() {
+        let problem = problems.error(code::INVALID_VALUE, &field.spot).found_to_be("no inputs");
+        problem.expected("inputs by name: { orders: x, payments: y }");
+        return None;
+    }
+    let names: Vec<&str> = inputs.iter().map(|(name, _)| name.value.as_str()).collect();
+    let key = keys.get("key-by").map(|key| read_keys(&key, &names, problems));
+    let key_of = |name: &str| match &key {
+        None => Some(Vec::new()),
+        Some(None) => None,
+        Some(Some(of)) => of.iter().find(|(keyed, _)| keyed == name).map_or(Some(Vec::new()), |(_, columns)| columns.clone()),
+    };
+    let input = |(name, from): (At<String>, Option<At<String>>)| {
+        let key_by = key_of(&name.value);
+        Some(Input { name: Some(name), from: vec![from?], key_by })
+    };
+    // All of them are looked at before one that is missing makes the operator unknown.
+    inputs.into_iter().map(input).collect()
+}
+
+/// The columns of each input that is keyed, by name; `None` for columns, or all of them, that can't be read.
+fn read_keys(field: &Field<'_>, names: &[&str], problems: &mut Problems) -> Option<Vec<(String, Option<Vec<At<String>>>)>> {
+    let expected = format!("a key for each input that has one: {{ {}: [id] }}", names.first().unwrap_or(&"orders"));
+    let keys = Mapping::open(field, &expected, problems)?;
+    let mut of = Vec::new();
+    for (name, columns) in keys.entries() {
+        if !names.contains(&name.value.as_str()) {
+            let meant = nearest(&name.value, names.iter().copied());
+            let problem = problems.error(code::UNKNOWN_INPUT, &name.spot).found(name.value.clone());
+            problem.expected(format!("an input of this operator: {}", one_of(names))).meant(meant);
+            continue;
+        }
+        let columns = read_columns(&columns, problems);
+        of.push((name.value, columns));
+    }
+    Some(of)
+}
+
+fn read_columns(field: &Field<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
+    let columns = field.texts(COLUMNS, "the name of a column", problems)?;
+    for (index, column) in columns.iter().enumerate() {
+        if columns[..index].iter().any(|earlier| earlier.value == column.value) {
+            problems
+                .error(code::DUPLICATE_COLUMN, &column.spot)
+                .found(column.value.clone())
+                .expected("each column of a key once");
+            return None;
+        }
+    }
+    Some(columns)
+}
