@@ -1,10 +1,14 @@
 //! The job, validated: what the rest of Wasmill works with. Nothing here can be wrong any more.
 
+mod operator;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use wasmill_flow::KeyGroups;
+
+pub use operator::{Input, Operator};
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.
 #[derive(Debug, Clone)]
@@ -281,49 +285,6 @@ pub enum NodeId {
     Source(usize),
     /// Index of an operator.
     Operator(usize),
-}
-
-/// An operator.
-#[derive(Debug, Clone)]
-pub struct Operator {
-    /// Its name.
-    pub name: String,
-    /// Its inputs, at least one. Only a plugin has several.
-    pub inputs: Vec<Input>,
-    /// What it does.
-    pub verb: Verb,
-    /// Its outputs; the first is the main one, but for a split, which has none.
-    pub ports: Vec<Port>,
-}
-
-impl Operator {
-    /// The first input: the only one, but for a plugin with several.
-    #[must_use]
-    pub fn input(&self) -> &Input {
-        &self.inputs[0]
-    }
-
-    /// Whether an input is keyed: then it has as many tasks as the job says.
-    #[must_use]
-    pub fn is_keyed(&self) -> bool {
-        self.inputs.iter().any(|input| !input.key_by.is_empty())
-    }
-}
-
-/// An input of an operator: rows of one kind.
-#[derive(Debug, Clone)]
-pub struct Input {
-    /// Its name; [`MAIN_PORT`] where the job gives it none.
-    pub name: String,
-    /// Where its rows come from: one stream, or several of one schema (a union).
-    pub from: Vec<Upstream>,
-    /// Its rows' columns.
-    pub schema: SchemaRef,
-    /// Indices of the columns that it is keyed by; empty where it isn't keyed. Keys of an operator's inputs have the same types.
-    pub key_by: Vec<usize>,
-    /// Indices of the columns that the operator reads or passes on, ascending and with those of the key; `None` for all. Never
-    /// none at all. An exchange before it moves no others, and the operator is handed the rows with those columns only.
-    pub reads: Option<Vec<usize>>,
 }
 
 /// The name of a source's output, of an operator's first one, and of an input that the job gives no name.

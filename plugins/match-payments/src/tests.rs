@@ -19,6 +19,7 @@ fn what_comes_first_waits_for_the_other_and_then_is_forgotten() {
     assert_eq!((matched, harness.keys("waiting")), (vec![("tea", 2)], 1));
     harness.reopen();
     harness.feed_keyed([("b", order("pot", 8)), ("b", order("cup", 1))]).expect("a call that succeeds");
-    let unmatched: Vec<_> = harness.output_of::<Unmatched<'static>>("unmatched").into_iter().map(|row| (row.item, row.paid)).collect();
+    let unmatched: Vec<_> =
+        harness.output_of::<Unmatched<'static>>("unmatched").into_iter().map(|row| (row.item, row.paid)).collect();
     assert_eq!((unmatched, harness.keys("waiting")), (vec![("pot", 7)], 1));
 }

@@ -12,15 +12,18 @@ const A_REFERENCE: &str = "the name of a source or operator";
 const A_LIST: &str = "a list of sources and operators: [x, y]";
 const COLUMNS: &str = "a list of columns: [net]";
 
+/// The columns of a key; none where there is no key, `None` where they can't be read, which has been said.
+type Key = Option<Vec<At<String>>>;
+
 /// Reads `input` or `inputs`, and `key-by`. `None` where what is read isn't known.
 pub fn read(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<Input>> {
     match (keys.get("input"), keys.get("inputs")) {
-        (_, Some(inputs)) if keys.get("input").is_some() => {
+        (Some(_), Some(inputs)) => {
             problems.error(code::MISPLACED_KEY, &inputs.key_spot()).found("inputs").expected("`input` or `inputs`, not both");
             read_only_key(keys, problems);
             None
         }
-        (_, Some(inputs)) => match Mapping::open_if(&inputs) {
+        (None, Some(inputs)) => match Mapping::open_if(&inputs) {
             Some(named) => read_named(keys, &inputs, &named, problems),
             None => one(inputs.texts(A_LIST, A_REFERENCE, problems), keys, problems),
         },
@@ -40,7 +43,7 @@ fn one(from: Option<Vec<At<String>>>, keys: &Mapping<'_>, problems: &mut Problem
 }
 
 /// The key of the only input; empty where there is none.
-fn read_only_key(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
+fn read_only_key(keys: &Mapping<'_>, problems: &mut Problems) -> Key {
     let Some(field) = keys.get("key-by") else { return Some(Vec::new()) };
     if field.is_mapping() {
         let problem = problems.error(code::WRONG_TYPE, &field.spot).found_to_be("a key for each input");
@@ -77,7 +80,7 @@ fn read_named(keys: &Mapping<'_>, field: &Field<'_>, named: &Mapping<'_>, proble
 }
 
 /// The columns of each input that is keyed, by name; `None` for columns, or all of them, that can't be read.
-fn read_keys(field: &Field<'_>, names: &[&str], problems: &mut Problems) -> Option<Vec<(String, Option<Vec<At<String>>>)>> {
+fn read_keys(field: &Field<'_>, names: &[&str], problems: &mut Problems) -> Option<Vec<(String, Key)>> {
     let expected = format!("a key for each input that has one: {{ {}: [id] }}", names.first().unwrap_or(&"orders"));
     let keys = Mapping::open(field, &expected, problems)?;
     let mut of = Vec::new();
@@ -94,7 +97,7 @@ fn read_keys(field: &Field<'_>, names: &[&str], problems: &mut Problems) -> Opti
     Some(of)
 }
 
-fn read_columns(field: &Field<'_>, problems: &mut Problems) -> Option<Vec<At<String>>> {
+fn read_columns(field: &Field<'_>, problems: &mut Problems) -> Key {
     let columns = field.texts(COLUMNS, "the name of a column", problems)?;
     for (index, column) in columns.iter().enumerate() {
         if columns[..index].iter().any(|earlier| earlier.value == column.value) {

@@ -95,3 +95,17 @@ fn the_schema_of_a_file_of_columns_is_its_own_or_what_is_wanted_of_it() {
     let wanted = reading(", schema: { d: int64, a: int64 }", "{ out: { input: read, filter: d > 1 } }", SINK);
     assert_eq!(names(&wanted.sources[0].schema), "d a");
 }
+
+#[test]
+fn each_input_of_a_plugin_has_its_own_columns_of_a_file() {
+    let job = reading(
+        "",
+        "{ some: { input: read, select: { x: c, y: d } }, out: { inputs: { one: read, two: some }, key-by: { one: [a], two: [x] }, \
+         plugin: match } }",
+        SINK,
+    );
+    assert_eq!(names(&job.sources[0].schema), "a c d");
+    let inputs = &operator(&job, "out").inputs;
+    assert_eq!((names(&inputs[0].schema), &inputs[0].key_by, &inputs[0].reads), ("a c d".into(), &vec![0], &Some(vec![0, 2])));
+    assert_eq!((names(&inputs[1].schema), &inputs[1].key_by, &inputs[1].reads), ("x y".into(), &vec![0], &None));
+}

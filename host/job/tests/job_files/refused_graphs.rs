@@ -145,7 +145,7 @@ fn keys_and_csv_have_no_lists_and_structs() {
     let sink = |connector: &str| listed("{ input: l, unnest: a }").replace("{ input: out, connector: blackhole }", connector);
     assert_eq!(
         problem(&sink("{ input: l, connector: file, path: x.csv, format: csv }")),
-        "error[type-not-in-csv]: found column `a`, which is list<int64>, expected columns that CSV can have: no list and no struct\n  --> jobs/job.yaml:6:26 (sinks.sink.input)\n   = `drop` it or `select` parts of it before, `unnest` it, or write json, parquet or arrow"
+        "error[type-not-in-csv]: found column `a`, which is list<int64>, expected columns that CSV can have: no list and no struct\n  --> jobs/job.yaml:6:25 (sinks.sink.input)\n   = `drop` it or `select` parts of it before, `unnest` it, or write json, parquet or arrow"
     );
     job(&sink("{ input: out, connector: stdio, format: csv }"));
     job(&sink("{ input: l, connector: stdio, format: json }"));
