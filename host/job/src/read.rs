@@ -14,6 +14,7 @@ mod schema;
 mod settings;
 mod sink;
 mod source;
+mod window;
 
 use crate::document::Node;
 use crate::graph::BatchLimits;
