@@ -1,9 +1,16 @@
 //! What came out, condensed, and what must have come out, computed without the engine.
 
+use std::collections::HashMap;
+
 use wasmill_connector::generator::mix;
 
 use super::Workload;
 use super::workload::KEYS;
+
+/// The event time that micro rows begin with, in milliseconds.
+const FIRST_TIME: i64 = 1_700_000_000_000;
+/// How long a window is, in milliseconds.
+const MINUTE: i64 = 60_000;
 
 /// Rows, and sums over them that no wrong answer is likely to have.
 #[derive(Debug, Clone, Copy, Default)]
@@ -35,9 +42,9 @@ impl Answer {
         }
     }
 
-    /// What must come out: of the keyed count keys and counts, of map and filter keys and values.
+    /// What must come out: of the keyed count keys and counts, of windows keys, bounds and counts, of map and filter keys and values.
     #[must_use]
-    pub fn expected(workload: Workload, events: u64) -> Self {
+    pub fn expected(workload: Workload, events: u64, parallelism: u32) -> Self {
         let key = |id: u64| (mix(id) >> 1) % KEYS;
         match workload {
             Workload::KeyedCount | Workload::Latency => {
@@ -47,6 +54,21 @@ impl Answer {
                     let count = &mut counts[usize::try_from(key).unwrap_or_default()];
                     *count += 1;
                     answer.plus(Self { rows: 1, integers: key.cast_signed().wrapping_add(*count), floats: 0.0 })
+                })
+            }
+            Workload::WindowCount => {
+                // Each task of the source has a timeline of its own.
+                let tasks = u64::from(parallelism);
+                let time = |id: u64| {
+                    let row = id % (events / tasks).max(1);
+                    FIRST_TIME + (row * tasks * 60 / 1_000).cast_signed() - ((mix(id) >> 40) % 500).cast_signed()
+                };
+                let mut counts = HashMap::new();
+                for id in 0..events {
+                    *counts.entry((key(id).cast_signed(), time(id).div_euclid(MINUTE) * MINUTE)).or_insert(0_i64) += 1;
+                }
+                counts.into_iter().fold(Self::default(), |answer, ((key, start), count)| {
+                    answer.plus(Self { rows: 1, integers: key + start + start + MINUTE + count, floats: 0.0 })
                 })
             }
             Workload::MapFilter => (0..events).filter(|&id| key(id) % 2 == 0).fold(Self::default(), |answer, id| {
