@@ -65,7 +65,7 @@ pub struct OperatorError {
     pub hint: Option<String>,
 }
 
-/// Counters of an operator that is a plugin; zero for others.
+/// Counters of an operator that is a plugin; zero for others but for what they hold.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct PluginCounts {
     /// Calls made again.
@@ -76,7 +76,7 @@ pub struct PluginCounts {
     pub instances: u64,
     /// Poison rows that were dropped, as the job asked for.
     pub skipped: u64,
-    /// Bytes that its instance and what its last call staged take now.
+    /// Bytes that it holds beside its state now: a plugin's instance, what its last call staged, what a window knows of its keys.
     pub memory: u64,
 }
 

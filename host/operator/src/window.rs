@@ -20,7 +20,7 @@ use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::{Batch, Watermark};
 
 use crate::aggregate::{Emit, Results, RunningAggregate};
-use crate::contract::{Context, Declaration, Emitted, Operator, OperatorError, Port, Step};
+use crate::contract::{Context, Declaration, Emitted, Operator, OperatorError, PluginCounts, Port, Step};
 use crate::definition::DefinitionProblems;
 use windows::Phase;
 pub use windows::Windows;
@@ -50,6 +50,8 @@ pub struct WindowedAggregate {
     aggregate: RunningAggregate,
     /// Keys with state by their windows' starts, encoded.
     keys: BTreeMap<i64, Keys>,
+    /// The bytes that `keys` holds.
+    held: usize,
     /// `keys` has what the state had when the task began.
     is_indexed: bool,
 }
@@ -67,6 +69,13 @@ struct Keys {
 struct Assigned {
     rows: Vec<u32>,
     starts: Vec<i64>,
+}
+
+impl Keys {
+    /// Bytes that it holds.
+    fn held(&self) -> usize {
+        self.encoded.iter().map(|key| key.len() + size_of::<Vec<u8>>()).sum()
+    }
 }
 
 impl Assigned {
@@ -107,6 +116,7 @@ impl WindowedAggregate {
             most_rows,
             aggregate,
             keys: BTreeMap::new(),
+            held: 0,
             is_indexed: false,
         })
     }
@@ -172,6 +182,7 @@ impl WindowedAggregate {
             let fired = emit == Emit::EachRow;
             let keys = self.keys.entry(start).or_default();
             keys.fired |= fired;
+            self.held += encoded.len() + size_of::<Vec<u8>>();
             keys.encoded.push(encoded);
         }
         // A dead letter holds the row as it came in.
@@ -216,7 +227,7 @@ impl WindowedAggregate {
                 keys.fired = true;
             }
             if past {
-                self.keys.remove(&start);
+                self.held -= self.keys.remove(&start).map_or(0, |keys| keys.held());
             }
             self.finish(emitted, cx)?;
         }
@@ -235,6 +246,7 @@ impl WindowedAggregate {
             let start = start_of(&key)?;
             let keys = self.keys.entry(start).or_default();
             keys.fired = self.windows.last(start) <= cx.watermark.0;
+            self.held += key.len() + size_of::<Vec<u8>>();
             keys.encoded.push(key);
         }
         Ok(())
@@ -260,6 +272,10 @@ impl Operator for WindowedAggregate {
     fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Step<'a> {
         let done = self.fire(watermark, cx);
         Box::pin(std::future::ready(done))
+    }
+
+    fn plugin_counts(&self) -> PluginCounts {
+        PluginCounts { memory: self.held as u64, ..PluginCounts::default() }
     }
 }
 
