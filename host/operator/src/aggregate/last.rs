@@ -9,28 +9,36 @@ use datafusion_common::ScalarValue;
 use wasmill_flow::Batch;
 use wasmill_state::{KeyedState, Values};
 
-use super::{Emit, RunningAggregate, bug, damaged, encoding, no_state, take};
+use super::{Emit, RunningAggregate, bug, damaged, encoding, foreign, no_state, take};
 use crate::contract::{Context, OperatorError};
 
 impl RunningAggregate {
     /// Emits and forgets every key, where rows come out at the end. Takes the memory of all keys once more.
-    pub(super) fn emit_all(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
+    pub(super) async fn emit_all(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
         let Emit::AtEnd { most_rows } = self.emit else { return Ok(()) };
         let mut state = cx.state.take().ok_or_else(no_state)?;
-        let mut keys = Vec::new();
-        state.for_each_key(&mut |key| keys.push(key.to_vec()));
-        let done = self.columns_of(&keys).and_then(|columns| {
-            drop(keys);
-            let order = in_order(&columns)?;
-            for some in order.values().chunks(most_rows.max(1)) {
-                let some = UInt32Array::from(some.to_vec());
-                let columns: Vec<ArrayRef> = columns.iter().map(|column| take(column, &some)).collect();
-                self.emit_some(columns, state.as_mut(), cx)?;
-            }
-            Ok(())
-        });
+        let done = self.emit_keys(most_rows.max(1), state.as_mut(), cx).await;
         cx.state = Some(state);
         done
+    }
+
+    async fn emit_keys(
+        &mut self,
+        most_rows: usize,
+        state: &mut dyn KeyedState,
+        cx: &mut Context,
+    ) -> Result<(), OperatorError> {
+        let mut keys = Vec::new();
+        state.for_each_key(&mut |key| keys.push(key.to_vec()));
+        let columns = self.columns_of(&keys)?;
+        drop(keys);
+        let order = in_order(&columns)?;
+        for some in order.values().chunks(most_rows) {
+            let some = UInt32Array::from(some.to_vec());
+            let columns: Vec<ArrayRef> = columns.iter().map(|column| take(column, &some)).collect();
+            self.emit_some(columns, state, cx).await?;
+        }
+        Ok(())
     }
 
     /// The columns of encoded keys.
@@ -48,15 +56,16 @@ impl RunningAggregate {
     }
 
     /// Emits and forgets these keys.
-    fn emit_some(&mut self, columns: Vec<ArrayRef>, state: &mut dyn KeyedState, cx: &mut Context) -> Result<(), OperatorError> {
+    async fn emit_some(
+        &mut self,
+        columns: Vec<ArrayRef>,
+        state: &mut dyn KeyedState,
+        cx: &mut Context,
+    ) -> Result<(), OperatorError> {
         self.keys.encode(&columns);
         state.resolve(&self.keys, &self.keys.hashes(), &mut self.call);
         let count = self.call.count();
-        let values = self.load(state).and_then(|()| {
-            #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer keys than 4 G")]
-            let values = self.layout.values(&mut self.accumulators, count as u32);
-            values.map_err(|_| damaged())
-        });
+        let values = self.all_values(state, count).await;
         self.write.values = self.nothing(count);
         if values.is_ok() {
             state.apply(&self.call, std::slice::from_ref(&self.write));
@@ -68,6 +77,15 @@ impl RunningAggregate {
         let times = cx.times_at_end(rows.num_rows());
         cx.emit(0, Batch::unkeyed(rows).at(times));
         Ok(())
+    }
+
+    /// What each of the call's keys comes to.
+    async fn all_values(&mut self, state: &mut dyn KeyedState, keys: usize) -> Result<Vec<ArrayRef>, OperatorError> {
+        self.load(state)?;
+        foreign::finish_all(&mut self.elsewhere, &mut self.accumulators).await?;
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer keys than 4 G")]
+        let values = self.layout.values(&mut self.accumulators, keys as u32);
+        values.map_err(|_| damaged())
     }
 
     /// What removes the values of so many keys.
