@@ -212,7 +212,8 @@ impl ForeignAggregate for PluginAggregate {
         wanted: bool,
     ) -> BoxFuture<'a, Result<ArrayRef, OperatorError>> {
         async move {
-            let rows = RecordBatch::try_new(Arc::clone(&self.definition.arguments), arguments).map_err(|error| self.bug(&error))?;
+            let rows =
+                RecordBatch::try_new(Arc::clone(&self.definition.arguments), arguments).map_err(|error| self.bug(&error))?;
             let values = self.work(Work::Take { held, keys, rows: &rows, wanted }).await?;
             if wanted { self.column(&values) } else { Ok(new_null_array(self.definition.plan.result.data_type(), keys.len())) }
         }

@@ -7,9 +7,9 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::aggregate_function::{AggregateFunction, AggregateFunctionPre};
 use crate::bindings::exports::wasmill::plugin::operator::{Batch, Instance as WitInstance, Keys};
-use crate::bindings::{StreamOperator, StreamOperatorPre};
 use crate::bindings::wasmill::plugin::errors::Error as GuestError;
 use crate::bindings::wasmill::plugin::plan::Plan as WitPlan;
+use crate::bindings::{StreamOperator, StreamOperatorPre};
 use crate::compiled::Component;
 use crate::declaration::{InputShape, WitInputs};
 use crate::fault::Fault;
@@ -74,11 +74,7 @@ fn store(component: &Component, limits: &Limits, log: Arc<LogLines>) -> Store<Ho
 }
 
 impl<Exports> Instance<Exports> {
-    fn started(
-        store: Store<HostState>,
-        exports: wasmtime::Result<Exports>,
-        limits: &Limits,
-    ) -> Result<Self, Fault> {
+    fn started(store: Store<HostState>, exports: wasmtime::Result<Exports>, limits: &Limits) -> Result<Self, Fault> {
         let exports = exports.map_err(|error| Fault::thrown(&error, store.data()))?;
         Ok(Self { store, exports, per_call: ticks(limits.cpu_per_call) })
     }

@@ -100,7 +100,7 @@ fn what_later_versions_bring_is_not_ignored() {
     for (operator, found) in [
         ("{ input: quakes, key-by: [net], window: { tumbling: 1h }, aggregate: { n: count(*) } }", "`window`"),
         ("{ join: { left: quakes, right: quakes }, on: { left: [id], right: [id] } }", "`join`"),
-        ("{ input: quakes, key-by: [net], aggregate: { n: { plugin: p, of: [mag] } } }", "an aggregate by a plugin"),
+        ("{ input: quakes, key-by: [net], aggregate: { n: { plugin: energy, of: [mag], on-poison: skip } } }", "`skip`"),
     ] {
         let all = problems(&around(&format!("  out: {operator}")));
         assert!(

@@ -22,12 +22,7 @@ impl RunningAggregate {
         done
     }
 
-    async fn emit_keys(
-        &mut self,
-        most_rows: usize,
-        state: &mut dyn KeyedState,
-        cx: &mut Context,
-    ) -> Result<(), OperatorError> {
+    async fn emit_keys(&mut self, most_rows: usize, state: &mut dyn KeyedState, cx: &mut Context) -> Result<(), OperatorError> {
         let mut keys = Vec::new();
         state.for_each_key(&mut |key| keys.push(key.to_vec()));
         let columns = self.columns_of(&keys)?;

@@ -60,11 +60,24 @@ struct Slot {
 
 #[derive(Debug)]
 enum Kind {
-    Fixed { offset: usize, accumulator: Box<dyn Accumulator> },
-    Text { index: usize, greatest: bool },
-    General { index: usize, function: Box<General> },
+    Fixed {
+        offset: usize,
+        accumulator: Box<dyn Accumulator>,
+    },
+    Text {
+        index: usize,
+        greatest: bool,
+    },
+    General {
+        index: usize,
+        function: Box<General>,
+    },
     /// One that is computed elsewhere: where its values are among those given, and what it holds.
-    Foreign { given: usize, index: usize, function: Foreign },
+    Foreign {
+        given: usize,
+        index: usize,
+        function: Foreign,
+    },
 }
 
 /// What an aggregate is over, for some rows.

@@ -98,7 +98,9 @@ fn taken_apart(accumulators: BinaryArrayResult, keys: usize) -> Result<Vec<Vec<u
     let parts = offsets.windows(2).map(|part| &data[part[0] as usize..part[1] as usize]);
     let held: Vec<Vec<u8>> = parts.map(<[u8]>::to_vec).collect();
     match held.iter().map(Vec::len).find(|&bytes| bytes > STATE_VALUE_BYTES) {
-        Some(bytes) => Err(Fault::limit(format!("an accumulator has {bytes} bytes, at most {STATE_VALUE_BYTES} are kept of a key"))),
+        Some(bytes) => {
+            Err(Fault::limit(format!("an accumulator has {bytes} bytes, at most {STATE_VALUE_BYTES} are kept of a key")))
+        }
         None => Ok(held),
     }
 }

@@ -53,15 +53,16 @@ impl Component {
                 nested.name(),
                 column_type::name(nested.data_type())
             );
-            return Err(PluginError::new(Code::NotInThisVersion, message).with_hint("take parts of it before with `select` or `with`"));
+            return Err(
+                PluginError::new(Code::NotInThisVersion, message).with_hint("take parts of it before with `select` or `with`")
+            );
         }
         let log = Arc::new(LogLines::new(&self.name, 0, limits.log_rate));
         let refused = |fault| self.refused(&fault, std::iter::empty());
         let mut instance = Instance::<AggregateFunction>::start(self, pre, limits, log).await.map_err(refused)?;
         let plan = instance.describe(settings, arguments).await.map_err(refused)?;
-        let result = field(&plan.result).map_err(|what| {
-            PluginError::new(Code::BadPlan, format!("plugin {}: its plan makes no sense: {what}", self.name))
-        })?;
+        let result = field(&plan.result)
+            .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {}: its plan makes no sense: {what}", self.name)))?;
         Ok(AggregatePlan { result, version: plan.version, merges: plan.merges, retracts: plan.retracts })
     }
 }
