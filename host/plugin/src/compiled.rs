@@ -52,9 +52,15 @@ impl Component {
     #[must_use]
     pub fn world(&self) -> &'static str {
         match self.world {
-            World::Operator(_) => "stream-operator",
-            World::Aggregate(_) => "aggregate-function",
+            World::Operator(_) => "wasmill:plugin/stream-operator@0.1.0",
+            World::Aggregate(_) => "wasmill:plugin/aggregate-function@0.1.0",
         }
+    }
+
+    /// Whether it is an aggregate function, and no operator.
+    #[must_use]
+    pub fn is_aggregate(&self) -> bool {
+        matches!(self.world, World::Aggregate(_))
     }
 
     /// It as an operator; an aggregate is refused.

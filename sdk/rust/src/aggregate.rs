@@ -2,7 +2,7 @@
 
 #[doc(hidden)]
 pub mod component;
-mod instance;
+pub(crate) mod instance;
 
 use serde::de::DeserializeOwned;
 
@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::record::ReadRecord;
 use crate::state::StateValue;
 
-pub(crate) use instance::{Instance, decode};
+pub(crate) use instance::Instance;
 
 /// A function that combines rows into one value, for a job's `aggregate: { x: { plugin: …, of: [column] } }`.
 ///

@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::aggregate::{Aggregate, decode};
+use crate::aggregate::Aggregate;
+use crate::aggregate::instance::decode;
 use crate::error::Result;
 use crate::settings;
 use crate::state::StateValue;
