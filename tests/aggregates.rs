@@ -26,7 +26,7 @@ operators:
 fn what_a_hostile_aggregate_does_ends_the_job_with_an_error_that_names_it() {
     let guest = plugin("tests/guests/hostile-aggregate");
     let ends = |settings: &str, texts: &[&str]| {
-        Folder::of_job(&job(&guest, settings, "")).run(&["run", "job.yaml"]).says(1, texts);
+        Folder::of_job(&job(&guest, settings, "")).run(&["run", "job.yaml", "--parallelism", "1"]).says(1, texts);
     };
     let trapped = "trapped: wasm trap: wasm `unreachable` instruction executed";
     ends("do: trap, equals: 7", &["error[plugin-trap]: operator `op`, aggregate `sum` (plugin ", trapped, "{\"id\":7}"]);

@@ -100,6 +100,7 @@ const PLACES: &[(&str, &str)] = &[
     ("file-dead-letters", "/dead-letters"),
     ("stdio-dead-letters", "/dead-letters"),
     ("blackhole-dead-letters", "/dead-letters"),
+    ("aggregate-plugin", "/operators/by-plugin/aggregate/n"),
     ("checkpoint", "/checkpoint"),
     ("state", "/state"),
 ];
@@ -121,7 +122,7 @@ fn job_with(place: &str, object: Value) -> Value {
             "rows": { "connector": "file", "path": "x", "format": {}, "schema": { "a": "int64" } },
             "made": { "connector": "generator", "fields": { "a": {} } }
         },
-        "operators": { "op": {} },
+        "operators": { "op": {}, "by-plugin": { "input": "rows", "key-by": ["a"], "aggregate": { "n": {} } } },
         "sinks": { "out": { "input": "rows", "connector": "file", "path": "y", "format": {} } }
     });
     *job.pointer_mut(place).expect("a place") = object;

@@ -298,6 +298,23 @@ fn names_are_those_of_the_contract() {
 }
 
 #[test]
+fn an_aggregate_by_a_plugin_says_what_it_is_over() {
+    let aggregate = |by: &str| operator(&format!("{{ input: quakes, key-by: [net], aggregate: {{ e: {by} }} }}"));
+    assert_eq!(
+        aggregate("{ plugin: energy }"),
+        "error[missing-key]: expected `of`, the columns that it is over: [mag]\n  --> jobs/job.yaml:4:59 (operators.out.aggregate.e)"
+    );
+    assert_eq!(
+        aggregate("{ plugin: energy, of: [mag], settings: 7 }").lines().next(),
+        Some("error[wrong-type]: found a whole number 7, expected settings: a mapping")
+    );
+    assert_eq!(
+        aggregate("{ plugin: other, of: [mag] }").lines().next(),
+        Some("error[plugin-not-found]: there is no jobs/other; expected a plugin that is an aggregate of these columns")
+    );
+}
+
+#[test]
 fn an_operator_has_one_verb_and_what_goes_with_it() {
     let verbs = "expected one verb: filter, select, with (and drop), unnest, split, aggregate (with key-by) or plugin";
     assert_eq!(operator("{ input: quakes }"), format!("error[missing-verb]: {verbs}\n  --> jobs/job.yaml:4:3 (operators.out)"));
