@@ -302,11 +302,11 @@ fn an_aggregate_by_a_plugin_says_what_it_is_over() {
     let aggregate = |by: &str| operator(&format!("{{ input: quakes, key-by: [net], aggregate: {{ e: {by} }} }}"));
     assert_eq!(
         aggregate("{ plugin: energy }"),
-        "error[missing-key]: expected `of`, the columns that it is over: [mag]\n  --> jobs/job.yaml:4:59 (operators.out.aggregate.e)"
+        "error[missing-key]: expected `of`, the columns that it is over: [mag]\n  --> jobs/job.yaml:4:53 (operators.out.aggregate.e.of)"
     );
     assert_eq!(
-        aggregate("{ plugin: energy, of: [mag], settings: 7 }").lines().next(),
-        Some("error[wrong-type]: found a whole number 7, expected settings: a mapping")
+        aggregate("{ plugin: energy, of: [] }").lines().next(),
+        Some("error[invalid-value]: found an empty list, expected a list of columns: [mag]")
     );
     assert_eq!(
         aggregate("{ plugin: other, of: [mag] }").lines().next(),
