@@ -11,7 +11,30 @@ use crate::settings;
 use crate::state::StateValue;
 
 /// Runs an aggregate function over the rows of one key. Between rows, what has been seen is bytes, as it may be with the host.
-/// [`Aggregate`] has an example.
+///
+/// ```
+/// # use wasmill_sdk::*;
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # struct Sum;
+/// # impl Aggregate for Sum {
+/// #     const NAME: &'static str = "sum";
+/// #     type Input<'a> = Row;
+/// #     type Accumulator = i64;
+/// #     type Output = i64;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings) -> Result<Self> { Ok(Self) }
+/// #     fn add(&self, sum: &mut i64, row: Row) -> Result<()> { *sum += row.n; Ok(()) }
+/// #     fn merge(&self, sum: &mut i64, other: i64) { *sum += other; }
+/// #     fn finish(&self, sum: &i64) -> i64 { *sum }
+/// # }
+/// use wasmill_sdk::harness::AggregateHarness;
+///
+/// let (mut part, mut rest) = (AggregateHarness::<Sum>::new(())?, AggregateHarness::<Sum>::new(())?);
+/// assert_eq!(part.add([Row { n: 1 }, Row { n: 2 }])?, 3);
+/// rest.add([Row { n: 4 }])?;
+/// assert_eq!(part.merge(&rest)?, 7);
+/// # Result::<()>::Ok(())
+/// ```
 pub struct AggregateHarness<A: Aggregate> {
     aggregate: A,
     seen: Vec<u8>,
