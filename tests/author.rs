@@ -326,6 +326,7 @@ fn a_plugin_says_what_it_is_and_what_it_declares() {
 
 #[test]
 fn a_plugin_with_several_inputs_is_inspected_input_by_input() {
+    program::plugin("plugins/match-payments");
     let plugin = from_root("plugins/match-payments").display().to_string();
     let text = Home::new("inspect-inputs").run(&["plugin", "inspect", &plugin]);
     let declares = "  declares for cases/pairs:\n    reads of orders, keyed by id: item: utf8 not null, amount: int64 not null\n    reads of \

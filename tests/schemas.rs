@@ -93,6 +93,8 @@ const PLACES: &[(&str, &str)] = &[
     ("parquet-out", "/sinks/out/format"),
     ("arrow-out", "/sinks/out/format"),
     ("operator", "/operators/op"),
+    ("window", "/operators/op/window"),
+    ("event-time", "/sources/rows/event-time"),
     ("limits", "/limits"),
     ("file-sink", "/sinks/out"),
     ("stdio-sink", "/sinks/out"),
@@ -119,10 +121,13 @@ fn job_with(place: &str, object: Value) -> Value {
         "name": "x",
         "batch": {}, "limits": {}, "checkpoint": {}, "state": {}, "dead-letters": {},
         "sources": {
-            "rows": { "connector": "file", "path": "x", "format": {}, "schema": { "a": "int64" } },
+            "rows": { "connector": "file", "path": "x", "format": {}, "schema": { "a": "int64" }, "event-time": {} },
             "made": { "connector": "generator", "fields": { "a": {} } }
         },
-        "operators": { "op": {}, "by-plugin": { "input": "rows", "key-by": ["a"], "aggregate": { "n": {} } } },
+        "operators": {
+            "op": { "aggregate": { "n": "count(*)" }, "key-by": ["a"], "window": {} },
+            "by-plugin": { "input": "rows", "key-by": ["a"], "aggregate": { "n": {} } }
+        },
         "sinks": { "out": { "input": "rows", "connector": "file", "path": "y", "format": {} } }
     });
     *job.pointer_mut(place).expect("a place") = object;

@@ -63,6 +63,10 @@ pub struct Manifest {
     pub operators: BTreeMap<String, Vec<StateObject>>,
     /// What the sinks had prepared: one for each of their tasks.
     pub sinks: Vec<Prepared>,
+    /// How far event time had come for operators with state, in milliseconds since 1970, UTC: for the task that was furthest behind. Absent
+    /// where it hadn't begun.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub watermarks: BTreeMap<String, i64>,
 }
 
 /// Why bytes are no manifest.
@@ -94,12 +98,19 @@ impl Manifest {
             job,
             sources: Vec::new(),
             sinks: Vec::new(),
+            watermarks: BTreeMap::new(),
         };
         for part in parts {
             match part {
                 Part::Source(position) => manifest.sources.push(position),
                 Part::Sink(prepared) => manifest.sinks.push(prepared),
-                Part::State { operator, object } => manifest.operators.entry(operator).or_default().push(object),
+                Part::State { operator, object, watermark } => {
+                    if let Some(watermark) = watermark {
+                        let least = manifest.watermarks.entry(operator.clone()).or_insert(watermark);
+                        *least = watermark.min(*least);
+                    }
+                    manifest.operators.entry(operator).or_default().push(object);
+                }
             }
         }
         manifest.sources.sort_by(|a, b| (&a.source, a.task).cmp(&(&b.source, b.task)));

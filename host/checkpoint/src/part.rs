@@ -16,6 +16,8 @@ pub enum Part {
         operator: String,
         /// The file that it was written to.
         object: StateObject,
+        /// How far event time had come, in milliseconds since 1970, UTC; none where it hadn't begun.
+        watermark: Option<i64>,
     },
     /// What a sink has prepared.
     Sink(Prepared),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use wasmill_job::graph::Job;
+use wasmill_job::graph::{Job, LATE_PORT, Operator, Verb};
 use wasmill_runtime::{JobCounts, JobError, NodeCounts, Outcome};
 
 use crate::exit::Exit;
@@ -137,7 +137,7 @@ impl Summary {
             rows_out: total(&counts.sinks, |sink| &sink.rows_in),
             rows_per_second: if wall_seconds > 0.0 { rows_in as f64 / wall_seconds } else { 0.0 },
             dead_letters: total(&counts.sources, |source| &source.dead) + total(&counts.operators, |operator| &operator.dead),
-            late_rows: 0,
+            late_rows: late_rows(job, counts),
             sources: job
                 .sources
                 .iter()
@@ -220,6 +220,17 @@ fn source_of(counts: &NodeCounts) -> SourceFigures {
         bytes: get(&counts.bytes),
         watermark: counts.watermark().and_then(moment),
     }
+}
+
+/// Rows that came too late for their windows.
+fn late_rows(job: &Job, counts: &JobCounts) -> u64 {
+    let windows = job.operators.iter().zip(&counts.operators).filter(|(operator, _)| is_window(operator));
+    let ports = windows.flat_map(|(operator, counts)| operator.ports.iter().zip(&counts.rows_out));
+    ports.filter(|(port, _)| port.name == LATE_PORT).map(|(_, rows)| get(rows)).sum()
+}
+
+fn is_window(operator: &Operator) -> bool {
+    matches!(operator.verb, Verb::Aggregate { window: Some(_), .. })
 }
 
 /// A moment as rows have it; none for one that no calendar has.

@@ -333,6 +333,8 @@ pub enum Verb {
         columns: Vec<(String, Aggregate)>,
         /// One row a key at the end of bounded input, not one for each row that comes in.
         at_end: bool,
+        /// The windows of event time that rows are counted in, each by itself; its second output has those that came too late.
+        window: Option<Window>,
     },
     /// A component.
     Plugin(Plugin),
@@ -368,6 +370,22 @@ impl Aggregate {
         }
     }
 }
+
+/// Windows of event time, all of one length. All times are whole milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// How long a window is; not zero.
+    pub size: Duration,
+    /// The distance from one's start to the next one's, not zero; the same as its length where windows tumble.
+    pub slide: Duration,
+    /// Where windows begin, counted from 1970 in UTC.
+    pub offset: Duration,
+    /// For so long after its end a window still takes rows.
+    pub allowed_lateness: Duration,
+}
+
+/// The output of a window that has the rows that came too late.
+pub const LATE_PORT: &str = "late";
 
 /// A component as an operator.
 #[derive(Debug, Clone, PartialEq)]

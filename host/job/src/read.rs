@@ -15,6 +15,7 @@ mod schema;
 mod settings;
 mod sink;
 mod source;
+mod window;
 
 use crate::document::Node;
 use crate::graph::BatchLimits;

@@ -14,6 +14,7 @@ mod paths;
 mod prune;
 mod union;
 mod warnings;
+mod window;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -52,12 +53,15 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
     report_cycles(job, &links, &order.cycles, problems);
 
     let sources: Vec<Option<graph::Source>> = job.sources.iter().map(|source| resolve_source(source, given, problems)).collect();
-    let mut resolved = Resolved { sources, operators: vec![None; job.operators.len()], positions: vec![0; job.operators.len()] };
+    let count = job.operators.len();
+    let mut resolved = Resolved { sources, timed: vec![false; count], operators: vec![None; count], positions: vec![0; count] };
     for (position, &index) in order.sequence.iter().enumerate() {
         resolved.positions[index] = position;
         let streams: Vec<_> = links.of_operators[index].iter().map(|link| resolved.output(link.as_ref()?, problems)).collect();
         let streams: Option<Vec<_>> = streams.into_iter().collect();
-        resolved.operators[index] = operator::resolve(&job.operators[index], streams, given, problems);
+        resolved.timed[index] = streams.as_ref().is_some_and(|streams| streams.iter().all(|stream| stream.timed));
+        let late_is_read = links.reads_port(index, graph::LATE_PORT);
+        resolved.operators[index] = operator::resolve(&job.operators[index], streams, late_is_read, given, problems);
     }
     let by_epoch = job.checkpoint.is_some();
     let sinks: Vec<Option<graph::Sink>> = (job.sinks.iter().zip(&links.of_sinks))
@@ -111,11 +115,15 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
 pub struct Output {
     upstream: graph::Upstream,
     schema: SchemaRef,
+    /// Its rows have event times.
+    timed: bool,
 }
 
 /// Sources and operators resolved so far, by their place in the file.
 struct Resolved {
     sources: Vec<Option<graph::Source>>,
+    /// Whether the rows of each operator have event times.
+    timed: Vec<bool>,
     operators: Vec<Option<graph::Operator>>,
     /// For each operator, its place in topological order.
     positions: Vec<usize>,
@@ -135,12 +143,16 @@ impl Resolved {
                 (graph::NodeId::Operator(self.positions[index]), self.operators[index].as_ref()?.ports.clone())
             }
         };
+        let timed = match link.node {
+            links::Linked::Source(index) => self.sources[index].as_ref().is_some_and(|source| source.event_time.is_some()),
+            links::Linked::Operator(index) => self.timed[index],
+        };
         let name = link.port.as_deref().unwrap_or(graph::MAIN_PORT);
         let Some(port) = ports.iter().position(|port| port.name == name) else {
             links::report_port(link, &ports, problems);
             return None;
         };
-        Some(Output { upstream: graph::Upstream { node, port }, schema: Arc::clone(&ports[port].schema) })
+        Some(Output { upstream: graph::Upstream { node, port }, schema: Arc::clone(&ports[port].schema), timed })
     }
 }
 

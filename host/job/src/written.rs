@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 
-use crate::graph::{BatchLimits, Compression, Existing, FormatIn, FormatOut, Generator, Limits, OnPoison};
+use crate::graph::{BatchLimits, Compression, Existing, FormatIn, FormatOut, Generator, Limits, OnPoison, Window};
 use crate::place::{At, Spot};
 
 /// A job file.
@@ -144,6 +144,8 @@ pub enum Verb {
         columns: Vec<AggregateColumn>,
         /// Where it says that rows come out at the end of input only.
         at_end: Option<Spot>,
+        /// The windows that rows are counted in, and where they stand.
+        window: Option<At<Window>>,
     },
     /// A component.
     Plugin {

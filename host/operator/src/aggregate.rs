@@ -49,6 +49,7 @@ use refused::Refused;
 
 pub use call::Aggregate;
 pub use foreign::{Computation, ForeignAggregate};
+pub(crate) use last::Results;
 
 /// When rows come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +87,9 @@ pub struct RunningAggregate {
     call: CallKeys,
     write: StateWrite,
     accumulators: Accumulators,
+    /// The keys of the call that had no value when it began; only where somebody asks for keys that are new.
+    absent: Vec<u32>,
+    made: Option<Vec<Vec<u8>>>,
 }
 
 impl RunningAggregate {
@@ -160,7 +164,24 @@ impl RunningAggregate {
             call: CallKeys::default(),
             write: StateWrite { state: 0, keys: None, values: Values::default() },
             accumulators: Accumulators::default(),
+            absent: Vec::new(),
+            made: None,
         })
+    }
+
+    /// What comes out: the key's columns, then each aggregate's value.
+    pub(crate) fn output(&self) -> &SchemaRef {
+        &self.output
+    }
+
+    /// Changes when rows come out, from the next step on.
+    pub(crate) fn set_emit(&mut self, emit: Emit) {
+        self.emit = emit;
+    }
+
+    /// The keys, encoded, that steps since the last call have given a value for the first time, in any order.
+    pub(crate) fn take_made(&mut self) -> Vec<Vec<u8>> {
+        self.made.replace(Vec::new()).unwrap_or_default()
     }
 
     /// One output, one state; it reads the key's columns and those of its aggregates' arguments.
@@ -173,7 +194,8 @@ impl RunningAggregate {
         }
     }
 
-    async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
+    /// Takes rows; emits, as [`Emit`] says.
+    pub(crate) async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
         let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(()) };
         let mut state = cx.state.take().ok_or_else(no_state)?;
         let done = self.step_in_parts(input, batch, &computed, state.as_mut(), cx).await;
@@ -276,6 +298,7 @@ impl RunningAggregate {
                         }),
                     }
                     self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
+                    self.note_made();
                     return Ok(Updated { dead, values });
                 }
                 Err(refused) => refused,
@@ -301,7 +324,20 @@ impl RunningAggregate {
 
     fn load(&mut self, state: &dyn KeyedState) -> Result<(), OperatorError> {
         state.load(0, &self.call, &mut self.write.values);
+        if self.made.is_some() {
+            self.absent.clear();
+            #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer keys than 4 G")]
+            let keys = 0..self.call.count() as u32;
+            self.absent.extend(keys.filter(|&key| !self.write.values.is_present(key as usize)));
+        }
         self.layout.decode(&mut self.write.values, self.call.count(), &mut self.accumulators).ok_or_else(damaged)
+    }
+
+    /// Notes the keys that this call gives their first value.
+    fn note_made(&mut self) {
+        let Some(made) = &mut self.made else { return };
+        let now = self.absent.drain(..).filter(|&key| self.write.values.is_present(key as usize));
+        made.extend(now.map(|key| self.keys.get(self.call.first_row[key as usize] as usize).to_vec()));
     }
 
     fn arguments_of(&self, computed: &[ArrayRef]) -> Vec<Arguments> {

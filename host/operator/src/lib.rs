@@ -25,6 +25,7 @@ pub mod filter;
 pub mod select;
 pub mod split;
 pub mod unnest;
+pub mod window;
 pub mod with;
 
 pub mod aggregate;

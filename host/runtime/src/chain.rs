@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use wasmill_connector::{Prepared, Sink};
-use wasmill_flow::{Barrier, Batch, Message, Progress, TaskIndex};
+use wasmill_flow::{Barrier, Batch, Message, Progress, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
 use wasmill_operator::{Context, Operator};
 
@@ -66,6 +66,8 @@ pub(crate) struct OperatorWork {
     pub keys: Vec<Vec<String>>,
     /// The snapshot under way, as far as it has come.
     pub snapshot: Option<Vec<u8>>,
+    /// How far event time had come at that snapshot's barrier.
+    pub at_barrier: Watermark,
     /// What its state and its plugin's instance have of the process's memory.
     pub charge: Charge,
     /// Its part of the keys that the operator has state of, and of that state's bytes.
@@ -132,6 +134,9 @@ impl Chain {
             self.counts.operators[work.index].add_busy(spent);
             stepped.map_err(|error| JobError::operator(name, error))?;
             work.context.watermark = progress.watermark;
+            if work.charge(self.job.batch.max_rows) {
+                return Err(self.exceeded(node));
+            }
             self.push_emitted(node).await?;
         }
         self.mark(&Message::Time(progress)).await
@@ -216,6 +221,7 @@ impl Chain {
                     if let Some(state) = &mut work.context.state {
                         state.snapshot(barrier.epoch);
                         work.snapshot = Some(Vec::new());
+                        work.at_barrier = work.context.watermark;
                     }
                 }
                 Work::Sink(id, sink) => {
@@ -241,7 +247,7 @@ impl Chain {
             {
                 match state.snapshot_step(SNAPSHOT_KEYS) {
                     Some(piece) => bytes.extend_from_slice(&piece),
-                    None => part.states.push((work.index, self.task, work.snapshot.take().unwrap_or_default())),
+                    None => part.states.push((work.index, self.task, work.snapshot.take().unwrap_or_default(), work.at_barrier)),
                 }
             }
         }

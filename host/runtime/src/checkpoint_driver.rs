@@ -172,7 +172,7 @@ impl Driver {
             parts.extend(prepared.into_iter().map(|(sink, task, prepared)| {
                 Part::Sink(Prepared { sink: names.sink(sink), task: task.index, prepared: prepared.0 })
             }));
-            for (operator, task, bytes) in states {
+            for (operator, task, bytes, watermark) in states {
                 let Some(store) = store.clone() else { continue };
                 let operator = names.operators[operator].clone();
                 let name = operator.clone();
@@ -181,7 +181,8 @@ impl Driver {
                     object.write(&bytes)?;
                     object.finish(groups.owned_by(task))
                 });
-                parts.push(Part::State { operator, object: object.await? });
+                let watermark = Some(watermark.0).filter(|watermark| *watermark > i64::MIN);
+                parts.push(Part::State { operator, object: object.await?, watermark });
             }
             Ok((task, barrier, parts))
         });

@@ -1,7 +1,7 @@
 //! What tasks tell the job's driver. (What it tells them are barriers to sources and epochs to sinks, by channels of their own.)
 
 use wasmill_connector::{Position, Prepared};
-use wasmill_flow::{Barrier, Epoch, TaskIndex};
+use wasmill_flow::{Barrier, Epoch, TaskIndex, Watermark};
 
 use crate::factory::SinkId;
 
@@ -36,8 +36,8 @@ pub(crate) struct SourcePlace {
 pub(crate) struct Part {
     /// Where its source is.
     pub position: Option<SourcePlace>,
-    /// The snapshots of its operators' state.
-    pub states: Vec<(usize, TaskIndex, Vec<u8>)>,
+    /// The snapshots of its operators' state, and how far event time had come for each.
+    pub states: Vec<(usize, TaskIndex, Vec<u8>, Watermark)>,
     /// What its sinks have made durable.
     pub prepared: Vec<(SinkId, TaskIndex, Prepared)>,
 }

@@ -59,12 +59,12 @@ fn what_it_does(job: &Job) -> String {
     for operator in &job.operators {
         let verb = match &operator.verb {
             Verb::Plugin(plugin) => format!("plugin {}", plugin.settings),
-            Verb::Aggregate { columns, at_end } => {
+            Verb::Aggregate { columns, at_end, window } => {
                 let column = |(name, by): &(String, Aggregate)| match by {
                     Aggregate::Sql(text) => format!("{name:?} {text:?}"),
                     Aggregate::Plugin(by) => format!("{name:?} plugin {} {:?}", by.plugin.settings, by.names),
                 };
-                format!("aggregate {:?} {at_end}", columns.iter().map(column).collect::<Vec<_>>())
+                format!("aggregate {:?} {at_end} {window:?}", columns.iter().map(column).collect::<Vec<_>>())
             }
             other => format!("{other:?}"),
         };

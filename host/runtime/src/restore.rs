@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wasmill_checkpoint::{Manifest, Prepared, recovery};
 use wasmill_connector::{Position, Prepared as SinkPrepared, Sink};
-use wasmill_flow::{KeyGroups, TaskIndex};
+use wasmill_flow::{KeyGroups, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
 use wasmill_state::KeyedState;
 
@@ -64,6 +64,7 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
             Work::Operator(OperatorWork { context, .. }) => {
                 if let (Some(state), Some(manifest)) = (&mut context.state, &durability.restored) {
                     restore_state(&node.name, state.as_mut(), task, job.key_groups, manifest, durability).await?;
+                    context.watermark = manifest.watermarks.get(&*node.name).map_or(Watermark::NONE, |time| Watermark(*time));
                 }
             }
             Work::Sink(_, sink) => recover(&node.name, task, sink.as_mut(), durability).await?,

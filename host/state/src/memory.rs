@@ -28,6 +28,8 @@ use crate::values::Values;
 #[derive(Debug)]
 pub struct MemoryState {
     states: Vec<StateNeed>,
+    /// So many bytes at the end of a key aren't part of what it is routed by.
+    unrouted: usize,
     slots: Slots,
     cells: Vec<Cells>,
     /// Slots that may be without any value when the call under way is finished: made by it, or with a value removed.
@@ -42,7 +44,21 @@ impl MemoryState {
     #[must_use]
     pub fn new(states: Vec<StateNeed>) -> Self {
         let cells = states.iter().map(|state| Cells::new(state.width)).collect();
-        Self { states, slots: Slots::default(), cells, doubtful: Vec::new(), cut: Cut::default(), places: Vec::new() }
+        Self {
+            states,
+            unrouted: 0,
+            slots: Slots::default(),
+            cells,
+            doubtful: Vec::new(),
+            cut: Cut::default(),
+            places: Vec::new(),
+        }
+    }
+
+    /// The same for keys whose last so many bytes aren't part of what they are routed by, as a window's start.
+    #[must_use]
+    pub fn with_unrouted(self, bytes: usize) -> Self {
+        Self { unrouted: bytes, ..self }
     }
 
     /// Makes room for the slots that were made since `doubtful` had this length. They are in no snapshot under way.
@@ -148,7 +164,11 @@ impl KeyedState for MemoryState {
         let indices = match_states(snapshot.states(), &self.states)?;
         snapshot.for_each(|entry| {
             let hash = key::hash(entry.key);
-            if owned.contains(&groups.group(hash)) {
+            let routed_by = match self.unrouted {
+                0 => hash,
+                bytes => key::hash(&entry.key[..entry.key.len().saturating_sub(bytes)]),
+            };
+            if owned.contains(&groups.group(routed_by)) {
                 self.put(entry.key, hash, &indices, &entry.values)?;
             }
             Ok(())

@@ -29,14 +29,14 @@ pub fn object(name: &str, groups: Range<u32>) -> StateObject {
 
 /// What the job's tasks hand in.
 pub fn parts() -> Vec<Part> {
-    let state = |object| Part::State { operator: "hourly".to_owned(), object };
+    let state = |object| Part::State { operator: "hourly".to_owned(), object, watermark: None };
     vec![
         state(object("42-hourly-1.state", 64..128)),
         Part::Source(SourcePosition {
             source: "quakes".to_owned(),
             task: 0,
             position: json!({ "byte": 1893, "line": 17 }),
-            largest_time: Some(7),
+            largest_time: None,
         }),
         Part::Sink(Prepared { sink: "report".to_owned(), task: 0, prepared: json!({ "length": 512 }) }),
         state(object("42-hourly-0.state", 0..64)),
@@ -85,6 +85,29 @@ fn a_manifest_of_version_1_still_reads() {
 }
 
 #[test]
+fn how_far_event_time_had_come_is_kept_of_the_task_that_was_furthest_behind() {
+    let mut parts = parts();
+    let times = [Some(7_000), None, Some(5_000)];
+    let mut states = 0;
+    for part in &mut parts {
+        match part {
+            Part::Source(position) => position.largest_time = Some(9_000),
+            Part::State { watermark, .. } => {
+                *watermark = times[states % times.len()];
+                states += 1;
+            }
+            Part::Sink(_) => {}
+        }
+    }
+    let least = (0..states).filter_map(|state| times[state % times.len()]).min();
+    let barrier = Barrier { epoch: Epoch(42), last: false };
+    let made = Manifest::assemble(barrier, 1, manifest(42).job, parts).expect("whole");
+    assert_eq!(made.watermarks.get("hourly").copied(), least);
+    let again = Manifest::from_bytes(&made.to_bytes()).expect("a manifest");
+    assert_eq!((again.watermarks, again.sources[0].largest_time), (made.watermarks, Some(9_000)));
+}
+
+#[test]
 fn a_later_version_is_said_to_be_one() {
     let bytes = String::from_utf8(manifest(42).to_bytes()).expect("UTF-8").replacen("\"format\":1", "\"format\":2", 1);
     let error = Manifest::from_bytes(bytes.as_bytes()).expect_err("a later version");
@@ -120,7 +143,7 @@ fn what_makes_no_sense_is_said_though_the_checksum_holds() {
     assert_eq!(corrupt(&rewritten("\"key_groups\": 128", "\"key_groups\": 0")), "it has 0 key groups, expected 1 to 32768");
     assert_eq!(
         corrupt(&rewritten("\"epoch\"", "\"epach\"")),
-        "unknown field `epach`, expected one of `epoch`, `last`, `created_ms`, `job`, `sources`, `operators`, `sinks` at line 2 column 9"
+        "unknown field `epach`, expected one of `epoch`, `last`, `created_ms`, `job`, `sources`, `operators`, `sinks`, `watermarks` at line 2 column 9"
     );
 }
 
@@ -138,7 +161,7 @@ fn parts_that_make_no_whole_are_no_checkpoint() {
         "state of operator `hourly`: `42-hourly-1.state` has key groups 64 to 128, expected from 0 on"
     );
     assert_eq!(assemble(with(parts()[1].clone())), "source `quakes` has a part of task 0 too much");
-    let other = Part::State { operator: "other".to_owned(), object: object("x.state", 0..128) };
+    let other = Part::State { operator: "other".to_owned(), object: object("x.state", 0..128), watermark: None };
     assert_eq!(assemble(with(other)), "it has state of operators [\"hourly\", \"other\"], expected {\"hourly\"}");
 }
 

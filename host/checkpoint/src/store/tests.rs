@@ -27,7 +27,7 @@ fn objects(store: &Store, epoch: u64) -> Result<Manifest, CheckpointError> {
             writer.write(piece)?;
         }
         let object = writer.finish(task * 64..(task + 1) * 64)?;
-        parts.push(Part::State { operator: "hourly".to_owned(), object });
+        parts.push(Part::State { operator: "hourly".to_owned(), object, watermark: None });
     }
     Ok(Manifest::assemble(Barrier { epoch: Epoch(epoch), last: false }, 0, job(), parts).expect("a whole checkpoint"))
 }

@@ -131,7 +131,8 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let (cpu_seconds, peak_memory_bytes) = (process::cpu_seconds(), process::peak_memory_bytes());
 
     let answer = factory.answer();
-    let correct = answer == Answer::expected(args.workload, events) && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
+    let correct = answer == Answer::expected(args.workload, events, args.parallelism)
+        && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
     let operators = match args.operators {
         Operators::Component => "component",
         Operators::BuiltIn => "built-in",

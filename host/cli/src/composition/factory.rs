@@ -1,7 +1,7 @@
 //! What the runtime runs: sources, operators and sinks of a validated job.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arrow_schema::{Schema, SchemaRef};
 use wasmill_connector::blackhole::BlackholeSink;
@@ -25,6 +25,7 @@ use wasmill_operator::select::Select;
 use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
 use wasmill_operator::unnest::Unnest;
+use wasmill_operator::window::{START_BYTES, WindowedAggregate, Windows};
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
@@ -122,6 +123,18 @@ impl JobFactory<'_> {
     }
 }
 
+/// A window as its operator has it: in whole milliseconds.
+fn windows(window: &graph::Window) -> Windows {
+    let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let graph::Window { size, slide, offset, allowed_lateness } = *window;
+    Windows {
+        size: milliseconds(size),
+        slide: milliseconds(slide),
+        offset: milliseconds(offset),
+        allowed_lateness: milliseconds(allowed_lateness),
+    }
+}
+
 impl Factory for JobFactory<'_> {
     fn source(&self, source: usize, task: TaskIndex) -> Result<Box<dyn Source>, ConnectorError> {
         let source = &self.job.sources[source];
@@ -186,7 +199,7 @@ impl Factory for JobFactory<'_> {
                 (Box::new(Unnest::new(column, name, &schema, self.job.batch.max_rows).map_err(refused)?), Vec::new())
             }
             Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
-            Verb::Aggregate { columns, at_end } => {
+            Verb::Aggregate { columns, at_end, window } => {
                 let place = |column: &usize| {
                     input.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))
                 };
@@ -207,7 +220,14 @@ impl Factory for JobFactory<'_> {
                         Some((name.clone(), foreign))
                     }
                 };
-                let columns = columns.iter().filter_map(computation).collect();
+                let columns: Vec<_> = columns.iter().filter_map(computation).collect();
+                if let Some(window) = window {
+                    let most_rows = self.job.batch.max_rows;
+                    let windowed = WindowedAggregate::new(&key, windows(window), columns, most_rows, &schema).map_err(refused)?;
+                    let states = windowed.declaration().states;
+                    let state = MemoryState::new(states).with_unrouted(START_BYTES);
+                    return Ok(OperatorParts { operator: Box::new(windowed), state: Some(Box::new(state)) });
+                }
                 let aggregate = RunningAggregate::of(&key, columns, emit, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;
                 (Box::new(aggregate), states)

@@ -7,7 +7,8 @@ use wasmill_flow::column_type;
 
 use crate::graph::{
     Aggregate, ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut,
-    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
+    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb, Window,
+    Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -169,8 +170,11 @@ pub fn verb(verb: &Verb) -> String {
         Verb::Split(conditions) => {
             format!("split {}", conditions.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join(", "))
         }
-        Verb::Aggregate { columns, at_end: false } => format!("running aggregate {}", aggregated(columns)),
-        Verb::Aggregate { columns, at_end: true } => {
+        Verb::Aggregate { columns, window: Some(window), .. } => {
+            format!("aggregate {} in {}", aggregated(columns), windows(window))
+        }
+        Verb::Aggregate { columns, at_end: false, window: None } => format!("running aggregate {}", aggregated(columns)),
+        Verb::Aggregate { columns, at_end: true, window: None } => {
             format!("aggregate {}; a row per key at the end of input, in the order of keys within a task", aggregated(columns))
         }
         Verb::Plugin(plugin) => format!("plugin {}", plugin.path.display()),
@@ -179,6 +183,21 @@ pub fn verb(verb: &Verb) -> String {
 
 fn aggregated(columns: &[(String, Aggregate)]) -> String {
     assigned(&columns.iter().map(|(name, by)| (name.clone(), by.text())).collect::<Vec<_>>())
+}
+
+fn windows(window: &Window) -> String {
+    let Window { size, slide, offset, allowed_lateness } = *window;
+    let mut text = format!("windows of {}", show_duration(size));
+    if slide != size {
+        text += &format!(" every {}", show_duration(slide));
+    }
+    if !offset.is_zero() {
+        text += &format!(", beginning at {}", show_duration(offset));
+    }
+    if !allowed_lateness.is_zero() {
+        text += &format!(", {} late rows taken", show_duration(allowed_lateness));
+    }
+    text
 }
 
 fn assigned(columns: &[(String, String)]) -> String {

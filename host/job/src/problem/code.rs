@@ -52,6 +52,8 @@ pub const SAME_FILE: &str = "same-file";
 pub const UNEQUAL_SCHEMAS: &str = "unequal-schemas";
 /// Keys of an operator's inputs that aren't of the same types.
 pub const UNEQUAL_KEYS: &str = "unequal-keys";
+/// A window over rows that have no event time.
+pub const NO_EVENT_TIME: &str = "no-event-time";
 /// A job that writes nothing.
 pub const NO_SINK: &str = "no-sink";
 /// Warning: rows that come at the end of input, which has none.

@@ -8,7 +8,7 @@ use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
-use crate::read::{aggregate, inputs, limits, name, settings};
+use crate::read::{aggregate, inputs, limits, name, settings, window};
 use crate::written::{Column, Operator, Verb};
 
 const KEYS: &[&str] = &[
@@ -23,19 +23,21 @@ const KEYS: &[&str] = &[
     "split",
     "emit",
     "key-by",
+    "window",
     "aggregate",
     "plugin",
     "settings",
     "limits",
     "on-poison",
 ];
-const LATER: &[&str] = &["window", "join", "on", "kind", "within"];
+const LATER: &[&str] = &["join", "on", "kind", "within"];
 /// `with` and `drop` are one verb.
 const VERBS: &[&str] = &["filter", "select", "with", "drop", "unnest", "split", "aggregate", "plugin"];
 /// A key, and the verbs that it goes with.
 const BESIDE: &[(&str, &[&str])] = &[
     ("as", &["unnest"]),
     ("emit", &["aggregate"]),
+    ("window", &["aggregate"]),
     ("key-by", &["aggregate", "plugin"]),
     ("settings", &["plugin"]),
     ("limits", &["plugin"]),
@@ -92,7 +94,16 @@ fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut
                 Some(field) => Some(field.word(&[("final", ())], &[], problems).map(|()| field.spot)?),
                 None => None,
             };
-            columns.map(|columns| Verb::Aggregate { columns, at_end })
+            let window = match keys.get("window") {
+                Some(field) if at_end.is_some() => {
+                    let problem = problems.error(code::MISPLACED_KEY, &field.key_spot()).found("window");
+                    problem.expected("`window` or `emit: final`, not both: a window's result comes out at its end");
+                    return None;
+                }
+                Some(field) => Some(window::read(&field, problems)?),
+                None => None,
+            };
+            columns.map(|columns| Verb::Aggregate { columns, at_end, window })
         }
         ["plugin"] => read_plugin(keys, of_job, problems),
         several => {

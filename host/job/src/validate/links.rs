@@ -46,6 +46,12 @@ impl Links {
         Self { of_operators, of_sinks }
     }
 
+    /// Whether anybody names this output of an operator.
+    pub fn reads_port(&self, operator: usize, port: &str) -> bool {
+        let all = self.of_operators.iter().flatten().chain(&self.of_sinks).flatten();
+        all.into_iter().any(|link| link.node == Linked::Operator(operator) && link.port.as_deref() == Some(port))
+    }
+
     /// For each operator, the operators that it reads.
     pub fn operator_dependencies(&self) -> Vec<Vec<usize>> {
         let operator = |link: &Option<Link>| match link.as_ref()?.node {

@@ -11,15 +11,15 @@ use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
 use crate::validate::inputs::{self, Entry};
-use crate::validate::{Given, Output, aggregate, paths};
+use crate::validate::{Given, Output, aggregate, paths, window};
 use crate::written;
 
 /// What is known of an operator once its verb has been worked out.
-struct Outcome {
-    verb: Verb,
-    ports: Vec<Port>,
+pub struct Outcome {
+    pub verb: Verb,
+    pub ports: Vec<Port>,
     /// For each input.
-    reads: Vec<Option<Vec<usize>>>,
+    pub reads: Vec<Option<Vec<usize>>>,
 }
 
 impl Outcome {
@@ -30,10 +30,11 @@ impl Outcome {
 }
 
 /// Works out an operator of which the streams that it reads are known; `None` where they aren't, or something is wrong with it, which
-/// has been said.
+/// has been said. `late_is_read` says whether somebody reads its output `late`, should it have one.
 pub fn resolve(
     operator: &written::Operator,
     streams: Option<Vec<Output>>,
+    late_is_read: bool,
     given: &Given<'_>,
     problems: &mut Problems,
 ) -> Option<Operator> {
@@ -51,8 +52,14 @@ pub fn resolve(
         written::Verb::With { columns, drop } => with(columns, drop, &scope, given, problems)?,
         written::Verb::Unnest { column, name } => unnest(column, name.as_ref(), &scope, problems)?,
         written::Verb::Split(conditions) => split(conditions, &scope, &schema, given, problems)?,
-        written::Verb::Aggregate { columns, at_end } => {
+        written::Verb::Aggregate { columns, at_end, window: None } => {
             aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)?
+        }
+        written::Verb::Aggregate { columns, window: Some(window), .. } => {
+            let timed = first.streams.iter().all(|stream| stream.timed);
+            window::check_timed(timed, window, problems)?;
+            let aggregate = aggregate(columns, false, key_by.as_deref(), &scope, given, problems)?;
+            window::windowed(aggregate, window, late_is_read, &schema, columns, problems)?
         }
         written::Verb::Plugin { .. } => plugin(operator, &entries, given, problems)?,
     };
@@ -214,7 +221,7 @@ fn aggregate(
     fields.extend(checked.iter().map(|checked| checked.field.clone()));
     let reads = checked.into_iter().flat_map(|checked| checked.reads).collect();
     let names = columns.iter().map(|column| column.name.value.clone());
-    let verb = Verb::Aggregate { columns: names.zip(computed).collect(), at_end };
+    let verb = Verb::Aggregate { columns: names.zip(computed).collect(), at_end, window: None };
     Some(Outcome::of_one(verb, main_port(Arc::new(Schema::new(fields))), Some(reads)))
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::graph::{Job, MAIN_PORT, NodeId, OnPoison, Upstream};
+use crate::graph::{Job, LATE_PORT, MAIN_PORT, NodeId, OnPoison, Upstream};
 use crate::problem::{Problems, code};
 use crate::written::{self, Verb};
 
@@ -26,7 +26,9 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
         // Who takes one part of a split may well leave the others.
         let is_split = matches!(operator.verb, Some(Verb::Split(_))) && (0..ports.len()).any(is_read);
         for (port, output) in ports.iter().enumerate() {
-            if !is_read(port) && !is_split {
+            // Late rows are counted; who needs them says so.
+            let is_late = output.name == LATE_PORT && matches!(operator.verb, Some(Verb::Aggregate { .. }));
+            if !is_read(port) && !is_split && !is_late {
                 let name = &operator.name.value;
                 let written = if output.name == MAIN_PORT { name.clone() } else { format!("{name}.{}", output.name) };
                 unread(&operator.name, written, problems);

@@ -63,7 +63,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     );
     assert_eq!(
         operator("{ input: quakes, filter: mag > 1, fliter: x }"),
-        "error[unknown-key]: found `fliter`, expected one of input, inputs, filter, select, with, drop, unnest, as, split, emit, key-by, aggregate, plugin, settings, limits, on-poison\n  --> jobs/job.yaml:4:42 (operators.out.fliter)\n   = did you mean `filter`?"
+        "error[unknown-key]: found `fliter`, expected one of input, inputs, filter, select, with, drop, unnest, as, split, emit, key-by, window, aggregate, plugin, settings, limits, on-poison\n  --> jobs/job.yaml:4:42 (operators.out.fliter)\n   = did you mean `filter`?"
     );
     assert_eq!(
         sink("{ input: s, connector: blackhole, path: x }"),
@@ -71,7 +71,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     );
     assert_eq!(
         source("{ connector: generator, workload: micro, schema: { a: int64 } }"),
-        "error[unknown-key]: found `schema`, expected one of connector, workload, fields, rows, rate, seed, limit, kind, event-rate\n  --> jobs/job.yaml:3:47 (sources.s.schema)"
+        "error[unknown-key]: found `schema`, expected one of connector, workload, fields, rows, rate, seed, limit, event-time, kind, event-rate\n  --> jobs/job.yaml:3:47 (sources.s.schema)"
     );
     assert_eq!(
         problem(&with("limits: { memry: 1MiB }")),
@@ -98,7 +98,7 @@ fn what_later_versions_bring_is_not_ignored() {
         );
     }
     for (operator, found) in [
-        ("{ input: quakes, key-by: [net], window: { tumbling: 1h }, aggregate: { n: count(*) } }", "`window`"),
+        ("{ input: quakes, key-by: [net], window: { session: 1h }, aggregate: { n: count(*) } }", "`session`"),
         ("{ join: { left: quakes, right: quakes }, on: { left: [id], right: [id] } }", "`join`"),
         ("{ input: quakes, key-by: [net], aggregate: { n: { plugin: energy, of: [mag], on-poison: skip } } }", "`skip`"),
     ] {

@@ -284,7 +284,7 @@ operators:
   b: { input: good, key-by: [kee], aggregate: { n: cuont(*) } }
   c: { input: missing, filter: x }
   d: { input: quakes, filter: "not checked" }
-  e: { input: good, window: { tumbling: 1h } }
+  e: { input: good, within: [0s, 1h] }
 sinks:
   s: { input: b, connector: file, format: json }
   t: { input: nobody, connector: blackhole }
@@ -311,7 +311,7 @@ checkpoint: { every: soon, store: x }
             "8:30 (operators.b.key-by[0]) [unknown-column]: found `kee`",
             "8:52 (operators.b.aggregate.n) [invalid-expression]: `cuont(*)` is no aggregate; expected an SQL aggregate over the columns of good",
             "9:15 (operators.c.input) [unknown-input]: found `missing`",
-            "11:21 (operators.e.window) [not-in-this-version]: found `window`",
+            "11:21 (operators.e.within) [not-in-this-version]: found `within`",
             "13:3 (sinks.s.path) [missing-key]: expected `path`, the file",
             "14:15 (sinks.t.input) [unknown-input]: found `nobody`",
             "15:22 (checkpoint.every) [invalid-value]: found `soon`",

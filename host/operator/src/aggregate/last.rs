@@ -12,26 +12,57 @@ use wasmill_state::{KeyedState, Values};
 use super::{Emit, RunningAggregate, bug, damaged, encoding, foreign, no_state, take};
 use crate::contract::{Context, OperatorError};
 
+/// What becomes of some keys, which all have values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Results {
+    /// They come out, and are forgotten.
+    Last,
+    /// They come out, and more rows may come.
+    Early,
+    /// They are forgotten.
+    Dropped,
+}
+
 impl RunningAggregate {
     /// Emits and forgets every key, where rows come out at the end. Takes the memory of all keys once more.
     pub(super) async fn emit_all(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
         let Emit::AtEnd { most_rows } = self.emit else { return Ok(()) };
+        let mut keys = Vec::new();
+        cx.state.as_ref().ok_or_else(no_state)?.for_each_key(&mut |key| keys.push(key.to_vec()));
+        self.results(&keys, Results::Last, most_rows, cx).await
+    }
+
+    /// Has the results of some encoded keys come out, ascending by the key's columns, and forgets them, as `results` says.
+    pub(crate) async fn results(
+        &mut self,
+        keys: &[Vec<u8>],
+        results: Results,
+        most_rows: usize,
+        cx: &mut Context,
+    ) -> Result<(), OperatorError> {
         let mut state = cx.state.take().ok_or_else(no_state)?;
-        let done = self.emit_keys(most_rows.max(1), state.as_mut(), cx).await;
+        let columns = self.columns_of(keys);
+        let done = match columns {
+            Ok(columns) => self.results_in_order(columns, results, most_rows, state.as_mut(), cx).await,
+            Err(error) => Err(error),
+        };
         cx.state = Some(state);
         done
     }
 
-    async fn emit_keys(&mut self, most_rows: usize, state: &mut dyn KeyedState, cx: &mut Context) -> Result<(), OperatorError> {
-        let mut keys = Vec::new();
-        state.for_each_key(&mut |key| keys.push(key.to_vec()));
-        let columns = self.columns_of(&keys)?;
-        drop(keys);
+    async fn results_in_order(
+        &mut self,
+        columns: Vec<ArrayRef>,
+        results: Results,
+        most_rows: usize,
+        state: &mut dyn KeyedState,
+        cx: &mut Context,
+    ) -> Result<(), OperatorError> {
         let order = in_order(&columns)?;
-        for some in order.values().chunks(most_rows) {
+        for some in order.values().chunks(most_rows.max(1)) {
             let some = UInt32Array::from(some.to_vec());
             let columns: Vec<ArrayRef> = columns.iter().map(|column| take(column, &some)).collect();
-            self.emit_some(columns, state, cx).await?;
+            self.results_of(columns, results, state, cx).await?;
         }
         Ok(())
     }
@@ -50,10 +81,10 @@ impl RunningAggregate {
         fields.iter().map(column).collect::<Option<_>>().ok_or_else(damaged)
     }
 
-    /// Emits and forgets these keys.
-    async fn emit_some(
+    async fn results_of(
         &mut self,
         columns: Vec<ArrayRef>,
+        results: Results,
         state: &mut dyn KeyedState,
         cx: &mut Context,
     ) -> Result<(), OperatorError> {
@@ -62,11 +93,14 @@ impl RunningAggregate {
         let count = self.call.count();
         let values = self.all_values(state, count).await;
         self.write.values = self.nothing(count);
-        if values.is_ok() {
+        if values.is_ok() && results != Results::Early {
             state.apply(&self.call, std::slice::from_ref(&self.write));
         }
         state.finish(&self.call);
         let columns = columns.into_iter().chain(values?).collect();
+        if results == Results::Dropped {
+            return Ok(());
+        }
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns);
         let rows = rows.map_err(|error| bug(&error.to_string()))?;
         let times = cx.times_at_end(rows.num_rows());

@@ -1,17 +1,26 @@
 //! What came out, condensed, and what must have come out, computed without the engine.
 
+use std::collections::HashMap;
+
 use wasmill_connector::generator::mix;
 
 use super::Workload;
 use super::workload::KEYS;
+
+/// The event time that micro rows begin with, in milliseconds.
+const FIRST_TIME: i64 = 1_700_000_000_000;
+/// How long a window is, in milliseconds.
+const MINUTE: i64 = 60_000;
 
 /// Rows, and sums over them that no wrong answer is likely to have.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Answer {
     /// How many rows.
     pub rows: u64,
-    /// The wrapping sum of all integers and timestamps.
+    /// The wrapping sum of all integers.
     pub integers: i64,
+    /// The wrapping sum of all timestamps, in milliseconds.
+    pub times: i64,
     /// The sum of all floats.
     pub floats: f64,
 }
@@ -20,7 +29,7 @@ impl PartialEq for Answer {
     /// Floats are summed in any order: equal to within a millionth.
     fn eq(&self, other: &Self) -> bool {
         let close = (self.floats - other.floats).abs() <= 1e-6 * self.floats.abs().max(1.0);
-        self.rows == other.rows && self.integers == other.integers && close
+        self.rows == other.rows && self.integers == other.integers && self.times == other.times && close
     }
 }
 
@@ -31,14 +40,21 @@ impl Answer {
         Self {
             rows: self.rows + other.rows,
             integers: self.integers.wrapping_add(other.integers),
+            times: self.times.wrapping_add(other.times),
             floats: self.floats + other.floats,
         }
     }
 
-    /// What must come out: of the keyed count keys and counts, of map and filter keys and values.
+    /// What must come out: of the keyed count keys and counts, of windows keys, counts and bounds, of map and filter numbers, keys, times and values.
     #[must_use]
-    pub fn expected(workload: Workload, events: u64) -> Self {
+    pub fn expected(workload: Workload, events: u64, parallelism: u32) -> Self {
         let key = |id: u64| (mix(id) >> 1) % KEYS;
+        // Each task of the source has a timeline of its own.
+        let tasks = u64::from(parallelism);
+        let time = |id: u64| {
+            let row = id % (events / tasks).max(1);
+            FIRST_TIME + (row * tasks * 60 / 1_000).cast_signed() - ((mix(id) >> 40) % 500).cast_signed()
+        };
         match workload {
             Workload::KeyedCount | Workload::Latency => {
                 let mut counts = vec![0_i64; usize::try_from(KEYS).unwrap_or_default()];
@@ -46,14 +62,24 @@ impl Answer {
                     let key = key(id);
                     let count = &mut counts[usize::try_from(key).unwrap_or_default()];
                     *count += 1;
-                    answer.plus(Self { rows: 1, integers: key.cast_signed().wrapping_add(*count), floats: 0.0 })
+                    answer.plus(Self { rows: 1, integers: key.cast_signed().wrapping_add(*count), ..Self::default() })
+                })
+            }
+            Workload::WindowCount => {
+                let mut counts = HashMap::new();
+                for id in 0..events {
+                    *counts.entry((key(id).cast_signed(), time(id).div_euclid(MINUTE) * MINUTE)).or_insert(0_i64) += 1;
+                }
+                counts.into_iter().fold(Self::default(), |answer, ((key, start), count)| {
+                    answer.plus(Self { rows: 1, integers: key + count, times: start + start + MINUTE, floats: 0.0 })
                 })
             }
             Workload::MapFilter => (0..events).filter(|&id| key(id) % 2 == 0).fold(Self::default(), |answer, id| {
                 let hash = mix(id);
                 #[expect(clippy::cast_precision_loss, reason = "16 bits fit")]
                 let value = (hash & 0xffff) as f64 / 16.0 * 1.1 + 1.0;
-                answer.plus(Self { rows: 1, integers: id.cast_signed().wrapping_add(key(id).cast_signed()), floats: value })
+                let integers = id.cast_signed().wrapping_add(key(id).cast_signed());
+                answer.plus(Self { rows: 1, integers, times: time(id) + 1, floats: value })
             }),
         }
     }

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, Int64Type};
+use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array as _, RecordBatch};
-use arrow_schema::DataType;
+use arrow_schema::{DataType, TimeUnit};
 use futures_util::future::{BoxFuture, ready};
 use hdrhistogram::Histogram;
 use serde::Serialize;
@@ -124,6 +124,10 @@ impl Sink for BenchSink {
                 DataType::Int64 => {
                     let values = column.as_primitive::<Int64Type>().values();
                     answer.integers = values.iter().fold(answer.integers, |sum, value| sum.wrapping_add(*value));
+                }
+                DataType::Timestamp(TimeUnit::Millisecond, _) => {
+                    let values = column.as_primitive::<TimestampMillisecondType>().values();
+                    answer.times = values.iter().fold(answer.times, |sum, value| sum.wrapping_add(*value));
                 }
                 DataType::Float64 => answer.floats += column.as_primitive::<Float64Type>().values().iter().sum::<f64>(),
                 _ => {}

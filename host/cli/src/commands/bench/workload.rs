@@ -18,6 +18,8 @@ pub enum Workload {
     MapFilter,
     /// Rows through an exchange, a count for each key, a row out for each row in.
     KeyedCount,
+    /// Rows through an exchange, a count for each key and minute of event time.
+    WindowCount,
     /// Keyed count at a fixed rate: how long each row takes from when it is due.
     Latency,
 }
@@ -29,6 +31,7 @@ impl Workload {
         match self {
             Self::MapFilter => "map-filter",
             Self::KeyedCount => "keyed-count",
+            Self::WindowCount => "window-count",
             Self::Latency => "latency",
         }
     }
@@ -37,14 +40,18 @@ impl Workload {
     pub(super) fn events(self, rate: u64) -> u64 {
         match self {
             Self::MapFilter => 40_000_000,
-            Self::KeyedCount => 20_000_000,
+            Self::KeyedCount | Self::WindowCount => 20_000_000,
             Self::Latency => rate * 30,
         }
     }
 
     /// Its job.
     pub(super) fn job(self, args: &BenchArgs, events: u64, composition: &Composition) -> Result<Job, BenchError> {
-        let rate = if self == Self::Latency { format!(", rate: {}", args.rate) } else { String::new() };
+        let more = match self {
+            Self::Latency => format!(", rate: {}", args.rate),
+            Self::WindowCount => ", event-time: { field: ts, max-out-of-orderness: 1s }".to_owned(),
+            Self::MapFilter | Self::KeyedCount => String::new(),
+        };
         let plugins = std::path::absolute(&args.plugins)?;
         let plugin = |name: &str| plugins.join(name).display().to_string();
         let operators = match (self, args.operators) {
@@ -54,11 +61,17 @@ impl Workload {
   even: { input: mapped, filter: 'key % 2 = 0' }
   last: { input: even, with: { ts: \"ts + interval '1 millisecond'\" } }"
                 .to_owned(),
+            (Self::WindowCount, Operators::Component) => {
+                anyhow::bail!("window-count with a component is not in this version; --operators built-in is")
+            }
+            (Self::WindowCount, Operators::BuiltIn) => {
+                "last: { input: made, key-by: [key], window: { tumbling: 1min }, aggregate: { count: count(*) } }".to_owned()
+            }
             (_, Operators::Component) => format!("last: {{ input: made, key-by: [key], plugin: {} }}", plugin("keyed-count")),
             (_, Operators::BuiltIn) => "last: { input: made, key-by: [key], aggregate: { count: count(*) } }".to_owned(),
         };
         let text = format!(
-            "name: bench\nsources:\n  made: {{ connector: generator, workload: micro, rows: {events}{rate} }}\n\
+            "name: bench\nsources:\n  made: {{ connector: generator, workload: micro, rows: {events}{more} }}\n\
              operators:\n  {operators}\nsinks:\n  out: {{ input: last, connector: blackhole }}\n"
         );
         let loaded = wasmill_job::load(

@@ -1,0 +1,198 @@
+//! Windows of event time against a model: a slow one that goes row by row, in a test only. What comes out, and what is late, must not depend
+//! on how rows travel together, nor on how many tasks there are.
+
+mod program;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use program::Folder;
+use serde_json::Value;
+
+/// Windows as a job says them, in seconds.
+#[derive(Debug, Clone, Copy)]
+struct Windows {
+    size: i64,
+    slide: i64,
+    offset: i64,
+    lateness: i64,
+    bound: i64,
+}
+
+/// A row: its key, its event time in seconds, its value.
+type Row = (i64, i64, i64);
+
+/// A number that follows from the one before: disorder that is the same every time (a linear congruential generator).
+struct Draws(u64);
+
+impl Draws {
+    fn below(&mut self, end: u64) -> i64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % end) as i64
+    }
+}
+
+/// What must come out: results as lines, and late rows.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Expected {
+    results: Vec<String>,
+    late: Vec<String>,
+}
+
+fn result(key: i64, start: i64, windows: Windows, (n, sum): (i64, i64)) -> String {
+    format!("{key} {start} {} {n} {sum}", start + windows.size)
+}
+
+/// The model: after each row the watermark; after each watermark whatever is complete.
+fn model(rows: &[Row], windows: Windows) -> Expected {
+    let mut expected = Expected::default();
+    let mut open: BTreeMap<(i64, i64), (i64, i64)> = BTreeMap::new();
+    let mut fired: Vec<(i64, i64)> = Vec::new();
+    let mut watermark = i64::MIN;
+    for &(key, time, value) in rows {
+        // In milliseconds, as watermarks are less a millisecond.
+        let mut late = true;
+        let mut start = (time - windows.offset).div_euclid(windows.slide) * windows.slide + windows.offset;
+        while start > time - windows.size {
+            let last = (start + windows.size) * 1_000 - 1;
+            if watermark < last + windows.lateness * 1_000 {
+                late = false;
+                let counted = open.entry((key, start)).or_default();
+                *counted = (counted.0 + 1, counted.1 + value);
+                if watermark >= last {
+                    expected.results.push(result(key, start, windows, *counted));
+                    fired.push((key, start));
+                }
+            }
+            start -= windows.slide;
+        }
+        if late {
+            expected.late.push(format!("{key} {time} {value}"));
+        }
+        watermark = watermark.max((time - windows.bound) * 1_000 - 1);
+        for (&(key, start), counted) in &open {
+            let last = (start + windows.size) * 1_000 - 1;
+            if watermark >= last && !fired.contains(&(key, start)) {
+                expected.results.push(result(key, start, windows, *counted));
+                fired.push((key, start));
+            }
+        }
+        open.retain(|(_, start), _| watermark < (start + windows.size + windows.lateness) * 1_000 - 1);
+    }
+    for (&(key, start), counted) in open.iter().filter(|(window, _)| !fired.contains(window)) {
+        expected.results.push(result(key, start, windows, *counted));
+    }
+    expected.results.sort_unstable();
+    expected.late.sort_unstable();
+    expected
+}
+
+/// The values of a line's columns with spaces between them; moments in seconds.
+fn columns(line: &str, names: &[&str]) -> String {
+    let row: Value = serde_json::from_str(line).expect("JSON");
+    let value = |name: &&str| match &row[*name] {
+        Value::String(moment) => chrono::DateTime::parse_from_rfc3339(moment).expect("a moment").timestamp().to_string(),
+        other => other.to_string(),
+    };
+    names.iter().map(value).collect::<Vec<_>>().join(" ")
+}
+
+fn found(folder: &Folder) -> Expected {
+    let lines = |file: &str, names: &[&str]| {
+        let mut lines: Vec<String> = folder.read(file).lines().map(|line| columns(line, names)).collect();
+        lines.sort_unstable();
+        lines
+    };
+    Expected {
+        results: lines("out.ndjson", &["key", "window_start", "window_end", "n", "sum"]),
+        late: lines("late.ndjson", &["key", "at", "value"]),
+    }
+}
+
+fn job(windows: Windows, batch: usize) -> String {
+    let Windows { size, slide, offset, lateness, bound } = windows;
+    let kind = if size == slide { format!("tumbling: {size}s") } else { format!("sliding: {size}s, slide: {slide}s") };
+    format!(
+        "name: windows
+batch: {{ max-rows: {batch} }}
+sources:
+  rows:
+    connector: file
+    path: rows.ndjson
+    format: {{ type: json, timestamps: s }}
+    schema: {{ key: int64 not null, at: timestamp, value: int64 not null }}
+    event-time: {{ field: at, max-out-of-orderness: {bound}s }}
+operators:
+  counted:
+    input: rows
+    key-by: [key]
+    window: {{ {kind}, offset: {offset}s, allowed-lateness: {lateness}s }}
+    aggregate: {{ n: count(*), sum: sum(value) }}
+sinks:
+  out: {{ input: counted, connector: file, path: out.ndjson, format: json }}
+  late: {{ input: counted.late, connector: file, path: late.ndjson, format: json }}
+"
+    )
+}
+
+#[test]
+fn results_and_late_rows_are_the_model_s_whatever_batches_and_tasks_there_are() {
+    let mut draws = Draws(3);
+    for case in 0..24 {
+        let size = 1 + draws.below(40);
+        let slide = if draws.below(2) == 0 { size } else { 1 + draws.below(size as u64) };
+        let windows =
+            Windows { size, slide, offset: draws.below(20), lateness: draws.below(3) * draws.below(30), bound: draws.below(25) };
+        let disorder = 1 + draws.below(60) as u64;
+        let rows: Vec<Row> =
+            (0..draws.below(400)).map(|row| (draws.below(5), row / 2 - draws.below(disorder), draws.below(100))).collect();
+        let expected = model(&rows, windows);
+        for (batch, tasks) in [(1, "1"), (7, "3"), (1_024, "1"), (1_024, "2")] {
+            let folder = Folder::of_job(&job(windows, batch));
+            let text = rows.iter().fold(String::new(), |mut text, (key, time, value)| {
+                let _ = writeln!(text, "{{\"key\":{key},\"at\":{time},\"value\":{value}}}");
+                text
+            });
+            folder.write("rows.ndjson", text);
+            folder.run(&["run", "job.yaml", "--parallelism", tasks, "--summary", "summary.json"]).says(0, &[]);
+            let found = found(&folder);
+            assert_eq!(found, expected, "case {case}, batches of {batch}, {tasks} tasks: {windows:?}\n{rows:?}");
+            assert_eq!(folder.json("summary.json")["late_rows"], found.late.len());
+        }
+    }
+}
+
+#[test]
+fn a_job_that_is_killed_gives_each_window_s_result_once() {
+    let windows = Windows { size: 10, slide: 5, offset: 0, lateness: 2, bound: 2 };
+    let rows: Vec<Row> = {
+        let mut draws = Draws(11);
+        (0..60_000).map(|row| (draws.below(20), row / 40 - draws.below(20), draws.below(100))).collect()
+    };
+    let text = rows.iter().fold(String::new(), |mut text, (key, time, value)| {
+        let _ = writeln!(text, "{{\"key\":{key},\"at\":{time},\"value\":{value}}}");
+        text
+    });
+    let job = format!("{}checkpoint: {{ every: 20ms, store: ./store }}\n", job(windows, 64));
+    let plain = Folder::of_job(&job);
+    plain.write("rows.ndjson", &text);
+    plain.run(&["run", "job.yaml", "--parallelism", "2"]).says(0, &[]);
+    let expected = found(&plain);
+    assert!(expected.results.len() > 1_000 && !expected.late.is_empty(), "{} results", expected.results.len());
+
+    let folder = Folder::of_job(&job);
+    folder.write("rows.ndjson", &text);
+    let mut kills = 0;
+    for pause in [30, 45, 60, 80, 100, 130, 160] {
+        let mut child = folder.command(&["run", "job.yaml", "--parallelism", "2"]).spawn().expect("the program starts");
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        if child.try_wait().expect("a child").is_none() {
+            kills += 1;
+        }
+        let _ = child.kill();
+        child.wait().expect("a child");
+    }
+    folder.run(&["run", "job.yaml", "--parallelism", "2"]).says(0, &[]);
+    assert!(kills > 0, "it was killed at least once");
+    assert_eq!(found(&folder), expected);
+}
