@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use program::Folder;
+use program::{Folder, plugin};
 
 const KILLS: u32 = 20;
 /// Five seconds of rows, so that the job isn't done before it was killed often enough.
@@ -19,12 +19,15 @@ fn job(durable: bool) -> String {
         true => (", rate: 3000", "checkpoint: { every: 50ms, store: ./store }\n"),
         false => ("", ""),
     };
+    // A plugin's accumulators survive as those of SQL's functions do.
+    let guest = plugin("tests/guests/hostile-aggregate");
+    let also = format!("{{ plugin: \"{}\", of: [id], settings: {{ do: pass }} }}", guest.display());
     format!(
         "name: killed
 sources: {{ rows: {{ connector: generator, fields: {{ id: sequence, key: {{ uniform: [0, 99] }} }}, rows: {ROWS}{rate} }} }}
 operators:
   odd: {{ input: rows, filter: \"id % 7 <> 3\" }}
-  counted: {{ input: odd, key-by: [key], aggregate: {{ n: count(*), sum: sum(id), last: max(id) }} }}
+  counted: {{ input: odd, key-by: [key], aggregate: {{ n: count(*), sum: sum(id), last: max(id), also: {also} }} }}
   totals: {{ input: odd, key-by: [key], aggregate: {{ n: count(*), kinds: count(distinct id % 10), middle: median(id) }}, emit: final }}
 sinks:
   out: {{ input: counted, connector: file, path: out.ndjson, format: json }}

@@ -102,6 +102,7 @@ const PLACES: &[(&str, &str)] = &[
     ("file-dead-letters", "/dead-letters"),
     ("stdio-dead-letters", "/dead-letters"),
     ("blackhole-dead-letters", "/dead-letters"),
+    ("aggregate-plugin", "/operators/by-plugin/aggregate/n"),
     ("checkpoint", "/checkpoint"),
     ("state", "/state"),
 ];
@@ -123,7 +124,10 @@ fn job_with(place: &str, object: Value) -> Value {
             "rows": { "connector": "file", "path": "x", "format": {}, "schema": { "a": "int64" }, "event-time": {} },
             "made": { "connector": "generator", "fields": { "a": {} } }
         },
-        "operators": { "op": { "aggregate": { "n": "count(*)" }, "key-by": ["a"], "window": {} } },
+        "operators": {
+            "op": { "aggregate": { "n": "count(*)" }, "key-by": ["a"], "window": {} },
+            "by-plugin": { "input": "rows", "key-by": ["a"], "aggregate": { "n": {} } }
+        },
         "sinks": { "out": { "input": "rows", "connector": "file", "path": "y", "format": {} } }
     });
     *job.pointer_mut(place).expect("a place") = object;

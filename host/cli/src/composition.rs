@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use arrow_schema::Schema;
 use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph;
-use wasmill_plugin::{Component, InputShape, Limits, Plan, PluginError, Sandbox};
+use wasmill_plugin::{AggregatePlan, Component, InputShape, Limits, Plan, PluginError, Sandbox};
 
 /// Makes a plugin's file of what a job names: the file itself, or what is built from a directory.
 pub type Prepare = dyn Fn(&Path) -> Result<PathBuf, PluginProblem> + Send + Sync;
@@ -49,9 +50,22 @@ pub(crate) fn describe(
     inputs: &[InputShape],
     limits: &Limits,
 ) -> Result<Plan, PluginProblem> {
+    runtime()?.block_on(component.describe(settings, inputs, limits)).map_err(problem)
+}
+
+/// Asks an aggregate function what it makes of some columns; outside of any tokio runtime.
+pub(crate) fn describe_aggregate(
+    component: &Component,
+    settings: &str,
+    arguments: &Schema,
+    limits: &Limits,
+) -> Result<AggregatePlan, PluginProblem> {
+    runtime()?.block_on(component.describe_aggregate(settings, arguments, limits)).map_err(problem)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, PluginProblem> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-    let runtime = runtime.map_err(|error| PluginProblem { code: "internal-runtime", message: error.to_string(), hint: None })?;
-    runtime.block_on(component.describe(settings, inputs, limits)).map_err(problem)
+    runtime.map_err(|error| PluginProblem { code: "internal-runtime", message: error.to_string(), hint: None })
 }
 
 /// An operator's limits: as they are written, and by default where they aren't.

@@ -34,6 +34,19 @@ pub trait Catalog {
         limits: &Limits,
     ) -> Result<PluginDeclared, PluginProblem>;
 
+    /// Asks a plugin which column it makes of these, as an aggregate, with these settings and within these limits. The name doesn't
+    /// matter. May take as long as compiling it.
+    ///
+    /// # Errors
+    /// Why the file is no aggregate, or what the plugin says against the settings or the columns.
+    fn aggregate_plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        arguments: &Schema,
+        limits: &Limits,
+    ) -> Result<Field, PluginProblem>;
+
     /// Asks a file of columns for those that its rows have; `declared` are those that the job wants, where it says so.
     ///
     /// # Errors

@@ -329,8 +329,8 @@ pub enum Verb {
     Split(Vec<(String, String)>),
     /// Running aggregates by key.
     Aggregate {
-        /// Name and expression.
-        columns: Vec<(String, String)>,
+        /// By name.
+        columns: Vec<(String, Aggregate)>,
         /// One row a key at the end of bounded input, not one for each row that comes in.
         at_end: bool,
         /// The windows of event time that rows are counted in, each by itself; its second output has those that came too late.
@@ -338,6 +338,37 @@ pub enum Verb {
     },
     /// A component.
     Plugin(Plugin),
+}
+
+/// What a column of an aggregate is computed by.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Aggregate {
+    /// An SQL aggregate, checked against the input's columns.
+    Sql(String),
+    /// A component.
+    Plugin(AggregatePlugin),
+}
+
+/// A component as an aggregate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AggregatePlugin {
+    /// The component; it halts the job on poison.
+    pub plugin: Plugin,
+    /// The input's columns that it is over, by index.
+    pub of: Vec<usize>,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+impl Aggregate {
+    /// It as people read it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Sql(text) => text.clone(),
+            Self::Plugin(by) => format!("plugin {} of {}", by.plugin.path.display(), by.names.join(", ")),
+        }
+    }
 }
 
 /// Windows of event time, all of one length. All times are whole milliseconds.

@@ -1,5 +1,6 @@
 //! The tree of a job file, read: every key known, every value of the right kind, or else complained about.
 
+mod aggregate;
 mod checkpoint;
 mod event_time;
 mod field;

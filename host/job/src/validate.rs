@@ -1,5 +1,6 @@
 //! From what was written to a [`Job`] without faults: names looked up, columns and types followed from the sources to the sinks.
 
+mod aggregate;
 mod event_time;
 mod expression;
 mod files;

@@ -140,8 +140,8 @@ pub enum Verb {
     Split(Vec<Column>),
     /// Running aggregates.
     Aggregate {
-        /// By name and expression.
-        columns: Vec<Column>,
+        /// By name.
+        columns: Vec<AggregateColumn>,
         /// Where it says that rows come out at the end of input only.
         at_end: Option<Spot>,
         /// The windows that rows are counted in, and where they stand.
@@ -167,6 +167,37 @@ pub struct Column {
     pub name: At<String>,
     /// What it is computed by.
     pub expression: Option<At<String>>,
+}
+
+/// A column of an aggregate.
+#[derive(Debug, Clone)]
+pub struct AggregateColumn {
+    /// Its name.
+    pub name: At<String>,
+    /// What it is computed by.
+    pub by: Option<Computation>,
+}
+
+/// What a column of an aggregate is computed by.
+#[derive(Debug, Clone)]
+pub enum Computation {
+    /// An SQL aggregate.
+    Sql(At<String>),
+    /// A component.
+    Plugin(AggregatePlugin),
+}
+
+/// A component as an aggregate.
+#[derive(Debug, Clone)]
+pub struct AggregatePlugin {
+    /// Its file or directory.
+    pub path: At<String>,
+    /// The columns that it is over.
+    pub of: Vec<At<String>>,
+    /// Its settings.
+    pub settings: Value,
+    /// Its limits: its own, and the job's where it has none.
+    pub limits: Limits,
 }
 
 /// A sink.

@@ -5,7 +5,7 @@
 //!
 //! The way of a batch: the aggregates' arguments are computed for all rows; rows that fail die. The keys are found, and each
 //! distinct key's accumulators loaded, once. Each aggregate goes over all rows: those of a fixed width in one typed loop, the
-//! others by DataFusion's accumulators (`aggregate/general.rs`). What the keys hold now is written, once. A row that an aggregate
+//! others by DataFusion's accumulators (`aggregate/general.rs`) or elsewhere (`aggregate/foreign.rs`). What the keys hold now is written, once. A row that an aggregate
 //! can't take, as one that would take a sum out of its range, dies, and no aggregate counts it: that is found out by starting
 //! again from what was loaded, which only such a batch pays for.
 
@@ -17,6 +17,7 @@ mod distinct;
 mod encoding;
 mod extreme;
 mod fold;
+mod foreign;
 mod general;
 mod last;
 mod layout;
@@ -39,13 +40,15 @@ use wasmill_flow::key::EncodedKeys;
 use wasmill_state::{CallKeys, KeyedState, StateWrite, Values};
 
 use crate::computed::{Computed, bury, compute};
-use crate::contract::{Context, Declaration, Operator, OperatorError, Port, Step};
+use crate::contract::{Context, Declaration, Operator, OperatorError, PluginCounts, Port, Step};
 use crate::definition::{DefinitionProblem, DefinitionProblems};
 use crate::expression::{Expression, ExpressionProblem};
+use foreign::Elsewhere;
 use layout::{Accumulators, Arguments, Layout, STATE};
 use refused::Refused;
 
 pub use call::Aggregate;
+pub use foreign::{Computation, ForeignAggregate};
 pub(crate) use last::Results;
 
 /// When rows come out.
@@ -76,6 +79,7 @@ pub struct RunningAggregate {
     /// Each aggregate as its reasons name it.
     named: Vec<String>,
     layout: Layout,
+    elsewhere: Vec<Elsewhere>,
     reads: Vec<usize>,
     emit: Emit,
     // What follows is memory that is used again from call to call; it holds nothing between calls.
@@ -102,7 +106,24 @@ impl RunningAggregate {
         emit: Emit,
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
-        let (parsed, problems) = parse(key_by, aggregates, input);
+        let sql = |(name, text): &(String, String)| (name.clone(), Computation::Sql(text.clone()));
+        Self::of(key_by, aggregates.iter().map(sql).collect(), emit, input)
+    }
+
+    /// The same of aggregates that needn't be computed here.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    ///
+    /// # Panics
+    /// Where `input` has fewer columns than an index says: names have been looked up before.
+    pub fn of(
+        key_by: &[usize],
+        aggregates: Vec<(String, Computation)>,
+        emit: Emit,
+        input: &SchemaRef,
+    ) -> Result<Self, DefinitionProblems> {
+        let (parsed, problems) = parse(key_by, &aggregates, input);
         if !problems.is_empty() {
             return Err(problems);
         }
@@ -120,13 +141,23 @@ impl RunningAggregate {
             let end = arguments.len() - usize::from(aggregate.filter.is_some());
             argument_of.push((end - aggregate.arguments.len()..end, aggregate.filter.as_ref().map(|_| end)));
         }
+        let named = |(name, computation): &(String, Computation)| match computation {
+            Computation::Sql(text) | Computation::Foreign { text, .. } => format!("aggregate.{name} \"{text}\""),
+        };
+        let named = aggregates.iter().map(named).collect();
+        let layout = Layout::new(&parsed);
+        let elsewhere = aggregates.into_iter().enumerate().filter_map(|(number, (_, computation))| match computation {
+            Computation::Sql(_) => None,
+            Computation::Foreign { aggregate, .. } => Some(Elsewhere { number, held: layout.held(number)?, aggregate }),
+        });
         Ok(Self {
             output,
             key_by: key_by.to_vec(),
             arguments,
             argument_of,
-            named: aggregates.iter().map(|(name, text)| format!("aggregate.{name} \"{text}\"")).collect(),
-            layout: Layout::new(&parsed),
+            named,
+            elsewhere: elsewhere.collect(),
+            layout,
             reads,
             emit,
             keys: EncodedKeys::default(),
@@ -164,23 +195,34 @@ impl RunningAggregate {
     }
 
     /// Takes rows; emits, as [`Emit`] says.
-    pub(crate) fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
+    pub(crate) async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
         let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(()) };
         let mut state = cx.state.take().ok_or_else(no_state)?;
-        let done = if self.emit == Emit::EachRow && self.layout.has_long_values() {
-            (0..batch.len()).step_by(MOST_LONG_VALUES).try_for_each(|first| {
-                let length = MOST_LONG_VALUES.min(batch.len() - first);
-                let computed: Vec<ArrayRef> = computed.iter().map(|argument| argument.slice(first, length)).collect();
-                self.aggregate(input, batch.slice(first, length), &computed, state.as_mut(), cx)
-            })
-        } else {
-            self.aggregate(input, batch, &computed, state.as_mut(), cx)
-        };
+        let done = self.step_in_parts(input, batch, &computed, state.as_mut(), cx).await;
         cx.state = Some(state);
         done
     }
 
-    fn aggregate(
+    async fn step_in_parts(
+        &mut self,
+        input: usize,
+        batch: Batch,
+        computed: &[ArrayRef],
+        state: &mut dyn KeyedState,
+        cx: &mut Context,
+    ) -> Result<(), OperatorError> {
+        if self.emit != Emit::EachRow || !self.layout.has_long_values() {
+            return self.aggregate(input, batch, computed, state, cx).await;
+        }
+        for first in (0..batch.len()).step_by(MOST_LONG_VALUES) {
+            let length = MOST_LONG_VALUES.min(batch.len() - first);
+            let computed: Vec<ArrayRef> = computed.iter().map(|argument| argument.slice(first, length)).collect();
+            self.aggregate(input, batch.slice(first, length), &computed, state, cx).await?;
+        }
+        Ok(())
+    }
+
+    async fn aggregate(
         &mut self,
         input: usize,
         batch: Batch,
@@ -194,7 +236,7 @@ impl RunningAggregate {
             Some(hashes) => state.resolve(&self.keys, hashes, &mut self.call),
             None => state.resolve(&self.keys, &self.keys.hashes(), &mut self.call),
         }
-        let updated = self.update(state, &batch, computed);
+        let updated = self.update(state, &batch, computed).await;
         if updated.is_ok() {
             state.apply(&self.call, std::slice::from_ref(&self.write));
         }
@@ -221,7 +263,12 @@ impl RunningAggregate {
     }
 
     /// Loads what the keys hold, takes the rows, and leaves in `write` what they hold then.
-    fn update(&mut self, state: &dyn KeyedState, batch: &Batch, computed: &[ArrayRef]) -> Result<Updated, OperatorError> {
+    async fn update(
+        &mut self,
+        state: &mut dyn KeyedState,
+        batch: &Batch,
+        computed: &[ArrayRef],
+    ) -> Result<Updated, OperatorError> {
         let keys = self.call.count();
         let wanted = self.emit == Emit::EachRow;
         let mut dead = BTreeMap::new();
@@ -237,21 +284,23 @@ impl RunningAggregate {
                     (row_keys.as_slice(), self.arguments_of(&computed))
                 }
             };
-            let refused = match self.layout.narrow(&mut self.accumulators, row_keys, &mut arguments) {
-                Ok(()) => match self.layout.update(&mut self.accumulators, row_keys, &arguments, wanted) {
-                    Ok(values) => {
-                        match alive {
-                            None => set_all(&mut self.write.values.present, keys),
-                            Some(_) => row_keys.iter().for_each(|&key| {
-                                self.write.values.present[key as usize / 8] |= 1 << (key % 8);
-                            }),
-                        }
-                        self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
-                        self.note_made();
-                        return Ok(Updated { dead, values });
+            let mut taken = self.layout.narrow(&mut self.accumulators, row_keys, &mut arguments).map(|()| Vec::new());
+            if taken.is_ok() {
+                foreign::take_all(&mut self.elsewhere, &mut self.accumulators, row_keys, &arguments, wanted).await?;
+                taken = self.layout.update(&mut self.accumulators, row_keys, &arguments, wanted);
+            }
+            let refused = match taken {
+                Ok(values) => {
+                    match alive {
+                        None => set_all(&mut self.write.values.present, keys),
+                        Some(_) => row_keys.iter().for_each(|&key| {
+                            self.write.values.present[key as usize / 8] |= 1 << (key % 8);
+                        }),
                     }
-                    Err(refused) => refused,
-                },
+                    self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
+                    self.note_made();
+                    return Ok(Updated { dead, values });
+                }
                 Err(refused) => refused,
             };
             let rows = match refused {
@@ -343,7 +392,7 @@ fn take(column: &ArrayRef, rows: &UInt32Array) -> ArrayRef {
     arrow_select::take::take(column, rows, None).expect("rows within the batch")
 }
 
-fn parse(key_by: &[usize], aggregates: &[(String, String)], input: &Schema) -> (Vec<Aggregate>, DefinitionProblems) {
+fn parse(key_by: &[usize], aggregates: &[(String, Computation)], input: &Schema) -> (Vec<Aggregate>, DefinitionProblems) {
     let mut problems = Vec::new();
     let mut parsed = Vec::with_capacity(aggregates.len());
     if key_by.is_empty() {
@@ -354,7 +403,7 @@ fn parse(key_by: &[usize], aggregates: &[(String, String)], input: &Schema) -> (
         let problem = ExpressionProblem::new("no-columns", "expected at least one aggregate, found none");
         problems.push(DefinitionProblem::new("aggregate", problem));
     }
-    for (index, (name, text)) in aggregates.iter().enumerate() {
+    for (index, (name, computation)) in aggregates.iter().enumerate() {
         let mut complain = |problem| problems.push(DefinitionProblem::new(format!("aggregate.{name}"), problem));
         if key_by.iter().any(|&key| input.field(key).name() == name) {
             let message = format!("column `{name}` is a column of key-by already; another name is needed");
@@ -363,7 +412,11 @@ fn parse(key_by: &[usize], aggregates: &[(String, String)], input: &Schema) -> (
         if aggregates[..index].iter().any(|(earlier, _)| earlier == name) {
             complain(ExpressionProblem::new("duplicate-column", format!("column `{name}` is there twice")));
         }
-        match Aggregate::parse(text, input) {
+        let aggregate = match computation {
+            Computation::Sql(text) => Aggregate::parse(text, input),
+            Computation::Foreign { format, result, of, .. } => Aggregate::foreign(format.clone(), result, of, input),
+        };
+        match aggregate {
             Ok(aggregate) => parsed.push(aggregate),
             Err(problem) => complain(problem),
         }
@@ -390,13 +443,19 @@ fn damaged() -> OperatorError {
 
 impl Operator for RunningAggregate {
     fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
-        let done = self.step(input, batch, cx);
-        Box::pin(std::future::ready(done))
+        Box::pin(self.step(input, batch, cx))
     }
 
     fn end<'a>(&'a mut self, cx: &'a mut Context) -> Step<'a> {
-        let done = self.emit_all(cx);
-        Box::pin(std::future::ready(done))
+        Box::pin(self.emit_all(cx))
+    }
+
+    fn idle(&mut self) {
+        self.elsewhere.iter_mut().for_each(|each| each.aggregate.idle());
+    }
+
+    fn plugin_counts(&self) -> PluginCounts {
+        self.elsewhere.iter().map(|each| each.aggregate.counts()).fold(PluginCounts::default(), PluginCounts::and)
     }
 }
 

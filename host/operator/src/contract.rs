@@ -80,6 +80,20 @@ pub struct PluginCounts {
     pub memory: u64,
 }
 
+impl PluginCounts {
+    /// Those of two plugins together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            retries: self.retries + other.retries,
+            traps: self.traps + other.traps,
+            instances: self.instances + other.instances,
+            skipped: self.skipped + other.skipped,
+            memory: self.memory + other.memory,
+        }
+    }
+}
+
 /// What a step works with and leaves behind. Everything in it is the task's: an operator keeps nothing that must survive.
 pub struct Context {
     /// The operator's keyed state; none where it isn't keyed.

@@ -19,7 +19,7 @@ use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::{Batch, Watermark};
 
-use crate::aggregate::{Emit, Results, RunningAggregate};
+use crate::aggregate::{Computation, Emit, Results, RunningAggregate};
 use crate::contract::{Context, Declaration, Emitted, Operator, OperatorError, PluginCounts, Port, Step};
 use crate::definition::DefinitionProblems;
 use windows::Phase;
@@ -94,14 +94,14 @@ impl WindowedAggregate {
     pub fn new(
         key_by: &[usize],
         windows: Windows,
-        aggregates: &[(String, String)],
+        aggregates: Vec<(String, Computation)>,
         most_rows: usize,
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
         let start = Arc::new(Field::new(START, TIMESTAMP, false));
         let with_start = Arc::new(Schema::new(input.fields().iter().cloned().chain([start]).collect::<Vec<FieldRef>>()));
         let with_window: Vec<usize> = key_by.iter().copied().chain([input.fields().len()]).collect();
-        let mut aggregate = RunningAggregate::new(&with_window, aggregates, Emit::AtEnd { most_rows }, &with_start)?;
+        let mut aggregate = RunningAggregate::of(&with_window, aggregates, Emit::AtEnd { most_rows }, &with_start)?;
         // From now on it notes which keys are new.
         aggregate.take_made();
         let (key, values) = aggregate.output().fields().split_at(key_by.len());
@@ -129,7 +129,7 @@ impl WindowedAggregate {
         Declaration { ports: vec![port("main", &self.output), port(LATE, &self.input)], states, reads: vec![None] }
     }
 
-    fn step(&mut self, input: usize, batch: &Batch, cx: &mut Context) -> Result<(), OperatorError> {
+    async fn step(&mut self, input: usize, batch: &Batch, cx: &mut Context) -> Result<(), OperatorError> {
         self.index(cx)?;
         let times = batch.times.clone().ok_or_else(|| bug("rows without event times came to a window"))?;
         let (mut open, mut closing, mut late) = (Assigned::default(), Assigned::default(), Vec::new());
@@ -148,8 +148,8 @@ impl WindowedAggregate {
                 late.push(row);
             }
         }
-        self.count(input, batch, &open, Emit::AtEnd { most_rows: usize::MAX }, cx)?;
-        self.count(input, batch, &closing, Emit::EachRow, cx)?;
+        self.count(input, batch, &open, Emit::AtEnd { most_rows: usize::MAX }, cx).await?;
+        self.count(input, batch, &closing, Emit::EachRow, cx).await?;
         if !late.is_empty() {
             cx.emit(1, Batch { hashes: None, ..batch.take(&UInt32Array::from(late)) });
         }
@@ -157,7 +157,7 @@ impl WindowedAggregate {
     }
 
     /// Counts rows into windows; with [`Emit::EachRow`] each gives its window's result.
-    fn count(
+    async fn count(
         &mut self,
         input: usize,
         batch: &Batch,
@@ -176,7 +176,7 @@ impl WindowedAggregate {
             RecordBatch::try_new(SchemaRef::clone(&self.with_start), columns).map_err(|error| bug(&error.to_string()))?;
         let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
         self.aggregate.set_emit(emit);
-        self.aggregate.step(input, Batch::unkeyed(counted).at(rows.times), cx)?;
+        self.aggregate.step(input, Batch::unkeyed(counted).at(rows.times), cx).await?;
         for encoded in self.aggregate.take_made() {
             let start = start_of(&encoded)?;
             let fired = emit == Emit::EachRow;
@@ -209,7 +209,7 @@ impl WindowedAggregate {
     }
 
     /// Lets the results of windows come out that event time has reached the end of, and forgets what takes no more rows.
-    fn fire(&mut self, watermark: Watermark, cx: &mut Context) -> Result<(), OperatorError> {
+    async fn fire(&mut self, watermark: Watermark, cx: &mut Context) -> Result<(), OperatorError> {
         self.index(cx)?;
         let due: Vec<i64> = self.keys.keys().copied().take_while(|&start| self.windows.last(start) <= watermark.0).collect();
         for start in due {
@@ -223,7 +223,7 @@ impl WindowedAggregate {
                 (true, false) => None,
             };
             if let Some(results) = results {
-                self.aggregate.results(&keys.encoded, results, self.most_rows, cx)?;
+                self.aggregate.results(&keys.encoded, results, self.most_rows, cx).await?;
                 keys.fired = true;
             }
             if past {
@@ -265,17 +265,20 @@ fn bug(message: &str) -> OperatorError {
 
 impl Operator for WindowedAggregate {
     fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
-        let done = self.step(input, &batch, cx);
-        Box::pin(std::future::ready(done))
+        Box::pin(async move { self.step(input, &batch, cx).await })
     }
 
     fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Step<'a> {
-        let done = self.fire(watermark, cx);
-        Box::pin(std::future::ready(done))
+        Box::pin(self.fire(watermark, cx))
+    }
+
+    fn idle(&mut self) {
+        self.aggregate.idle();
     }
 
     fn plugin_counts(&self) -> PluginCounts {
-        PluginCounts { memory: self.held as u64, ..PluginCounts::default() }
+        let counts = self.aggregate.plugin_counts();
+        PluginCounts { memory: counts.memory + self.held as u64, ..counts }
     }
 }
 

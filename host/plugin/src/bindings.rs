@@ -7,3 +7,19 @@ wasmtime::component::bindgen!({
     imports: { default: trappable },
     exports: { default: async },
 });
+
+/// World `aggregate-function`; what both worlds know is that of operators.
+pub mod aggregate_function {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "aggregate-function",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "wasmill:plugin/data": crate::bindings::wasmill::plugin::data,
+            "wasmill:plugin/errors": crate::bindings::wasmill::plugin::errors,
+            "wasmill:plugin/log": crate::bindings::wasmill::plugin::log,
+        },
+    });
+}

@@ -35,7 +35,8 @@ enum Values {
     Binary(EndToEnd),
 }
 
-struct EndToEnd {
+/// Values of any length, end to end.
+pub(crate) struct EndToEnd {
     offsets: Vec<u32>,
     data: Vec<u8>,
 }
@@ -73,11 +74,13 @@ impl Values {
 }
 
 impl EndToEnd {
-    fn param(&self) -> BinaryArrayParam<'_> {
+    /// The values as the contract has them.
+    pub fn param(&self) -> BinaryArrayParam<'_> {
         BinaryArrayParam { offsets: &self.offsets, data: &self.data }
     }
 
-    fn of<'a>(rows: usize, values: impl Iterator<Item = Option<&'a [u8]>>) -> Self {
+    /// Lays values out; one that is null has no bytes.
+    pub fn of<'a>(rows: usize, values: impl Iterator<Item = Option<&'a [u8]>>) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         let mut data = Vec::new();

@@ -42,13 +42,13 @@ pub(crate) fn array(field: &Field, column: ColumnResult, rows: usize) -> Result<
         }
         (DataType::Decimal128(precision, _), ArrayResult::Decimal128(bytes)) => decimal(field, *precision, &bytes, nulls, rows),
         (DataType::Utf8View, ArrayResult::Utf8(text)) => {
-            let (offsets, data) = end_to_end(name, text, rows)?;
+            let (offsets, data) = end_to_end(text, rows).map_err(|error| format!("column `{name}`: {error}"))?;
             let text = StringArray::try_new(offsets, data, nulls)
                 .map_err(|error| format!("column `{name}`: its text isn't UTF-8: {error}"))?;
             Ok(Arc::new(StringViewArray::from(&text)))
         }
         (DataType::BinaryView, ArrayResult::Binary(bytes)) => {
-            let (offsets, data) = end_to_end(name, bytes, rows)?;
+            let (offsets, data) = end_to_end(bytes, rows).map_err(|error| format!("column `{name}`: {error}"))?;
             let bytes = BinaryArray::try_new(offsets, data, nulls).map_err(|error| format!("column `{name}`: {error}"))?;
             Ok(Arc::new(BinaryViewArray::from(&bytes)))
         }
@@ -109,20 +109,21 @@ fn nulls(name: &str, bits: Vec<u8>, rows: usize) -> Result<NullBuffer, String> {
     bitmap(name, "validity", bits, rows).map(NullBuffer::new)
 }
 
-fn end_to_end(name: &str, list: BinaryArrayResult, rows: usize) -> Result<(OffsetBuffer<i32>, Buffer), String> {
+/// The values of a guest's list, one for each row. The error says what is wrong with it.
+pub(crate) fn end_to_end(list: BinaryArrayResult, rows: usize) -> Result<(OffsetBuffer<i32>, Buffer), String> {
     let BinaryArrayResult { offsets, data } = list;
     if offsets.len() != rows + 1 {
-        return Err(format!("column `{name}`: has {} offsets for {rows} rows, expected {}", offsets.len(), rows + 1));
+        return Err(format!("has {} offsets for {rows} rows, expected {}", offsets.len(), rows + 1));
     }
     if offsets[0] != 0 {
-        return Err(format!("column `{name}`: its offsets start with {}, expected 0", offsets[0]));
+        return Err(format!("its offsets start with {}, expected 0", offsets[0]));
     }
     if let Some(row) = offsets.windows(2).position(|pair| pair[1] < pair[0]) {
-        return Err(format!("column `{name}`: its offsets fall from {} to {} at row {row}", offsets[row], offsets[row + 1]));
+        return Err(format!("its offsets fall from {} to {} at row {row}", offsets[row], offsets[row + 1]));
     }
     let end = offsets[rows];
     if end as usize != data.len() || i32::try_from(end).is_err() {
-        return Err(format!("column `{name}`: its offsets end with {end}, but it has {} bytes", data.len()));
+        return Err(format!("its offsets end with {end}, but it has {} bytes", data.len()));
     }
     #[expect(clippy::cast_possible_wrap, reason = "none is greater than the last, which fits")]
     let offsets: Vec<i32> = offsets.into_iter().map(|offset| offset as i32).collect();

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::bindings::StreamOperatorPre;
+use crate::bindings::aggregate_function::AggregateFunctionPre;
 use crate::cache::Cache;
 use crate::compiler::Compiler;
 use crate::engine::TickingEngine;
@@ -35,8 +36,56 @@ pub struct Component {
     pub cached: bool,
     /// The size of the file, in bytes.
     pub bytes: usize,
-    pub(crate) pre: StreamOperatorPre<HostState>,
+    pub(crate) world: World,
     pub(crate) sandbox: Sandbox,
+}
+
+/// The world of the contract that a component fits, linked.
+#[derive(Clone)]
+pub(crate) enum World {
+    Operator(StreamOperatorPre<HostState>),
+    Aggregate(AggregateFunctionPre<HostState>),
+}
+
+impl Component {
+    /// The name of the world that it fits.
+    #[must_use]
+    pub fn world(&self) -> &'static str {
+        match self.world {
+            World::Operator(_) => "wasmill:plugin/stream-operator@0.1.0",
+            World::Aggregate(_) => "wasmill:plugin/aggregate-function@0.1.0",
+        }
+    }
+
+    /// Whether it is an aggregate function, and no operator.
+    #[must_use]
+    pub fn is_aggregate(&self) -> bool {
+        matches!(self.world, World::Aggregate(_))
+    }
+
+    /// It as an operator; an aggregate is refused.
+    pub(crate) fn operator(&self) -> Result<&StreamOperatorPre<HostState>, PluginError> {
+        match &self.world {
+            World::Operator(pre) => Ok(pre),
+            World::Aggregate(_) => Err(PluginError::new(
+                Code::WrongWorld,
+                format!("plugin {}: is an aggregate function, expected an operator", self.name),
+            )
+            .with_hint("under `key-by` it computes a column: `aggregate: { x: { plugin: …, of: [column] } }`")),
+        }
+    }
+
+    /// It as an aggregate function; an operator is refused.
+    pub(crate) fn aggregate(&self) -> Result<&AggregateFunctionPre<HostState>, PluginError> {
+        match &self.world {
+            World::Aggregate(pre) => Ok(pre),
+            World::Operator(_) => Err(PluginError::new(
+                Code::WrongWorld,
+                format!("plugin {}: is an operator, expected an aggregate function", self.name),
+            )
+            .with_hint("an operator is a step of its own: `{ input: …, plugin: … }`")),
+        }
+    }
 }
 
 impl std::fmt::Debug for Component {
@@ -65,7 +114,7 @@ impl Sandbox {
     /// Reads, compiles and checks a plugin.
     ///
     /// # Errors
-    /// Where the file is none, or the component isn't an operator of this contract.
+    /// Where the file is none, or the component is neither an operator nor an aggregate function of this contract.
     pub fn load(&self, path: &Path) -> Result<Component, PluginError> {
         self.compile(&path.display().to_string(), file::read(path)?)
     }
@@ -84,13 +133,13 @@ impl Sandbox {
             Some(component) => (component, true),
             None => (self.compile_now(name, &file)?, false),
         };
-        let pre = world::check(self.engine(), name, &component)?;
+        let world = world::check(self.engine(), name, &component)?;
         Ok(Component {
             digest: file.digest.as_str().into(),
             name: name.into(),
             cached,
             bytes: file.bytes.len(),
-            pre,
+            world,
             sandbox: self.clone(),
         })
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use wasmill_flow::column_type::{self, TIMESTAMP};
 use wasmill_operator::{Declaration, Port};
 use wasmill_state::StateNeed;
 
+use crate::bindings::StreamOperator;
 use crate::bindings::wasmill::plugin::data::{DataType as WitType, DecimalType, FieldParam, FieldResult};
 use crate::bindings::wasmill::plugin::plan::{
     Input as WitInput, Plan as WitPlan, Port as WitPort, StateNeed as WitState, Takes, Wants,
@@ -89,28 +90,32 @@ impl Component {
     pub async fn describe(&self, settings: &str, inputs: &[InputShape], limits: &Limits) -> Result<Plan, PluginError> {
         let name = &self.name;
         let log = Arc::new(LogLines::new(name, 0, limits.log_rate));
-        let trapped = |fault: Fault| {
-            PluginError::new(Code::Trapped, format!("plugin {name}: {} while it was asked what it does", fault.message))
-        };
-        let mut instance = Instance::start(self, limits, log).await.map_err(trapped)?;
-        let described = instance.describe(settings, inputs).await;
-        let plan = described.map_err(|fault| match fault.kind {
+        let refused = |fault: Fault| self.refused(&fault, inputs.iter().flat_map(|input| input.schema.fields()));
+        let mut instance = Instance::<StreamOperator>::start(self, self.operator()?, limits, log).await.map_err(refused)?;
+        let plan = instance.describe(settings, inputs).await.map_err(refused)?;
+        let plan = resolve(&plan, inputs)
+            .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}")))?;
+        refuse_nested(name, &plan.reads, inputs)?;
+        Ok(plan)
+    }
+
+    /// Why a plugin that was told of these columns has no answer to what it does.
+    pub(crate) fn refused<'a>(&self, fault: &Fault, columns: impl Iterator<Item = &'a FieldRef>) -> PluginError {
+        let (name, message) = (&self.name, &fault.message);
+        match fault.kind {
             FaultKind::Fail | FaultKind::Retry => {
-                let error =
-                    PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {}", fault.message));
-                match nested_columns(inputs) {
+                let error = PluginError::new(Code::Refused, format!("plugin {name}: refuses its settings or input: {message}"));
+                match nested_columns(columns) {
                     Some(columns) => {
                         error.with_hint(format!("it is told that these columns are utf8, which it can't read: {columns}"))
                     }
                     None => error,
                 }
             }
-            FaultKind::Trap | FaultKind::Limit => trapped(fault),
-        })?;
-        let plan = resolve(&plan, inputs)
-            .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {name}: its plan makes no sense: {what}")))?;
-        refuse_nested(name, &plan.reads, inputs)?;
-        Ok(plan)
+            FaultKind::Trap | FaultKind::Limit => {
+                PluginError::new(Code::Trapped, format!("plugin {name}: {message} while it was asked what it does"))
+            }
+        }
     }
 }
 
@@ -134,8 +139,7 @@ fn refuse_nested(plugin: &str, reads: &[Vec<usize>], inputs: &[InputShape]) -> R
 }
 
 /// The columns of lists and structs, where there are some.
-fn nested_columns(inputs: &[InputShape]) -> Option<String> {
-    let fields = inputs.iter().flat_map(|input| input.schema.fields());
+fn nested_columns<'a>(fields: impl Iterator<Item = &'a FieldRef>) -> Option<String> {
     let nested = fields.filter(|field| column_type::is_nested(field.data_type()));
     let columns: Vec<String> = nested.map(|field| format!("{} {}", field.name(), column_type::name(field.data_type()))).collect();
     (!columns.is_empty()).then(|| columns.join(", "))
@@ -291,7 +295,8 @@ fn check_name(what: &str, name: &str) -> Result<(), String> {
     }
 }
 
-fn field(field: &FieldResult) -> Result<Field, String> {
+/// A field of a plan. The error says what is wrong with it.
+pub(crate) fn field(field: &FieldResult) -> Result<Field, String> {
     let data_type = match field.data_type {
         WitType::Boolean => DataType::Boolean,
         WitType::Int32 => DataType::Int32,
@@ -332,6 +337,16 @@ fn wit_type(data_type: &DataType) -> WitType {
     }
 }
 
+/// Columns as the contract has them.
+pub(crate) fn wit_fields(schema: &Schema) -> Vec<FieldParam<'_>> {
+    let fields = schema.fields().iter().map(|field| FieldParam {
+        name: field.name(),
+        data_type: wit_type(field.data_type()),
+        nullable: field.is_nullable(),
+    });
+    fields.collect()
+}
+
 /// What the contract's inputs point to, held for the length of a call.
 pub(crate) struct WitInputs<'a> {
     inputs: &'a [InputShape],
@@ -341,14 +356,9 @@ pub(crate) struct WitInputs<'a> {
 
 impl<'a> WitInputs<'a> {
     pub fn hold(inputs: &'a [InputShape]) -> Self {
-        let field = |field: &'a Arc<Field>| FieldParam {
-            name: field.name(),
-            data_type: wit_type(field.data_type()),
-            nullable: field.is_nullable(),
-        };
         Self {
             inputs,
-            fields: inputs.iter().map(|input| input.schema.fields().iter().map(field).collect()).collect(),
+            fields: inputs.iter().map(|input| wit_fields(&input.schema)).collect(),
             keys: inputs
                 .iter()
                 .map(|input| input.key.iter().map(|&column| input.schema.field(column).name().as_str()).collect())

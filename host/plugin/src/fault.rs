@@ -1,5 +1,6 @@
 //! How a call of a guest can go wrong, in words that name the author's line where it is known.
 
+use wasmill_operator::OperatorError;
 use wasmtime::Trap;
 
 use crate::bindings::wasmill::plugin::errors::Error as GuestError;
@@ -48,6 +49,28 @@ impl Refusal {
 }
 
 impl Fault {
+    /// The guest handed out what the contract doesn't allow.
+    pub(crate) fn contract(message: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Trap, message: message.into() }
+    }
+
+    /// The guest handed out more than it may.
+    pub(crate) fn limit(message: impl Into<String>) -> Self {
+        Self { kind: FaultKind::Limit, message: message.into() }
+    }
+
+    /// Why the job must stop: `of` says whose fault it is, `more` when it came about, `poison` what to do about a row that a plugin
+    /// can't take.
+    pub(crate) fn stops(&self, of: &str, more: &str, row: Option<String>, poison: String) -> OperatorError {
+        let (code, hint) = match self.kind {
+            FaultKind::Trap => ("plugin-trap", poison),
+            FaultKind::Limit => ("plugin-limit", poison),
+            FaultKind::Retry => ("plugin-retry", "the plugin reports a passing fault that doesn't pass".to_owned()),
+            FaultKind::Fail => ("plugin-failed", "the plugin asked for the job to stop".to_owned()),
+        };
+        OperatorError { code, message: format!("{of}: {}{more}", self.message), row, hint: Some(hint) }
+    }
+
     /// What a guest returned on purpose.
     pub(crate) fn returned(error: GuestError) -> Self {
         match error {

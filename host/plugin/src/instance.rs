@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use wasmtime::{Store, UpdateDeadline};
 
-use crate::bindings::StreamOperator;
+use crate::bindings::aggregate_function::{AggregateFunction, AggregateFunctionPre};
 use crate::bindings::exports::wasmill::plugin::operator::{Batch, Instance as WitInstance, Keys};
 use crate::bindings::wasmill::plugin::errors::Error as GuestError;
 use crate::bindings::wasmill::plugin::plan::Plan as WitPlan;
+use crate::bindings::{StreamOperator, StreamOperatorPre};
 use crate::compiled::Component;
 use crate::declaration::{InputShape, WitInputs};
 use crate::fault::Fault;
@@ -42,37 +43,90 @@ fn ticks(time: Duration) -> u32 {
     u32::try_from(time.as_millis().div_ceil(TICK.as_millis())).unwrap_or(u32::MAX).max(1)
 }
 
-/// A live instance. After a call has failed it must be dropped.
-pub(crate) struct Instance {
-    store: Store<HostState>,
-    exports: StreamOperator,
+/// A live instance of a component with these exports. After a call has failed it must be dropped.
+pub(crate) struct Instance<Exports> {
+    pub(crate) store: Store<HostState>,
+    pub(crate) exports: Exports,
     per_call: u32,
 }
 
-impl Instance {
-    /// Instantiates a component, within the limits of a start.
-    pub async fn start(component: &Component, limits: &Limits, log: Arc<LogLines>) -> Result<Self, Fault> {
-        let state = HostState {
-            memory: MemoryMeter::new(limits.memory),
-            log,
-            panic: None,
-            call: None,
-            ticks: 0,
-            budget: ticks(limits.cpu_per_start),
-        };
-        let mut store = Store::new(component.sandbox.engine(), state);
-        store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(HOST_CALL_BYTES);
-        store.set_max_component_handles(1_000);
-        store.epoch_deadline_callback(|mut store| {
-            let state = store.data_mut();
-            state.ticks += 1;
-            Ok(if state.ticks > state.budget { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
-        });
-        store.set_epoch_deadline(1);
-        let exports = component.pre.instantiate_async(&mut store).await;
+/// A store with the limits of a start.
+fn store(component: &Component, limits: &Limits, log: Arc<LogLines>) -> Store<HostState> {
+    let state = HostState {
+        memory: MemoryMeter::new(limits.memory),
+        log,
+        panic: None,
+        call: None,
+        ticks: 0,
+        budget: ticks(limits.cpu_per_start),
+    };
+    let mut store = Store::new(component.sandbox.engine(), state);
+    store.limiter(|state| &mut state.memory);
+    store.set_hostcall_fuel(HOST_CALL_BYTES);
+    store.set_max_component_handles(1_000);
+    store.epoch_deadline_callback(|mut store| {
+        let state = store.data_mut();
+        state.ticks += 1;
+        Ok(if state.ticks > state.budget { UpdateDeadline::Interrupt } else { UpdateDeadline::Yield(1) })
+    });
+    store.set_epoch_deadline(1);
+    store
+}
+
+impl<Exports> Instance<Exports> {
+    fn started(store: Store<HostState>, exports: wasmtime::Result<Exports>, limits: &Limits) -> Result<Self, Fault> {
         let exports = exports.map_err(|error| Fault::thrown(&error, store.data()))?;
         Ok(Self { store, exports, per_call: ticks(limits.cpu_per_call) })
+    }
+
+    /// The linear memory and tables it has, in bytes.
+    pub fn memory(&self) -> usize {
+        self.store.data().memory.used
+    }
+
+    /// Begins a call: it has the CPU time of one, and what it stages goes to `call`.
+    pub fn begin(&mut self, call: Option<Call>) {
+        let state = self.store.data_mut();
+        state.call = call;
+        state.ticks = 0;
+        state.budget = self.per_call;
+        self.store.set_epoch_deadline(1);
+    }
+
+    /// What a call has come to.
+    pub fn outcome<T>(&self, answer: wasmtime::Result<Result<T, GuestError>>) -> Result<T, Fault> {
+        match answer {
+            Ok(answer) => answer.map_err(Fault::returned),
+            Err(error) => Err(Fault::thrown(&error, self.store.data())),
+        }
+    }
+}
+
+impl Instance<AggregateFunction> {
+    /// Instantiates an aggregate, within the limits of a start.
+    pub async fn start(
+        component: &Component,
+        pre: &AggregateFunctionPre<HostState>,
+        limits: &Limits,
+        log: Arc<LogLines>,
+    ) -> Result<Self, Fault> {
+        let mut store = store(component, limits, log);
+        let exports = pre.instantiate_async(&mut store).await;
+        Self::started(store, exports, limits)
+    }
+}
+
+impl Instance<StreamOperator> {
+    /// Instantiates an operator, within the limits of a start.
+    pub async fn start(
+        component: &Component,
+        pre: &StreamOperatorPre<HostState>,
+        limits: &Limits,
+        log: Arc<LogLines>,
+    ) -> Result<Self, Fault> {
+        let mut store = store(component, limits, log);
+        let exports = pre.instantiate_async(&mut store).await;
+        Self::started(store, exports, limits)
     }
 
     /// Asks what the plugin does with these settings and inputs. Within the limits of a start.
@@ -99,7 +153,7 @@ impl Instance {
         rows: Batch<'_>,
         keys: Option<Keys<'_>>,
     ) -> (Result<(), Fault>, Option<Call>) {
-        self.begin(call);
+        self.begin(Some(call));
         let guest = self.exports.wasmill_plugin_operator();
         let answer = guest.call_process(&mut self.store, input, rows, keys).await;
         (self.outcome(answer), self.store.data_mut().call.take())
@@ -107,29 +161,9 @@ impl Instance {
 
     /// Tells it that there are no more rows.
     pub async fn end(&mut self, call: Call) -> (Result<(), Fault>, Option<Call>) {
-        self.begin(call);
+        self.begin(Some(call));
         let guest = self.exports.wasmill_plugin_operator();
         let answer = guest.call_on_end(&mut self.store).await;
         (self.outcome(answer), self.store.data_mut().call.take())
-    }
-
-    /// The linear memory and tables it has, in bytes.
-    pub fn memory(&self) -> usize {
-        self.store.data().memory.used
-    }
-
-    fn begin(&mut self, call: Call) {
-        let state = self.store.data_mut();
-        state.call = Some(call);
-        state.ticks = 0;
-        state.budget = self.per_call;
-        self.store.set_epoch_deadline(1);
-    }
-
-    fn outcome<T>(&self, answer: wasmtime::Result<Result<T, GuestError>>) -> Result<T, Fault> {
-        match answer {
-            Ok(answer) => answer.map_err(Fault::returned),
-            Err(error) => Err(Fault::thrown(&error, self.store.data())),
-        }
     }
 }

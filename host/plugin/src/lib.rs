@@ -2,7 +2,7 @@
 //!
 //! A plugin's way: `file` reads it and tells what it is; `preflight` refuses what is too big to compile; `compiled` has the `compiler`
 //! compile it, in a process of its own, or takes the result from the `cache`; `world` checks what it imports and exports; `declaration` asks it what it does with some
-//! settings and inputs. Then [`operator::PluginOperator`] runs it: an `instance` at a time, each call within its `limits`, rows
+//! settings and inputs. Then [`operator::PluginOperator`], or [`aggregate::PluginAggregate`], runs it: an `instance` at a time, each call within its `limits`, rows
 //! crossing by `columns_in` and `columns_out`, host functions in `imports`; a call that fails is a `fault`, and `poison`
 //! decides what is tried next.
 
@@ -16,6 +16,7 @@ pub mod file;
 pub mod preflight;
 pub mod world;
 
+pub mod aggregate;
 mod bindings;
 mod columns_in;
 mod columns_out;
@@ -31,6 +32,7 @@ pub mod poison;
 
 pub mod error;
 
+pub use aggregate::{AggregateDefinition, AggregatePlan, PluginAggregate};
 pub use compiled::{Component, Sandbox};
 pub use compiler::{Compiler, CompilerProcess};
 pub use declaration::{InputShape, Plan};

@@ -14,6 +14,7 @@ use wasmill_flow::{Batch, TaskIndex, Watermark};
 use wasmill_operator::{Context, Dead, Operator, OperatorError, PluginCounts, Step};
 use wasmill_state::CallKeys;
 
+use crate::bindings::StreamOperator;
 use crate::bindings::exports::wasmill::plugin::operator::{Batch as WitBatch, Instance as WitInstance, Keys};
 use crate::columns_in::ColumnsIn;
 use crate::compiled::Component;
@@ -23,7 +24,7 @@ use crate::imports::call::{Call, Keyed, OtherTimes};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::log_lines::LogLines;
-use crate::poison::{Failures, Next};
+use crate::poison::{Failures, Next, Part};
 
 /// What becomes of rows that make a plugin trap or break a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +67,7 @@ pub struct PluginOperator {
     keys: Vec<Vec<usize>>,
     task: TaskIndex,
     log: Arc<LogLines>,
-    instance: Option<Instance>,
+    instance: Option<Instance<StreamOperator>>,
     failures: Failures,
     counts: PluginCounts,
     /// Bytes that the last call staged.
@@ -76,33 +77,20 @@ pub struct PluginOperator {
     call_keys: CallKeys,
 }
 
-/// Some rows that are still to be processed.
-struct Part {
-    start: usize,
-    rows: usize,
-    /// How often a call with exactly these rows has failed.
-    failed: u32,
-}
-
 impl Definition {
     /// A new instance, opened. An error stops the job.
-    async fn open(&self, task: TaskIndex, log: Arc<LogLines>) -> Result<Instance, OperatorError> {
+    async fn open(&self, task: TaskIndex, log: Arc<LogLines>) -> Result<Instance<StreamOperator>, OperatorError> {
         let stopped = |fault: Fault| self.error(&fault, " while it was opened", None);
-        let mut instance = Instance::start(&self.component, &self.limits, log).await.map_err(stopped)?;
+        let world = self.component.operator().map_err(|error| stopped(Fault::contract(error.message)))?;
+        let mut instance = Instance::<StreamOperator>::start(&self.component, world, &self.limits, log).await.map_err(stopped)?;
         let task = WitInstance { task: task.index, parallelism: task.of };
         instance.open(&self.settings, &self.inputs, task).await.map_err(stopped)?;
         Ok(instance)
     }
 
     fn error(&self, fault: &Fault, more: &str, row: Option<String>) -> OperatorError {
-        let (code, hint) = match fault.kind {
-            FaultKind::Trap => ("plugin-trap", poison_hint(self.on_poison)),
-            FaultKind::Limit => ("plugin-limit", poison_hint(self.on_poison)),
-            FaultKind::Retry => ("plugin-retry", "the plugin reports a passing fault that doesn't pass".to_owned()),
-            FaultKind::Fail => ("plugin-failed", "the plugin asked for the job to stop".to_owned()),
-        };
-        let message = format!("operator `{}` (plugin {}): {}{more}", self.operator, self.component.name, fault.message);
-        OperatorError { code, message, row, hint: Some(hint) }
+        let of = format!("operator `{}` (plugin {})", self.operator, self.component.name);
+        fault.stops(&of, more, row, poison_hint(self.on_poison))
     }
 }
 
@@ -136,7 +124,7 @@ impl PluginOperator {
     async fn batch(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
         self.failures.new_batch();
         let all = batch.len();
-        let mut parts = vec![Part { start: 0, rows: all, failed: 0 }];
+        let mut parts = vec![Part::whole(all)];
         while let Some(mut part) = parts.pop() {
             let rows = if part.rows == all { batch.clone() } else { batch.slice(part.start, part.rows) };
             let Err(fault) = self.attempt(input, &rows, cx).await? else { continue };
@@ -148,11 +136,7 @@ impl PluginOperator {
                     tokio::time::sleep(pause).await;
                     parts.push(part);
                 }
-                Next::Halve => {
-                    let first = part.rows / 2;
-                    parts.push(Part { start: part.start + first, rows: part.rows - first, failed: 0 });
-                    parts.push(Part { start: part.start, rows: first, failed: 0 });
-                }
+                Next::Halve => parts.extend(part.halves()),
                 Next::Poison => self.poison(input, rows, &fault, cx)?,
                 Next::Halt(reason) => return Err(self.halt(&fault, reason.as_deref(), &rows)),
             }
@@ -264,7 +248,7 @@ impl PluginOperator {
         }
     }
 
-    async fn open(&mut self) -> Result<Instance, OperatorError> {
+    async fn open(&mut self) -> Result<Instance<StreamOperator>, OperatorError> {
         self.counts.instances += 1;
         // The future must not hold `self`: an instance is `Send`, but not `Sync`.
         let (definition, task, log) = (Arc::clone(&self.definition), self.task, Arc::clone(&self.log));
@@ -272,7 +256,7 @@ impl PluginOperator {
     }
 
     /// Keeps an instance for the next call, unless its memory has grown near its limit: some languages' runtimes leak.
-    fn keep(&mut self, instance: Instance) {
+    fn keep(&mut self, instance: Instance<StreamOperator>) {
         if instance.memory() <= self.definition.limits.memory / 4 * 3 {
             self.instance = Some(instance);
         }

@@ -26,6 +26,31 @@ pub enum Next {
     Halt(Option<String>),
 }
 
+/// Some rows of a batch that are still to be handed over.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub start: usize,
+    pub rows: usize,
+    /// How often a call with exactly these rows has failed.
+    pub failed: u32,
+}
+
+impl Part {
+    /// All `rows` of a batch.
+    pub fn whole(rows: usize) -> Self {
+        Self { start: 0, rows, failed: 0 }
+    }
+
+    /// The second half, then the first: the one to be popped next comes last.
+    pub fn halves(self) -> [Self; 2] {
+        let first = self.rows / 2;
+        [
+            Self { start: self.start + first, rows: self.rows - first, failed: 0 },
+            Self { start: self.start, rows: first, failed: 0 },
+        ]
+    }
+}
+
 /// Failures so far.
 #[derive(Debug)]
 pub struct Failures {

@@ -4,7 +4,9 @@ use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
+use crate::bindings::aggregate_function::{AggregateFunction, AggregateFunctionPre};
 use crate::bindings::{StreamOperator, StreamOperatorPre};
+use crate::compiled::World;
 use crate::error::{Code, PluginError};
 use crate::instance::HostState;
 
@@ -13,13 +15,20 @@ const PACKAGE: &str = "wasmill:plugin/";
 const VERSION: &str = "@0.1.0";
 /// Interfaces that a component may import.
 const IMPORTS: &[&str] = &["data", "plan", "errors", "state", "context", "output", "log", "metrics"];
-/// What the exported interface has.
-const FUNCTIONS: &[&str] = &["describe", "open", "process", "on-end"];
+/// What the exported interface has, of an operator and of an aggregate function.
+const OPERATOR: &[&str] = &["describe", "open", "process", "on-end"];
+const AGGREGATE: &[&str] = &["describe", "open", "accumulate", "running", "retract", "merge", "finish"];
 
-/// Checks a component against world `stream-operator` and links it.
-pub(crate) fn check(engine: &Engine, name: &str, component: &Component) -> Result<StreamOperatorPre<HostState>, PluginError> {
+/// Checks a component against the world whose interface it exports and links it.
+pub(crate) fn check(engine: &Engine, name: &str, component: &Component) -> Result<World, PluginError> {
     check_imports(engine, name, component)?;
-    check_exports(engine, name, component)?;
+    let interface = format!("{PACKAGE}aggregate{VERSION}");
+    let is_aggregate = component.component_type().exports(engine).any(|(export, _)| export == interface);
+    if is_aggregate {
+        check_exports(engine, name, component, "aggregate", AGGREGATE)?;
+    } else {
+        check_exports(engine, name, component, "operator", OPERATOR)?;
+    }
     let other_text = |error: wasmtime::Error| {
         PluginError::new(
             Code::WrongWorld,
@@ -28,9 +37,14 @@ pub(crate) fn check(engine: &Engine, name: &str, component: &Component) -> Resul
         .with_hint("build it again with this version's SDK; until the contract is frozen its text may change between versions")
     };
     let mut linker = Linker::<HostState>::new(engine);
+    if is_aggregate {
+        AggregateFunction::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(other_text)?;
+        let pre = linker.instantiate_pre(component).map_err(other_text)?;
+        return Ok(World::Aggregate(AggregateFunctionPre::new(pre).map_err(other_text)?));
+    }
     StreamOperator::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(other_text)?;
     let pre = linker.instantiate_pre(component).map_err(other_text)?;
-    StreamOperatorPre::new(pre).map_err(other_text)
+    Ok(World::Operator(StreamOperatorPre::new(pre).map_err(other_text)?))
 }
 
 fn check_imports(engine: &Engine, name: &str, component: &Component) -> Result<(), PluginError> {
@@ -62,19 +76,19 @@ fn check_imports(engine: &Engine, name: &str, component: &Component) -> Result<(
     Ok(())
 }
 
-fn check_exports(engine: &Engine, name: &str, component: &Component) -> Result<(), PluginError> {
+fn check_exports(
+    engine: &Engine,
+    name: &str,
+    component: &Component,
+    interface: &str,
+    functions: &[&str],
+) -> Result<(), PluginError> {
     let kind = component.component_type();
-    let wanted = format!("{PACKAGE}operator{VERSION}");
+    let wanted = format!("{PACKAGE}{interface}{VERSION}");
     let missing =
         |what: String, hint: &str| Err(PluginError::new(Code::WrongWorld, format!("plugin {name}: {what}")).with_hint(hint));
     let Some((_, item)) = kind.exports(engine).find(|(export, _)| *export == wanted) else {
         let has: Vec<&str> = kind.exports(engine).map(|(export, _)| export).collect();
-        if has.iter().any(|export| export.starts_with("wasmill:plugin/aggregate@")) {
-            return Err(PluginError::new(
-                Code::NotInThisVersion,
-                format!("plugin {name}: is an aggregate function; running aggregates as plugins is not in this version"),
-            ));
-        }
         let has = if has.is_empty() { "nothing".to_owned() } else { has.join(", ") };
         return missing(
             format!("exports {has}, expected {wanted}"),
@@ -84,7 +98,7 @@ fn check_exports(engine: &Engine, name: &str, component: &Component) -> Result<(
     let ComponentItem::ComponentInstance(interface) = item.ty else {
         return missing(format!("exports {wanted} as something that is no interface"), "build it with this version's SDK");
     };
-    for function in FUNCTIONS {
+    for function in functions {
         match interface.get_export(engine, function).map(|export| export.ty) {
             Some(ComponentItem::ComponentFunc(_)) => {}
             Some(_) => {

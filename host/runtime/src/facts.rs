@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wasmill_checkpoint::JobFacts;
 use wasmill_flow::key;
-use wasmill_job::graph::{Input, Job, MAIN_PORT, NodeId, Verb};
+use wasmill_job::graph::{Aggregate, Input, Job, MAIN_PORT, NodeId, Verb};
 use wasmill_job::plan::{Plan, PlanNode};
 
 use crate::names::DEAD_LETTERS;
@@ -59,6 +59,13 @@ fn what_it_does(job: &Job) -> String {
     for operator in &job.operators {
         let verb = match &operator.verb {
             Verb::Plugin(plugin) => format!("plugin {}", plugin.settings),
+            Verb::Aggregate { columns, at_end, window } => {
+                let column = |(name, by): &(String, Aggregate)| match by {
+                    Aggregate::Sql(text) => format!("{name:?} {text:?}"),
+                    Aggregate::Plugin(by) => format!("{name:?} plugin {} {:?}", by.plugin.settings, by.names),
+                };
+                format!("aggregate {:?} {at_end} {window:?}", columns.iter().map(column).collect::<Vec<_>>())
+            }
             other => format!("{other:?}"),
         };
         let input = |input: &Input| {

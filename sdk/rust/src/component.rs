@@ -99,7 +99,7 @@ fn with_open<E: Exports>(call: impl FnOnce(&mut Instance<E::Operator>) -> crate:
         .map_err(Error::into_contract)
 }
 
-fn send_panics() {
+pub(crate) fn send_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| std::panic::set_hook(Box::new(panic_message::send)));
 }

@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+mod aggregate;
 pub mod cases;
 mod emitted;
 mod snapshot;
@@ -57,6 +58,7 @@ use crate::operator::Keep;
 use crate::process_batch::ProcessBatch;
 use crate::state::StateValue;
 
+pub use aggregate::AggregateHarness;
 pub use emitted::Emitted;
 pub use snapshot::Snapshot;
 

@@ -42,6 +42,8 @@
 //! wasmill_sdk::export!(SwarmAlert);
 //! ```
 //!
+//! A function that combines rows into one value is an [`Aggregate`].
+//!
 //! # What it costs
 //!
 //! Rows cross the sandbox in batches, as columns: only those that the input record names, and back only those that the output record
@@ -64,6 +66,7 @@
 
 extern crate self as wasmill_sdk;
 
+mod aggregate;
 pub mod bindings;
 pub mod column;
 #[doc(hidden)]
@@ -91,6 +94,9 @@ mod settings;
 pub mod state;
 mod timestamp;
 
+pub use aggregate::Aggregate;
+#[doc(hidden)]
+pub use aggregate::component as aggregate_component;
 pub use context::Context;
 pub use date::Date;
 pub use decimal::Decimal;

@@ -82,6 +82,13 @@ impl Catalog for Pure {
         Ok(PluginDeclared { ports: vec![port("main"), port("side")], reads: inputs.iter().map(|_| None).collect() })
     }
 
+    fn aggregate_plugin(&self, path: &Path, settings: &Value, arguments: &Schema, _: &Limits) -> Result<Field, PluginProblem> {
+        match arguments.fields().first() {
+            Some(field) if settings.get("refuse").is_none() => Ok(field.as_ref().clone()),
+            _ => Err(PluginProblem { code: "plugin-settings", message: format!("{} refuses", path.display()), hint: None }),
+        }
+    }
+
     fn columns(&self, _: &ColumnarFile<'_>, declared: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {
         let all = ["a", "b"].map(|name| Field::new(name, DataType::Int64, false));
         Ok(declared.cloned().unwrap_or_else(|| Arc::new(Schema::new(all.to_vec()))))

@@ -124,7 +124,8 @@ fn inspected(args: &InspectArgs) -> Result<Inspection, JobError> {
     let compiled = loaded.as_ref().map_or_else(|problem| !NOT_COMPILED.contains(&problem.code), |_| true);
     let (imports, exports) = if compiled { interfaces(&read, &name) } else { (Vec::new(), Vec::new()) };
     let compile_ms = loaded.is_ok().then(|| (began.elapsed().as_secs_f64() * 1e4).round() / 10.0);
-    let (world, cached) = (loaded.is_ok(), loaded.as_ref().is_ok_and(|component| component.cached));
+    let world = loaded.as_ref().ok().map(Component::world);
+    let cached = loaded.as_ref().is_ok_and(|component| component.cached);
     let declared = loaded.and_then(|component| asked.map(|asked| declared(&component, asked)).transpose());
     let (declares, problem) = match declared {
         Ok(declares) => (declares, None),
@@ -135,7 +136,7 @@ fn inspected(args: &InspectArgs) -> Result<Inspection, JobError> {
         kind: if read.is_core_module { "core module with component metadata" } else { "component" },
         digest: format!("sha256:{}", read.digest),
         bytes: read.bytes.len(),
-        world: world.then_some("wasmill:plugin/stream-operator@0.1.0"),
+        world,
         imports,
         exports,
         compile_ms,
@@ -187,9 +188,19 @@ fn asked(args: &InspectArgs) -> Result<Option<Asked>, PluginProblem> {
 
 fn declared(component: &Component, asked: Asked) -> Result<Declared, PluginProblem> {
     let Asked { about, inputs, settings } = asked;
+    let column = |field: &Field| Column { name: field.name().clone(), kind: column_type::describe(field) };
+    if let (true, [input, ..]) = (component.is_aggregate(), inputs.as_slice()) {
+        let plan = composition::describe_aggregate(component, &settings, &input.schema, &Limits::default())?;
+        let reads = input.schema.fields().iter().map(|field| column(field)).collect();
+        return Ok(Declared {
+            about,
+            inputs: vec![Input { name: input.name.clone(), reads, key: Vec::new() }],
+            outputs: vec![Output { name: "result".to_owned(), columns: vec![column(&plan.result)] }],
+            states: vec![State { name: plan.result.name().clone(), version: plan.version, bytes: None }],
+        });
+    }
     let plan = composition::describe(component, &settings, &inputs, &Limits::default())?;
     let Plan { declaration, reads, .. } = plan;
-    let column = |field: &Field| Column { name: field.name().clone(), kind: column_type::describe(field) };
     let input = |(input, reads): (&InputShape, &Vec<usize>)| Input {
         name: input.name.clone(),
         reads: reads.iter().map(|&place| column(input.schema.field(place))).collect(),

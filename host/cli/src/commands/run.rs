@@ -133,7 +133,7 @@ impl Begin<'_> {
         let Self { job, plan, composition, .. } = *self;
         let factory = composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
         let operators = || 0..job.operators.len();
-        known.plugins = operators().filter_map(|index| Some((index, factory.digest(index)?.to_owned()))).collect();
+        known.plugins = operators().filter_map(|index| Some((index, factory.digest(index)?))).collect();
         let stateful: BTreeSet<usize> = operators().filter(|&index| factory.is_stateful(index)).collect();
         let durability = match &job.checkpoint {
             None => {

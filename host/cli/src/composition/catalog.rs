@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 use serde_json::Value;
 use wasmill_connector::columnar;
 use wasmill_connector::file::FilePath;
@@ -16,7 +16,7 @@ use wasmill_operator::{Expression, ExpressionProblem as OperatorProblem};
 use wasmill_plugin::InputShape;
 
 use super::factory::columnar_in;
-use super::{Composition, describe};
+use super::{Composition, describe, describe_aggregate};
 
 impl Catalog for Composition {
     fn expression(&self, text: &str, input: &Schema) -> Result<Checked, ExpressionProblem> {
@@ -40,6 +40,17 @@ impl Catalog for Composition {
         let plan = describe(&component, &settings.to_string(), &shapes(inputs), &super::limits(limits))?;
         let port = |port: wasmill_operator::Port| Port { name: port.name, schema: port.schema };
         Ok(PluginDeclared { ports: plan.declaration.ports.into_iter().map(port).collect(), reads: plan.declaration.reads })
+    }
+
+    fn aggregate_plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        arguments: &Schema,
+        limits: &graph::Limits,
+    ) -> Result<Field, PluginProblem> {
+        let component = self.component(path)?;
+        Ok(describe_aggregate(&component, &settings.to_string(), arguments, &super::limits(limits))?.result)
     }
 
     /// A file that isn't there yet has the columns that the job says, where it says so: an earlier job may write it.

@@ -16,8 +16,10 @@ use wasmill_connector::stdio::{StdinSource, stdout_sink};
 use wasmill_connector::{ConnectorError, FormatIn, FormatOut, Limited, Sink, Source, Visibility, file, generator, json};
 use wasmill_flow::{TaskIndex, dead_letter};
 use wasmill_job::catalog::PluginProblem;
-use wasmill_job::graph::{self, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload};
-use wasmill_operator::aggregate::{Emit, RunningAggregate};
+use wasmill_job::graph::{
+    self, Aggregate, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
+};
+use wasmill_operator::aggregate::{Computation, Emit, RunningAggregate};
 use wasmill_operator::filter::Filter;
 use wasmill_operator::select::Select;
 use wasmill_operator::split::Split;
@@ -27,18 +29,20 @@ use wasmill_operator::window::{START_BYTES, WindowedAggregate, Windows};
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
-use wasmill_plugin::{InputShape, OnPoison, PluginOperator};
+use wasmill_plugin::{AggregateDefinition, InputShape, OnPoison, PluginAggregate, PluginOperator};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
 use wasmill_state::memory::MemoryState;
 use wasmill_state::{KeyedState, StateNeed};
 
-use super::{Composition, describe, limits};
+use super::{Composition, describe, describe_aggregate, limits};
 
 /// A job's parts.
 pub struct JobFactory<'a> {
     job: &'a Job,
     /// The plugins among the operators, by their places.
     plugins: Vec<Option<Definition>>,
+    /// The plugins among each operator's aggregates, in their order.
+    aggregates: Vec<Vec<AggregateDefinition>>,
     /// When paced sources begin.
     start: Instant,
 }
@@ -50,7 +54,24 @@ impl Composition {
     /// Where a plugin no longer is what it was at validation.
     pub fn factory<'a>(&self, job: &'a Job, start: Instant) -> Result<JobFactory<'a>, PluginProblem> {
         let plugins = job.operators.iter().map(|operator| self.definition(operator)).collect::<Result<_, _>>()?;
-        Ok(JobFactory { job, plugins, start })
+        let aggregates = job.operators.iter().map(|operator| self.aggregates(operator)).collect::<Result<_, _>>()?;
+        Ok(JobFactory { job, plugins, aggregates, start })
+    }
+
+    fn aggregates(&self, operator: &graph::Operator) -> Result<Vec<AggregateDefinition>, PluginProblem> {
+        let Verb::Aggregate { columns, .. } = &operator.verb else { return Ok(Vec::new()) };
+        let mut definitions = Vec::new();
+        for (name, computed) in columns {
+            let Aggregate::Plugin(graph::AggregatePlugin { plugin, of, .. }) = computed else { continue };
+            let component = self.component(&plugin.path)?;
+            let settings = plugin.settings.to_string();
+            let arguments = handed(&operator.input().schema, Some(of));
+            let limits = limits(&plugin.limits);
+            let plan = describe_aggregate(&component, &settings, &arguments, &limits)?;
+            let (operator, column) = (operator.name.clone(), name.clone());
+            definitions.push(AggregateDefinition { operator, column, component, settings, arguments, plan, limits });
+        }
+        Ok(definitions)
     }
 
     fn definition(&self, operator: &graph::Operator) -> Result<Option<Definition>, PluginProblem> {
@@ -83,10 +104,13 @@ impl Composition {
 }
 
 impl JobFactory<'_> {
-    /// The digest of an operator's plugin; none where it isn't one.
+    /// The digest of an operator's plugin, or of each of its aggregates that are plugins; none where there are none.
     #[must_use]
-    pub fn digest(&self, operator: usize) -> Option<&str> {
-        self.plugins[operator].as_ref().map(|definition| &*definition.component.digest)
+    pub fn digest(&self, operator: usize) -> Option<String> {
+        let aggregates = self.aggregates[operator].iter().map(|definition| &definition.component);
+        let components = self.plugins[operator].iter().map(|definition| &definition.component).chain(aggregates);
+        let digests: Vec<&str> = components.map(|component| &*component.digest).collect();
+        (!digests.is_empty()).then(|| digests.join(","))
     }
 
     /// Whether an operator keeps state.
@@ -181,6 +205,22 @@ impl Factory for JobFactory<'_> {
                 };
                 let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
                 let key: Vec<usize> = input.key_by.iter().filter_map(place).collect();
+                let mut plugins = self.aggregates[operator].iter();
+                let computation = |(name, by): &(String, Aggregate)| match by {
+                    Aggregate::Sql(text) => Some((name.clone(), Computation::Sql(text.clone()))),
+                    Aggregate::Plugin(plugin) => {
+                        let definition = plugins.next()?.clone();
+                        let foreign = Computation::Foreign {
+                            text: by.text(),
+                            format: definition.plan.format(),
+                            result: definition.plan.result.clone(),
+                            of: plugin.of.iter().filter_map(place).collect(),
+                            aggregate: Box::new(PluginAggregate::new(definition, task)),
+                        };
+                        Some((name.clone(), foreign))
+                    }
+                };
+                let columns: Vec<_> = columns.iter().filter_map(computation).collect();
                 if let Some(window) = window {
                     let most_rows = self.job.batch.max_rows;
                     let windowed = WindowedAggregate::new(&key, windows(window), columns, most_rows, &schema).map_err(refused)?;
@@ -188,7 +228,7 @@ impl Factory for JobFactory<'_> {
                     let state = MemoryState::new(states).with_unrouted(START_BYTES);
                     return Ok(OperatorParts { operator: Box::new(windowed), state: Some(Box::new(state)) });
                 }
-                let aggregate = RunningAggregate::new(&key, columns, emit, &schema).map_err(refused)?;
+                let aggregate = RunningAggregate::of(&key, columns, emit, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;
                 (Box::new(aggregate), states)
             }

@@ -6,8 +6,9 @@ use arrow_schema::Schema;
 use wasmill_flow::column_type;
 
 use crate::graph::{
-    ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut, Generator, JsonIn,
-    JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb, Window, Workload,
+    Aggregate, ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut,
+    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb, Window,
+    Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -170,14 +171,18 @@ pub fn verb(verb: &Verb) -> String {
             format!("split {}", conditions.iter().map(|(name, text)| format!("{name}: {text}")).collect::<Vec<_>>().join(", "))
         }
         Verb::Aggregate { columns, window: Some(window), .. } => {
-            format!("aggregate {} in {}", assigned(columns), windows(window))
+            format!("aggregate {} in {}", aggregated(columns), windows(window))
         }
-        Verb::Aggregate { columns, at_end: false, window: None } => format!("running aggregate {}", assigned(columns)),
+        Verb::Aggregate { columns, at_end: false, window: None } => format!("running aggregate {}", aggregated(columns)),
         Verb::Aggregate { columns, at_end: true, window: None } => {
-            format!("aggregate {}; a row per key at the end of input, in the order of keys within a task", assigned(columns))
+            format!("aggregate {}; a row per key at the end of input, in the order of keys within a task", aggregated(columns))
         }
         Verb::Plugin(plugin) => format!("plugin {}", plugin.path.display()),
     }
+}
+
+fn aggregated(columns: &[(String, Aggregate)]) -> String {
+    assigned(&columns.iter().map(|(name, by)| (name.clone(), by.text())).collect::<Vec<_>>())
 }
 
 fn windows(window: &Window) -> String {

@@ -8,7 +8,7 @@ use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
-use crate::read::{inputs, limits, name, settings, window};
+use crate::read::{aggregate, inputs, limits, name, settings, window};
 use crate::written::{Column, Operator, Verb};
 
 const KEYS: &[&str] = &[
@@ -85,7 +85,7 @@ fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut
         ["unnest"] => read_unnest(keys, problems),
         ["split"] => read_split(&keys.get("split")?, problems),
         ["aggregate"] => {
-            let columns = read_columns(&keys.get("aggregate")?, problems);
+            let columns = aggregate::read(&keys.get("aggregate")?, of_job, problems);
             if keys.get("key-by").is_none() && all_known {
                 keys.require("key-by", "the columns that rows are grouped by: [net]", problems);
                 return None;
@@ -163,16 +163,7 @@ fn read_columns(field: &Field<'_>, problems: &mut Problems) -> Option<Vec<Column
 }
 
 fn read_column(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> Column {
-    let by_plugin = Mapping::open_if(field).and_then(|keys| keys.get("plugin"));
-    let expression = match by_plugin {
-        Some(plugin) => {
-            let problem = problems.error(code::NOT_IN_THIS_VERSION, &plugin.key_spot());
-            problem.found_to_be("an aggregate by a plugin").expected("an SQL expression");
-            None
-        }
-        None => field.expression(problems),
-    };
-    Column { name, expression }
+    Column { name, expression: field.expression(problems) }
 }
 
 fn read_plugin(keys: &Mapping<'_>, of_job: Limits, problems: &mut Problems) -> Option<Verb> {

@@ -7,7 +7,7 @@ use crate::place::{At, Spot};
 use crate::problem::{Problems, code};
 use crate::validate::Given;
 use crate::validate::paths::{join, normalized};
-use crate::written::{Job, SinkConnector, SourceConnector, Verb};
+use crate::written::{Computation, Job, SinkConnector, SourceConnector, Verb};
 
 /// What can be read or written by one only.
 #[derive(PartialEq, Eq, Hash)]
@@ -124,6 +124,14 @@ fn claims<'a>(job: &'a Job, given: &'a Given<'_>) -> Vec<Claim<'a>> {
     for operator in &job.operators {
         if let Some(Verb::Plugin { path, .. }) = &operator.verb {
             claims.push(file(path, format!("it is the plugin of `{}`", operator.name.value), false));
+        }
+        if let Some(Verb::Aggregate { columns, .. }) = &operator.verb {
+            for column in columns {
+                if let Some(Computation::Plugin(plugin)) = &column.by {
+                    let by = format!("it is the plugin of `{}.aggregate.{}`", operator.name.value, column.name.value);
+                    claims.push(file(&plugin.path, by, false));
+                }
+            }
         }
     }
     if let Some(store) = job.checkpoint.as_ref().and_then(|checkpoint| checkpoint.store.as_ref()) {

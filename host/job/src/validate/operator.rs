@@ -11,7 +11,7 @@ use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
 use crate::validate::inputs::{self, Entry};
-use crate::validate::{Given, Output, paths, window};
+use crate::validate::{Given, Output, aggregate, paths, window};
 use crate::written;
 
 /// What is known of an operator once its verb has been worked out.
@@ -199,14 +199,14 @@ fn with(
 }
 
 fn aggregate(
-    columns: &[written::Column],
+    columns: &[written::AggregateColumn],
     at_end: bool,
     key_by: Option<&[usize]>,
     scope: &Scope<'_>,
     given: &Given<'_>,
     problems: &mut Problems,
 ) -> Option<Outcome> {
-    let checked = check_all(columns, scope, given, problems);
+    let checked: Vec<_> = columns.iter().map(|column| aggregate::check(column, scope, given, problems)).collect();
     let key_by = key_by?;
     let mut fields: Vec<Field> = key_by.iter().map(|&index| scope.schema.field(index).clone()).collect();
     let clashes: Vec<_> = columns.iter().filter(|column| fields.iter().any(|key| *key.name() == column.name.value)).collect();
@@ -217,10 +217,11 @@ fn aggregate(
     if !clashes.is_empty() {
         return None;
     }
-    let checked = checked?;
+    let (checked, computed): (Vec<_>, Vec<_>) = checked.into_iter().collect::<Option<Vec<_>>>()?.into_iter().unzip();
     fields.extend(checked.iter().map(|checked| checked.field.clone()));
     let reads = checked.into_iter().flat_map(|checked| checked.reads).collect();
-    let verb = Verb::Aggregate { columns: texts(columns)?, at_end, window: None };
+    let names = columns.iter().map(|column| column.name.value.clone());
+    let verb = Verb::Aggregate { columns: names.zip(computed).collect(), at_end, window: None };
     Some(Outcome::of_one(verb, main_port(Arc::new(Schema::new(fields))), Some(reads)))
 }
 

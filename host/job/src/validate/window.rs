@@ -9,7 +9,7 @@ use crate::graph::{LATE_PORT, MAIN_PORT, Port, Verb, Window};
 use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::operator::Outcome;
-use crate::written::Column;
+use crate::written::AggregateColumn;
 
 /// The columns that say when a window begins and ends.
 const BOUNDS: [&str; 2] = ["window_start", "window_end"];
@@ -32,7 +32,7 @@ pub fn windowed(
     window: &At<Window>,
     late_is_read: bool,
     input: &SchemaRef,
-    columns: &[Column],
+    columns: &[AggregateColumn],
     problems: &mut Problems,
 ) -> Option<Outcome> {
     let Outcome { verb: Verb::Aggregate { columns: texts, at_end, .. }, ports, reads } = aggregate else { return None };

@@ -57,6 +57,13 @@ impl Catalog for Fake {
         }
     }
 
+    fn aggregate_plugin(&self, path: &Path, _: &Value, arguments: &Schema, _: &Limits) -> Result<Field, PluginProblem> {
+        match path.file_name().and_then(|name| name.to_str()) {
+            Some("energy") => Ok(Field::new("energy", arguments.field(0).data_type().clone(), true)),
+            _ => Err(PluginProblem { code: "plugin-not-found", message: format!("there is no {}", path.display()), hint: None }),
+        }
+    }
+
     fn columns(&self, file: &ColumnarFile<'_>, declared: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {
         if file.written.ends_with("broken.parquet") {
             let hint = Some("write the file anew".to_owned());

@@ -99,6 +99,15 @@ fn what_comes_at_the_end_only_is_said() {
 }
 
 #[test]
+fn an_aggregate_by_a_plugin_is_explained_with_its_columns() {
+    let text = explained(&around(
+        "  out: { input: quakes, key-by: [net], aggregate: { n: count(*), e: { plugin: ../plugins/energy, of: [mag] } } }",
+    ));
+    let expected = "  out: running aggregate n = count(*), e = plugin jobs/../plugins/energy of mag\n";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
 fn what_can_not_be_read_again_is_said() {
     let text = explained(
         "name: t\nsources: { s: { connector: stdio, format: json, schema: { a: int64 }, limit: 5 }, g: { connector: generator, fields: { a: sequence, k: { uniform: [0, 9] }, n: { one-of: [x] }, at: { every: 60us, disorder: 1s, start: 2024-01-01T00:00:00Z } }, rows: 10, rate: 50000 } }\nsinks: { k: { input: s, connector: stdio, format: json }, b: { input: g, connector: blackhole } }\ncheckpoint: { store: x }",

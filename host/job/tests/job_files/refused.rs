@@ -100,7 +100,7 @@ fn what_later_versions_bring_is_not_ignored() {
     for (operator, found) in [
         ("{ input: quakes, key-by: [net], window: { session: 1h }, aggregate: { n: count(*) } }", "`session`"),
         ("{ join: { left: quakes, right: quakes }, on: { left: [id], right: [id] } }", "`join`"),
-        ("{ input: quakes, key-by: [net], aggregate: { n: { plugin: p, of: [mag] } } }", "an aggregate by a plugin"),
+        ("{ input: quakes, key-by: [net], aggregate: { n: { plugin: energy, of: [mag], on-poison: skip } } }", "`skip`"),
     ] {
         let all = problems(&around(&format!("  out: {operator}")));
         assert!(
@@ -294,6 +294,23 @@ fn names_are_those_of_the_contract() {
     assert_eq!(
         problem(&around("  out: { input: quakes, filter: mag > 1 }\n  quakes: { input: out, filter: mag > 1 }")),
         "error[duplicate-name]: found `quakes`, expected a name of its own among sources, operators and sinks\n  --> jobs/job.yaml:5:3 (operators.quakes)\n   = a source has it already in line 2"
+    );
+}
+
+#[test]
+fn an_aggregate_by_a_plugin_says_what_it_is_over() {
+    let aggregate = |by: &str| operator(&format!("{{ input: quakes, key-by: [net], aggregate: {{ e: {by} }} }}"));
+    assert_eq!(
+        aggregate("{ plugin: energy }"),
+        "error[missing-key]: expected `of`, the columns that it is over: [mag]\n  --> jobs/job.yaml:4:53 (operators.out.aggregate.e.of)"
+    );
+    assert_eq!(
+        aggregate("{ plugin: energy, of: [] }").lines().next(),
+        Some("error[invalid-value]: found an empty list, expected a list of columns: [mag]")
+    );
+    assert_eq!(
+        aggregate("{ plugin: other, of: [mag] }").lines().next(),
+        Some("error[plugin-not-found]: there is no jobs/other; expected a plugin that is an aggregate of these columns")
     );
 }
 

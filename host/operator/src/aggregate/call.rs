@@ -7,6 +7,7 @@ use datafusion_sql::sqlparser::ast::{
 };
 use wasmill_flow::column_type;
 
+use super::foreign::Foreign;
 use super::general::General;
 use super::pair::Pair;
 use super::spread::Spread;
@@ -26,6 +27,8 @@ pub(super) enum Function {
     Spread(Spread),
     Pair(Pair),
     General(Box<General>),
+    /// One that isn't computed here.
+    Foreign(Foreign),
 }
 
 /// Functions of one number, and of two.
@@ -122,11 +125,31 @@ impl Aggregate {
         Ok(Self { function, arguments, filter, distinct, data_type, reads })
     }
 
+    /// An aggregate over these columns that isn't computed here: what it holds is in `format`, and `result` is what its values are.
+    pub(super) fn foreign(format: String, result: &Field, of: &[usize], schema: &Schema) -> Result<Self, ExpressionProblem> {
+        let column = |&column: &usize| {
+            let name = schema.field(column).name().replace('"', "\"\"");
+            Expression::parse(&format!("\"{name}\""), schema)
+        };
+        Ok(Self {
+            function: Function::Foreign(Foreign { format, nullable: result.is_nullable() }),
+            arguments: of.iter().map(column).collect::<Result<_, _>>()?,
+            filter: None,
+            distinct: false,
+            data_type: result.data_type().clone(),
+            reads: of.to_vec(),
+        })
+    }
+
     /// The column that its values make, by that name.
     #[must_use]
     pub fn field(&self, name: &str) -> Field {
-        let counts = matches!(self.function, Function::Count | Function::Pair(Pair::Count));
-        Field::new(name, self.data_type.clone(), !counts)
+        let nullable = match &self.function {
+            Function::Count | Function::Pair(Pair::Count) => false,
+            Function::Foreign(foreign) => foreign.nullable,
+            _ => true,
+        };
+        Field::new(name, self.data_type.clone(), nullable)
     }
 
     /// The indices of the columns that it reads, ascending.

@@ -9,7 +9,7 @@ use datafusion_common::ScalarValue;
 use wasmill_flow::Batch;
 use wasmill_state::{KeyedState, Values};
 
-use super::{Emit, RunningAggregate, bug, damaged, encoding, no_state, take};
+use super::{Emit, RunningAggregate, bug, damaged, encoding, foreign, no_state, take};
 use crate::contract::{Context, OperatorError};
 
 /// What becomes of some keys, which all have values.
@@ -25,15 +25,15 @@ pub(crate) enum Results {
 
 impl RunningAggregate {
     /// Emits and forgets every key, where rows come out at the end. Takes the memory of all keys once more.
-    pub(super) fn emit_all(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
+    pub(super) async fn emit_all(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
         let Emit::AtEnd { most_rows } = self.emit else { return Ok(()) };
         let mut keys = Vec::new();
         cx.state.as_ref().ok_or_else(no_state)?.for_each_key(&mut |key| keys.push(key.to_vec()));
-        self.results(&keys, Results::Last, most_rows, cx)
+        self.results(&keys, Results::Last, most_rows, cx).await
     }
 
     /// Has the results of some encoded keys come out, ascending by the key's columns, and forgets them, as `results` says.
-    pub(crate) fn results(
+    pub(crate) async fn results(
         &mut self,
         keys: &[Vec<u8>],
         results: Results,
@@ -41,17 +41,30 @@ impl RunningAggregate {
         cx: &mut Context,
     ) -> Result<(), OperatorError> {
         let mut state = cx.state.take().ok_or_else(no_state)?;
-        let done = self.columns_of(keys).and_then(|columns| {
-            let order = in_order(&columns)?;
-            for some in order.values().chunks(most_rows.max(1)) {
-                let some = UInt32Array::from(some.to_vec());
-                let columns: Vec<ArrayRef> = columns.iter().map(|column| take(column, &some)).collect();
-                self.results_of(columns, results, state.as_mut(), cx)?;
-            }
-            Ok(())
-        });
+        let columns = self.columns_of(keys);
+        let done = match columns {
+            Ok(columns) => self.results_in_order(columns, results, most_rows, state.as_mut(), cx).await,
+            Err(error) => Err(error),
+        };
         cx.state = Some(state);
         done
+    }
+
+    async fn results_in_order(
+        &mut self,
+        columns: Vec<ArrayRef>,
+        results: Results,
+        most_rows: usize,
+        state: &mut dyn KeyedState,
+        cx: &mut Context,
+    ) -> Result<(), OperatorError> {
+        let order = in_order(&columns)?;
+        for some in order.values().chunks(most_rows.max(1)) {
+            let some = UInt32Array::from(some.to_vec());
+            let columns: Vec<ArrayRef> = columns.iter().map(|column| take(column, &some)).collect();
+            self.results_of(columns, results, state, cx).await?;
+        }
+        Ok(())
     }
 
     /// The columns of encoded keys.
@@ -68,7 +81,7 @@ impl RunningAggregate {
         fields.iter().map(column).collect::<Option<_>>().ok_or_else(damaged)
     }
 
-    fn results_of(
+    async fn results_of(
         &mut self,
         columns: Vec<ArrayRef>,
         results: Results,
@@ -78,11 +91,7 @@ impl RunningAggregate {
         self.keys.encode(&columns);
         state.resolve(&self.keys, &self.keys.hashes(), &mut self.call);
         let count = self.call.count();
-        let values = self.load(state).and_then(|()| {
-            #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer keys than 4 G")]
-            let values = self.layout.values(&mut self.accumulators, count as u32);
-            values.map_err(|_| damaged())
-        });
+        let values = self.all_values(state, count).await;
         self.write.values = self.nothing(count);
         if values.is_ok() && results != Results::Early {
             state.apply(&self.call, std::slice::from_ref(&self.write));
@@ -97,6 +106,15 @@ impl RunningAggregate {
         let times = cx.times_at_end(rows.num_rows());
         cx.emit(0, Batch::unkeyed(rows).at(times));
         Ok(())
+    }
+
+    /// What each of the call's keys comes to.
+    async fn all_values(&mut self, state: &mut dyn KeyedState, keys: usize) -> Result<Vec<ArrayRef>, OperatorError> {
+        self.load(state)?;
+        foreign::finish_all(&mut self.elsewhere, &mut self.accumulators).await?;
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer keys than 4 G")]
+        let values = self.layout.values(&mut self.accumulators, keys as u32);
+        values.map_err(|_| damaged())
     }
 
     /// What removes the values of so many keys.

@@ -3,7 +3,7 @@
 //! First the accumulators of a fixed width, in the order of the aggregates and without gaps; all of them zero is "nothing seen".
 //! Then, for each `min` or `max` of text in the order of the aggregates, a byte 0 where nothing was seen, or a byte 1, the length
 //! as a little-endian `u32`, and the text. Then, in the order of the aggregates, what `distinct` has seen (`distinct.rs`) and what
-//! the other functions hold (`general.rs`), each with its length before it as a little-endian `u32`. The state has a fixed width
+//! the other functions hold (`general.rs`, `foreign.rs`), each with its length before it as a little-endian `u32`. The state has a fixed width
 //! where there are none of those.
 //!
 //! The version of the state is the lower half of the hash ([`key::hash`]) of the accumulators' formats joined by `;`: a snapshot
@@ -30,6 +30,7 @@ use super::count::Count;
 use super::distinct;
 use super::extreme::Extreme;
 use super::fold::{Fold, Step};
+use super::foreign::Foreign;
 use super::general::General;
 use super::refused::Refused;
 use super::sum::{DecimalSum, FloatSum, IntegerSum};
@@ -59,9 +60,24 @@ struct Slot {
 
 #[derive(Debug)]
 enum Kind {
-    Fixed { offset: usize, accumulator: Box<dyn Accumulator> },
-    Text { index: usize, greatest: bool },
-    General { index: usize, function: Box<General> },
+    Fixed {
+        offset: usize,
+        accumulator: Box<dyn Accumulator>,
+    },
+    Text {
+        index: usize,
+        greatest: bool,
+    },
+    General {
+        index: usize,
+        function: Box<General>,
+    },
+    /// One that is computed elsewhere: where its values are among those given, and what it holds.
+    Foreign {
+        given: usize,
+        index: usize,
+        function: Foreign,
+    },
 }
 
 /// What an aggregate is over, for some rows.
@@ -81,15 +97,22 @@ pub(super) struct Accumulators {
     /// For each of text, each key's.
     texts: Vec<StringViewArray>,
     /// For each of no fixed width, each key's bytes.
-    held: Vec<Vec<Vec<u8>>>,
+    pub(super) held: Vec<Vec<Vec<u8>>>,
+    /// What each of those that are computed elsewhere gave for the rows or keys at hand.
+    pub(super) given: Vec<ArrayRef>,
 }
 
 impl Layout {
     pub(super) fn new(aggregates: &[Aggregate]) -> Self {
         let mut layout = Self { slots: Vec::new(), fixed: 0, texts: 0, held: 0 };
+        let mut given = 0;
         for aggregate in aggregates {
             let seen = aggregate.distinct.then(|| next(&mut layout.held, 1));
             let kind = match (accumulator(aggregate), &aggregate.function) {
+                (_, Function::Foreign(function)) => {
+                    let index = next(&mut layout.held, 1);
+                    Kind::Foreign { given: next(&mut given, 1), index, function: function.clone() }
+                }
                 (Some(accumulator), _) => Kind::Fixed { offset: next(&mut layout.fixed, accumulator.width()), accumulator },
                 (None, Function::General(function)) => {
                     Kind::General { index: next(&mut layout.held, 1), function: function.clone() }
@@ -109,6 +132,7 @@ impl Layout {
                 Kind::Fixed { accumulator, .. } => accumulator.format(),
                 Kind::Text { greatest, .. } => format!("{}:utf8", if *greatest { "max" } else { "min" }),
                 Kind::General { function, .. } => function.format(),
+                Kind::Foreign { function, .. } => function.format.clone(),
             };
             match (slot.seen, slot.arguments.first()) {
                 (Some(_), Some(argument)) => format!("distinct {}:{format}", column_type::name(argument)),
@@ -129,6 +153,11 @@ impl Layout {
     /// Whether the value of an aggregate may be as long as what its key holds.
     pub(super) fn has_long_values(&self) -> bool {
         self.slots.iter().any(|slot| matches!(&slot.kind, Kind::General { function, .. } if function.has_long_values()))
+    }
+
+    /// Where among what is held an aggregate's accumulators are, where it is computed elsewhere.
+    pub(super) fn held(&self, number: usize) -> Option<usize> {
+        if let Kind::Foreign { index, .. } = &self.slots[number].kind { Some(*index) } else { None }
     }
 
     fn is_fixed(&self) -> bool {
@@ -179,7 +208,7 @@ impl Layout {
         arguments: &[Arguments],
         wanted: bool,
     ) -> Result<Vec<ArrayRef>, (usize, Refused)> {
-        let Accumulators { fixed, texts, held } = accumulators;
+        let Accumulators { fixed, texts, held, given } = accumulators;
         let update = |(number, (slot, Arguments { values, counts })): (usize, (&Slot, &Arguments))| {
             let updated = match &slot.kind {
                 Kind::Fixed { offset, accumulator } => {
@@ -192,6 +221,7 @@ impl Layout {
                     Ok(values)
                 }
                 Kind::General { index, function } => function.update(&mut held[*index], keys, values, counts.as_ref(), wanted),
+                Kind::Foreign { given: at, .. } => Ok(Arc::clone(&given[*at])),
             };
             updated.map_err(|refused| (number, refused))
         };
@@ -201,7 +231,7 @@ impl Layout {
     /// The value of each of the first `keys` keys.
     pub(super) fn values(&self, accumulators: &mut Accumulators, keys: u32) -> Result<Vec<ArrayRef>, Refused> {
         let all: Vec<u32> = (0..keys).collect();
-        let Accumulators { fixed, texts, held } = accumulators;
+        let Accumulators { fixed, texts, held, given } = accumulators;
         // A row of nulls changes nothing, and the value after it is the value.
         let nulls = |slot: &Slot| -> Vec<ArrayRef> {
             let types: &[DataType] = if slot.arguments.is_empty() { &[DataType::Boolean] } else { &slot.arguments };
@@ -214,6 +244,7 @@ impl Layout {
             }
             Kind::Text { index, greatest } => Ok(text_extreme::update(*greatest, &texts[*index], &all, &nulls(slot)[0]).0),
             Kind::General { index, function } => function.values(&held[*index]),
+            Kind::Foreign { given: at, .. } => Ok(Arc::clone(&given[*at])),
         };
         self.slots.iter().map(value).collect()
     }
@@ -330,7 +361,7 @@ fn accumulator(aggregate: &Aggregate) -> Option<Box<dyn Accumulator>> {
         Function::Max => extreme::<true>(data_type),
         Function::Spread(spread) => Some(Box::new(spread)),
         Function::Pair(pair) => Some(Box::new(pair)),
-        Function::General(_) => None,
+        Function::General(_) | Function::Foreign(_) => None,
     }
 }
 

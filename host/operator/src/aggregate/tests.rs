@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use wasmill_flow::column_type;
 use wasmill_state::memory::MemoryState;
 
+mod foreign;
 mod functions;
 mod nested;
 mod refused;

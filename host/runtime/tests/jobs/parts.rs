@@ -8,7 +8,7 @@ use std::time::Duration;
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::Int64Type;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
-use arrow_schema::{Schema, SchemaRef};
+use arrow_schema::{Field, Schema, SchemaRef};
 use futures_util::future::{BoxFuture, ready};
 use serde_json::Value;
 use tokio::time::{Instant, sleep_until};
@@ -52,6 +52,9 @@ impl Catalog for Anything {
     fn plugin(&self, _: &Path, _: &Value, inputs: &[InputSchema<'_>], _: &Limits) -> Result<PluginDeclared, PluginProblem> {
         let main = Port { name: "main".to_owned(), schema: Arc::clone(inputs[0].schema) };
         Ok(PluginDeclared { ports: vec![main], reads: vec![None] })
+    }
+    fn aggregate_plugin(&self, _: &Path, _: &Value, _: &Schema, _: &Limits) -> Result<Field, PluginProblem> {
+        unreachable!("the job has no aggregate")
     }
     fn columns(&self, _: &ColumnarFile<'_>, _: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {
         unreachable!("the job has no file")

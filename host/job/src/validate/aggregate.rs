@@ -1,0 +1,67 @@
+//! The columns of an aggregate: SQL as the catalog has it, or what a plugin says it makes of some columns.
+
+use arrow_schema::{Field, Schema};
+
+use crate::catalog::Checked;
+use crate::graph::{self, Aggregate, OnPoison};
+use crate::problem::{Problems, code};
+use crate::validate::expression::Scope;
+use crate::validate::{Given, paths};
+use crate::written::{AggregateColumn, AggregatePlugin, Column, Computation};
+
+/// A column, checked, and what computes it.
+pub fn check(
+    column: &AggregateColumn,
+    scope: &Scope<'_>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<(Checked, Aggregate)> {
+    let name = &column.name;
+    match column.by.as_ref()? {
+        Computation::Sql(text) => {
+            let column = Column { name: name.clone(), expression: Some(text.clone()) };
+            Some((scope.check_column(&column, given, problems)?, Aggregate::Sql(text.value.clone())))
+        }
+        Computation::Plugin(plugin) => by_plugin(&name.value, plugin, scope, given, problems),
+    }
+}
+
+fn by_plugin(
+    name: &str,
+    plugin: &AggregatePlugin,
+    scope: &Scope<'_>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<(Checked, Aggregate)> {
+    let AggregatePlugin { path: written, of, settings, limits } = plugin;
+    let path = paths::local(written, given.dir, problems);
+    let mut columns = Vec::with_capacity(of.len());
+    for column in of {
+        let Some(index) = scope.column(column, problems) else { continue };
+        if columns.contains(&index) {
+            let problem = problems.error(code::DUPLICATE_COLUMN, &column.spot).found(column.value.clone());
+            problem.expected("each column once");
+            return None;
+        }
+        columns.push(index);
+    }
+    let path = path.filter(|_| columns.len() == of.len())?;
+    let arguments = Schema::new(columns.iter().map(|&index| scope.schema.field(index).clone()).collect::<Vec<_>>());
+    match given.catalog.aggregate_plugin(&path, settings, &arguments, limits) {
+        Ok(result) => {
+            let field = Field::new(name, result.data_type().clone(), result.is_nullable());
+            let plugin = graph::Plugin { path, settings: settings.clone(), on_poison: OnPoison::Halt, limits: *limits };
+            let names = of.iter().map(|column| column.value.clone()).collect();
+            let aggregate = Aggregate::Plugin(graph::AggregatePlugin { plugin, of: columns.clone(), names });
+            Some((Checked { field, reads: columns }, aggregate))
+        }
+        Err(fault) => {
+            let problem = problems.error(fault.code, &written.spot).message(fault.message);
+            problem.expected("a plugin that is an aggregate of these columns");
+            if let Some(hint) = fault.hint {
+                problem.advice(hint);
+            }
+            None
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! The calls of an aggregate function, and what is checked of their answers: a guest may hand out anything.
+
+use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::{Field, Schema};
+
+use crate::bindings::aggregate_function::AggregateFunction;
+use crate::bindings::aggregate_function::exports::wasmill::plugin::aggregate::AggregatePlan as WitPlan;
+use crate::bindings::wasmill::plugin::data::{Batch, BinaryArrayResult, ColumnResult};
+use crate::columns_in::{ColumnsIn, EndToEnd};
+use crate::columns_out;
+use crate::declaration::wit_fields;
+use crate::fault::Fault;
+use crate::instance::Instance;
+use crate::limits::{Limits, STATE_CALL_BYTES, STATE_VALUE_BYTES};
+
+/// What a call gives back: an accumulator for each key, and the values after each row, where they were asked for.
+pub(super) struct Accumulated {
+    pub(super) held: Vec<Vec<u8>>,
+    pub(super) values: Option<ArrayRef>,
+}
+
+impl Instance<AggregateFunction> {
+    /// Asks what it makes of these settings and arguments. Within the limits of a start.
+    pub(super) async fn describe(&mut self, settings: &str, arguments: &Schema) -> Result<WitPlan, Fault> {
+        let guest = self.exports.wasmill_plugin_aggregate();
+        let answer = guest.call_describe(&mut self.store, settings, &wit_fields(arguments)).await;
+        self.outcome(answer)
+    }
+
+    /// Opens it, within the limits of a start.
+    pub(super) async fn open(&mut self, settings: &str, arguments: &Schema) -> Result<(), Fault> {
+        let guest = self.exports.wasmill_plugin_aggregate();
+        let answer = guest.call_open(&mut self.store, settings, &wit_fields(arguments)).await;
+        self.outcome(answer)
+    }
+
+    /// Takes rows into their keys' accumulators; gives the values after each row as well where `result` says what they are.
+    pub(super) async fn accumulate(
+        &mut self,
+        held: &[Vec<u8>],
+        keys: &[u32],
+        rows: &RecordBatch,
+        result: Option<&Field>,
+        limits: &Limits,
+    ) -> Result<Accumulated, Fault> {
+        self.begin(None);
+        let accumulators = end_to_end(held);
+        let columns = ColumnsIn::hold(rows.columns().iter());
+        let params = columns.params();
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows")]
+        let batch = Batch { rows: rows.num_rows() as u32, columns: &params };
+        let guest = self.exports.wasmill_plugin_aggregate();
+        let Some(result) = result else {
+            let answer = guest.call_accumulate(&mut self.store, accumulators.param(), keys, batch).await;
+            return Ok(Accumulated { held: taken_apart(self.outcome(answer)?, held.len())?, values: None });
+        };
+        let answer = guest.call_running(&mut self.store, accumulators.param(), keys, batch).await;
+        let (accumulators, values) = self.outcome(answer)?;
+        let values = checked(result, values, keys.len(), limits)?;
+        Ok(Accumulated { held: taken_apart(accumulators, held.len())?, values: Some(values) })
+    }
+
+    /// The value of each accumulator.
+    pub(super) async fn finish(&mut self, held: &[Vec<u8>], result: &Field, limits: &Limits) -> Result<ArrayRef, Fault> {
+        self.begin(None);
+        let accumulators = end_to_end(held);
+        let guest = self.exports.wasmill_plugin_aggregate();
+        let answer = guest.call_finish(&mut self.store, accumulators.param()).await;
+        checked(result, self.outcome(answer)?, held.len(), limits)
+    }
+}
+
+fn end_to_end(held: &[Vec<u8>]) -> EndToEnd {
+    EndToEnd::of(held.len(), held.iter().map(|held| Some(held.as_slice())))
+}
+
+/// A guest's results as a column.
+fn checked(result: &Field, column: ColumnResult, rows: usize, limits: &Limits) -> Result<ArrayRef, Fault> {
+    let bytes = columns_out::bytes(&column);
+    if bytes as u64 > limits.output_bytes {
+        return Err(Fault::limit(format!("its results have {bytes} bytes, at most {} are taken", limits.output_bytes)));
+    }
+    columns_out::array(result, column, rows).map_err(|what| Fault::contract(format!("broke the contract: {what}")))
+}
+
+/// A guest's accumulators, one for each key.
+fn taken_apart(accumulators: BinaryArrayResult, keys: usize) -> Result<Vec<Vec<u8>>, Fault> {
+    let given = accumulators.offsets.len().saturating_sub(1);
+    if given != keys {
+        return Err(Fault::contract(format!("broke the contract: it returned {given} accumulators for {keys} keys")));
+    }
+    let bytes = accumulators.data.len();
+    if bytes > STATE_CALL_BYTES {
+        return Err(Fault::limit(format!("its accumulators have {bytes} bytes, at most {STATE_CALL_BYTES} are kept of a call")));
+    }
+    let (offsets, data) = columns_out::end_to_end(accumulators, keys)
+        .map_err(|what| Fault::contract(format!("broke the contract: accumulators: {what}")))?;
+    let parts = offsets.windows(2).map(|part| &data[part[0] as usize..part[1] as usize]);
+    let held: Vec<Vec<u8>> = parts.map(<[u8]>::to_vec).collect();
+    match held.iter().map(Vec::len).find(|&bytes| bytes > STATE_VALUE_BYTES) {
+        Some(bytes) => {
+            Err(Fault::limit(format!("an accumulator has {bytes} bytes, at most {STATE_VALUE_BYTES} are kept of a key")))
+        }
+        None => Ok(held),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fault::FaultKind;
+
+    fn refusal(offsets: &[u32], data: Vec<u8>, keys: usize) -> Fault {
+        taken_apart(BinaryArrayResult { offsets: offsets.to_vec(), data }, keys).expect_err("refused")
+    }
+
+    #[test]
+    fn accumulators_of_a_wrong_number_or_with_broken_offsets_are_named() {
+        assert_eq!(refusal(&[0, 1], vec![7], 2).message, "broke the contract: it returned 1 accumulators for 2 keys");
+        assert_eq!(refusal(&[], vec![], 2).message, "broke the contract: it returned 0 accumulators for 2 keys");
+        let falling = refusal(&[0, 3, 1], vec![7], 2);
+        assert_eq!(falling.message, "broke the contract: accumulators: its offsets fall from 3 to 1 at row 1");
+        let short = refusal(&[0, 9], vec![7], 1);
+        assert_eq!(short.message, "broke the contract: accumulators: its offsets end with 9, but it has 1 bytes");
+        assert_eq!(short.kind, FaultKind::Trap);
+    }
+
+    #[test]
+    fn accumulators_that_are_too_long_break_a_limit() {
+        let mebibyte = 1 << 20;
+        let long = refusal(&[0, mebibyte + 1], vec![0; mebibyte as usize + 1], 1);
+        assert_eq!(long.message, "an accumulator has 1048577 bytes, at most 1048576 are kept of a key");
+        assert_eq!(long.kind, FaultKind::Limit);
+        let all = 16 * mebibyte + 1;
+        let many = refusal(&[0, all], vec![0; all as usize], 1);
+        assert_eq!(many.message, "its accumulators have 16777217 bytes, at most 16777216 are kept of a call");
+    }
+}

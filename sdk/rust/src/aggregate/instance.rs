@@ -1,0 +1,131 @@
+//! An open aggregate function and the calls made to it.
+
+use crate::aggregate::Aggregate;
+use crate::bindings::aggregate_function::exports::wasmill::plugin::aggregate::AggregatePlan;
+use crate::bindings::data::Batch;
+use crate::bindings::{BinaryArray, Column, Field};
+use crate::column::{ColumnBuilder, ColumnValue};
+use crate::describe::type_name;
+use crate::error::{Error, Result};
+use crate::record::{ReadRecord, Record};
+use crate::settings;
+use crate::state::StateValue;
+
+/// An open aggregate function.
+pub struct Instance<A: Aggregate>(pub(crate) A);
+
+impl<A: Aggregate> Instance<A> {
+    /// What the function makes of these settings and arguments.
+    pub fn describe(settings: &str, arguments: &[Field]) -> Result<AggregatePlan> {
+        Self::open(settings, arguments)?;
+        let result = Field { name: A::NAME.to_owned(), data_type: A::Output::TYPE, nullable: A::Output::NULLABLE };
+        Ok(AggregatePlan { result, version: A::VERSION, merges: true, retracts: false })
+    }
+
+    /// Makes an instance.
+    pub fn open(settings: &str, arguments: &[Field]) -> Result<Self> {
+        check::<A>(arguments)?;
+        Ok(Self(A::open(settings::parse(settings)?)?))
+    }
+
+    /// Takes rows; `after` is given what has been seen after each.
+    pub fn accumulate(
+        &self,
+        accumulators: &BinaryArray,
+        group: &[u32],
+        rows: &Batch,
+        mut after: impl FnMut(&A::Accumulator),
+    ) -> Result<BinaryArray> {
+        let mut all = all::<A>(accumulators)?;
+        if group.len() != rows.rows as usize {
+            return Err(Error::fail("the host gave another number of groups than of rows"));
+        }
+        let columns = <A::Input<'_> as ReadRecord<'_>>::bind(&rows.columns, group.len())?;
+        for (row, &of) in group.iter().enumerate() {
+            let seen = all.get_mut(of as usize).ok_or_else(|| Error::fail("the host gave a row of no accumulator"))?;
+            self.0.add(seen, <A::Input<'_> as ReadRecord<'_>>::read(&columns, row))?;
+            after(seen);
+        }
+        Ok(encode_all::<A>(&all))
+    }
+
+    /// The same, and the value after each row.
+    pub fn running(&self, accumulators: &BinaryArray, group: &[u32], rows: &Batch) -> Result<(BinaryArray, Column)> {
+        let mut values = <A::Output as ColumnValue>::Builder::default();
+        values.reserve(group.len());
+        let all = self.accumulate(accumulators, group, rows, |seen| self.0.finish(seen).append_to(&mut values))?;
+        Ok((all, values.take()))
+    }
+
+    /// Each two become one.
+    pub fn merge(&self, left: &BinaryArray, right: &BinaryArray) -> Result<BinaryArray> {
+        let (mut left, right) = (all::<A>(left)?, all::<A>(right)?);
+        if left.len() != right.len() {
+            return Err(Error::fail("the host gave another number of accumulators to merge than to merge into"));
+        }
+        left.iter_mut().zip(right).for_each(|(seen, other)| self.0.merge(seen, other));
+        Ok(encode_all::<A>(&left))
+    }
+
+    /// The value of each.
+    pub fn finish(&self, accumulators: &BinaryArray) -> Result<Column> {
+        let mut values = <A::Output as ColumnValue>::Builder::default();
+        all::<A>(accumulators)?.iter().for_each(|seen| self.0.finish(seen).append_to(&mut values));
+        Ok(values.take())
+    }
+}
+
+/// Whether the arguments are those that the function is over.
+fn check<A: Aggregate>(arguments: &[Field]) -> Result<()> {
+    let fields = <A::Input<'static> as Record>::FIELDS;
+    if fields.len() != arguments.len() {
+        let names: Vec<&str> = fields.iter().map(|field| field.name).collect();
+        let (takes, given) = (names.join(", "), arguments.len());
+        return Err(Error::fail(format!(
+            "the aggregate is over {} columns ({takes}), but the job gives it {given}",
+            fields.len()
+        )));
+    }
+    for (field, column) in fields.iter().zip(arguments) {
+        let (wanted, found, name) = (type_name(field.data_type), type_name(column.data_type), &column.name);
+        if wanted != found {
+            return Err(Error::fail(format!("column `{name}` is {found}, but the aggregate's `{}` is {wanted}", field.name)));
+        }
+        if column.nullable && !field.nullable {
+            return Err(Error::fail(format!(
+                "column `{name}` may be null, but the aggregate's `{}` is a value of every row: declare it `{found} not null`, or read \
+                 an `Option`",
+                field.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn all<A: Aggregate>(accumulators: &BinaryArray) -> Result<Vec<A::Accumulator>> {
+    let BinaryArray { offsets, data } = accumulators;
+    let part = |ends: &[u32]| decode(data.get(ends[0] as usize..ends[1] as usize).unwrap_or_default());
+    offsets.windows(2).map(part).collect()
+}
+
+fn encode_all<A: Aggregate>(all: &[A::Accumulator]) -> BinaryArray {
+    let mut data = Vec::with_capacity(all.len() * A::Accumulator::WIDTH.unwrap_or(16) as usize);
+    let mut offsets = Vec::with_capacity(all.len() + 1);
+    offsets.push(0);
+    for seen in all {
+        seen.write(&mut data);
+        offsets.push(data.len() as u32);
+    }
+    BinaryArray { offsets, data }
+}
+
+/// An accumulator of its bytes; of none, one that has seen nothing.
+pub(crate) fn decode<S: StateValue + Default>(mut bytes: &[u8]) -> Result<S> {
+    if bytes.is_empty() {
+        return Ok(S::default());
+    }
+    let seen = S::read(&mut bytes).filter(|_| bytes.is_empty());
+    seen.ok_or_else(|| {
+        Error::fail("an accumulator holds bytes that the aggregate has not written: raise its VERSION when it changes")
+    })
+}
