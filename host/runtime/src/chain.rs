@@ -78,7 +78,8 @@ pub(crate) struct OperatorWork {
 impl OperatorWork {
     /// Charges what it holds now, and what a step with so many rows may take in passing; whether that is too much for the process.
     fn charge(&mut self, rows: usize) -> bool {
-        let state = self.context.state.as_ref().map_or(0, |state| state.bytes() + state.growth(rows));
+        // Half as much again for the former, smaller copies of tables that grew: the allocator keeps their memory for a while.
+        let state = self.context.state.as_ref().map_or(0, |state| state.bytes() / 2 * 3 + state.growth(rows));
         let snapshot = self.snapshot.as_ref().map_or(0, Vec::len);
         self.charge.set((state + snapshot) as u64 + self.operator.plugin_counts().memory);
         if let Some(state) = &self.context.state {
