@@ -5,7 +5,7 @@ mod program;
 use program::Folder;
 
 /// What a process takes beside what the budget is of: the program itself, its buffers for reading and writing, what the allocator keeps.
-const BESIDE: u64 = 192 << 20;
+const BESIDE: u64 = 256 << 20;
 
 /// A job whose state grows with every row.
 const GROWING: &str = "name: growing
