@@ -1,5 +1,6 @@
 //! The job, validated: what the rest of Wasmill works with. Nothing here can be wrong any more.
 
+mod aggregate;
 mod operator;
 
 use std::path::PathBuf;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use wasmill_flow::KeyGroups;
 
+pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Window};
 pub use operator::{Input, Operator};
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.
@@ -339,53 +341,6 @@ pub enum Verb {
     /// A component.
     Plugin(Plugin),
 }
-
-/// What a column of an aggregate is computed by.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Aggregate {
-    /// An SQL aggregate, checked against the input's columns.
-    Sql(String),
-    /// A component.
-    Plugin(AggregatePlugin),
-}
-
-/// A component as an aggregate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct AggregatePlugin {
-    /// The component; it halts the job on poison.
-    pub plugin: Plugin,
-    /// The input's columns that it is over, by index.
-    pub of: Vec<usize>,
-    /// Their names.
-    pub names: Vec<String>,
-}
-
-impl Aggregate {
-    /// It as people read it.
-    #[must_use]
-    pub fn text(&self) -> String {
-        match self {
-            Self::Sql(text) => text.clone(),
-            Self::Plugin(by) => format!("plugin {} of {}", by.plugin.path.display(), by.names.join(", ")),
-        }
-    }
-}
-
-/// Windows of event time, all of one length. All times are whole milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Window {
-    /// How long a window is; not zero.
-    pub size: Duration,
-    /// The distance from one's start to the next one's, not zero; the same as its length where windows tumble.
-    pub slide: Duration,
-    /// Where windows begin, counted from 1970 in UTC.
-    pub offset: Duration,
-    /// For so long after its end a window still takes rows.
-    pub allowed_lateness: Duration,
-}
-
-/// The output of a window that has the rows that came too late.
-pub const LATE_PORT: &str = "late";
 
 /// A component as an operator.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,0 +1,52 @@
+//! What an aggregate is of: how its columns are computed, and the windows that rows are counted in.
+
+use std::time::Duration;
+
+use crate::graph::Plugin;
+
+/// Windows of event time, all of one length. All times are whole milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// How long a window is; not zero.
+    pub size: Duration,
+    /// The distance from one's start to the next one's, not zero; the same as its length where windows tumble.
+    pub slide: Duration,
+    /// Where windows begin, counted from 1970 in UTC.
+    pub offset: Duration,
+    /// For so long after its end a window still takes rows.
+    pub allowed_lateness: Duration,
+}
+
+/// The output of a window that has the rows that came too late.
+pub const LATE_PORT: &str = "late";
+
+/// What a column of an aggregate is computed by.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Aggregate {
+    /// An SQL aggregate, checked against the input's columns.
+    Sql(String),
+    /// A component.
+    Plugin(AggregatePlugin),
+}
+
+/// A component as an aggregate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AggregatePlugin {
+    /// The component; it halts the job on poison.
+    pub plugin: Plugin,
+    /// The input's columns that it is over, by index.
+    pub of: Vec<usize>,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+impl Aggregate {
+    /// It as people read it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        match self {
+            Self::Sql(text) => text.clone(),
+            Self::Plugin(by) => format!("plugin {} of {}", by.plugin.path.display(), by.names.join(", ")),
+        }
+    }
+}
