@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::graph::Window;
+use crate::measure::show_duration;
 use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::read::field::Field;
@@ -43,6 +44,13 @@ pub fn read(field: &Field<'_>, problems: &mut Problems) -> Option<At<Window>> {
             (None, None)
         }
     };
+    if let (Some(size), Some(slide), Some(field)) = (size, slide, keys.get("slide"))
+        && slide > size
+    {
+        // Rows between windows would be in no output and in no count.
+        let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.spot).found(show_duration(slide));
+        problem.expected(format!("at most {}, the length of a window", show_duration(size)));
+    }
     let or_none = |key: &str, problems: &mut Problems| match keys.get(key) {
         Some(field) => field.duration(Duration::ZERO, problems),
         None => Some(Duration::ZERO),
