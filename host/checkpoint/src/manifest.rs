@@ -217,17 +217,20 @@ fn checksum(bytes: &[u8]) -> String {
 /// Checks that each of some names has a part for each of its tasks, and nothing else has one.
 fn check_tasks<'a>(
     kind: &str,
-    expected: &BTreeMap<String, u32>,
+    expected: &'a BTreeMap<String, u32>,
     found: impl Iterator<Item = (&'a str, u32)>,
 ) -> Result<(), String> {
-    let mut missing: BTreeSet<(&str, u32)> =
-        expected.iter().flat_map(|(name, &tasks)| (0..tasks).map(move |task| (name.as_str(), task))).collect();
+    let mut parts = BTreeSet::new();
     for (name, task) in found {
-        if !missing.remove(&(name, task)) {
+        if expected.get(name).is_none_or(|&tasks| task >= tasks) || !parts.insert((name, task)) {
             return Err(format!("{kind} `{name}` has a part of task {task} too much"));
         }
     }
-    match missing.first() {
+    // Looks no further than one task past those found, however many tasks a broken manifest says there were.
+    let missing = |(name, &tasks): (&'a String, &u32)| {
+        (0..tasks).find(|&task| !parts.contains(&(name.as_str(), task))).map(|task| (name, task))
+    };
+    match expected.iter().find_map(missing) {
         Some((name, task)) => Err(format!("{kind} `{name}` has no part of task {task}")),
         None => Ok(()),
     }

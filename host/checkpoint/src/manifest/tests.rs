@@ -141,6 +141,8 @@ fn what_makes_no_sense_is_said_though_the_checksum_holds() {
         "state of operator `hourly`: \"../42.state\" is no name of a state file"
     );
     assert_eq!(corrupt(&rewritten("\"key_groups\": 128", "\"key_groups\": 0")), "it has 0 key groups, expected 1 to 32768");
+    // Found by fuzzing: a set of all these tasks took 5 GiB.
+    assert_eq!(corrupt(&rewritten("\"report\": 1", "\"report\": 4294967295")), "sink `report` has no part of task 1");
     assert_eq!(
         corrupt(&rewritten("\"epoch\"", "\"epach\"")),
         "unknown field `epach`, expected one of `epoch`, `last`, `created_ms`, `job`, `sources`, `operators`, `sinks`, `watermarks` at line 2 column 9"
