@@ -8,6 +8,7 @@ use futures_util::future::BoxFuture;
 use wasmill_flow::dead_letter::Kind;
 use wasmill_flow::{Batch, Watermark};
 use wasmill_state::{KeyedState, StateNeed};
+use wasmill_time::ProcessingClock;
 
 /// One output of an operator.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,13 +105,16 @@ pub struct Context {
     pub dead: Vec<Dead>,
     /// How far event time has come: no row at or before it is expected. Rows that are, are late.
     pub watermark: Watermark,
+    /// What processing time is.
+    pub clock: ProcessingClock,
 }
 
 impl Context {
     /// A context without state.
     #[must_use]
     pub fn stateless() -> Self {
-        Self { state: None, emitted: Vec::new(), dead: Vec::new(), watermark: Watermark::NONE }
+        let clock = ProcessingClock::start();
+        Self { state: None, emitted: Vec::new(), dead: Vec::new(), watermark: Watermark::NONE, clock }
     }
 
     /// The event times of so many rows that come of no row in particular at the end of input: none where rows have no event times.
@@ -130,6 +134,18 @@ impl Context {
 /// The future of one step.
 pub type Step<'a> = BoxFuture<'a, Result<(), OperatorError>>;
 
+/// The future of a step that lets out what was due.
+pub type Firing<'a> = BoxFuture<'a, Result<Due, OperatorError>>;
+
+/// What a step has left of what was due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// Nothing.
+    Done,
+    /// Something: it is to be called again for the same moment, when what it emitted has been handed on.
+    More,
+}
+
 /// One task's instance of an operator.
 ///
 /// # Contract
@@ -140,17 +156,41 @@ pub type Step<'a> = BoxFuture<'a, Result<(), OperatorError>>;
 /// 4. Every row handed in is, when the step has returned `Ok`, emitted, filtered by definition, absorbed into state, or dead.
 /// 5. `end` is called once, when no input has more rows; the last step.
 /// 6. `watermark` is called with ever greater watermarks, only where rows have event times, the last time with [`Watermark::END`], before
-///    `end`. What it emits is ahead of the watermark for those behind.
-/// 7. A step doesn't block its thread: it computes, or awaits.
+///    `end`; again with the same one while it says [`Due::More`], and with nothing else in between. What it emits is ahead of the watermark
+///    for those behind.
+/// 7. `clock` is called when processing time has reached what `wakes_at` said after the last step, and again while it says [`Due::More`];
+///    not after `end`.
+/// 8. `restored` comes before any step.
+/// 9. A step doesn't block its thread: it computes, or awaits.
 pub trait Operator: Send {
     /// One step: some rows of input `input`. On a keyed input they carry their hashes.
     fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a>;
 
-    /// One step: event time has come as far as `watermark`, further than [`Context::watermark`], which is set when the step is done.
+    /// The context's state and watermark are what a checkpoint held, or as at a job's beginning. Nothing by default.
+    ///
+    /// # Errors
+    /// State that can't be the operator's.
+    fn restored(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
+        let _ = cx;
+        Ok(())
+    }
+
+    /// One step: event time has come as far as `watermark`, further than [`Context::watermark`], which is set when nothing is due any more.
     /// Nothing by default.
-    fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Step<'a> {
+    fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Firing<'a> {
         let _ = (watermark, cx);
-        Box::pin(std::future::ready(Ok(())))
+        Box::pin(std::future::ready(Ok(Due::Done)))
+    }
+
+    /// When `clock` is to be called, in milliseconds since the Unix epoch by [`Context::clock`]; by default never.
+    fn wakes_at(&self) -> Option<i64> {
+        None
+    }
+
+    /// One step: processing time has come as far as `now`. Nothing by default.
+    fn clock<'a>(&'a mut self, now: i64, cx: &'a mut Context) -> Firing<'a> {
+        let _ = (now, cx);
+        Box::pin(std::future::ready(Ok(Due::Done)))
     }
 
     /// The end of bounded input. Nothing by default.

@@ -35,7 +35,7 @@ pub mod union;
 mod testing;
 
 pub use aggregate::{Aggregate, Computation, Emit, ForeignAggregate, RunningAggregate};
-pub use contract::{Context, Dead, Declaration, Emitted, Operator, OperatorError, PluginCounts, Port, Step};
+pub use contract::{Context, Dead, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
 pub use definition::{DefinitionProblem, DefinitionProblems};
 pub use expression::{Evaluated, Expression, ExpressionProblem};
 pub use filter::Filter;

@@ -20,7 +20,7 @@ use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::{Batch, Watermark};
 
 use crate::aggregate::{Computation, Emit, Results, RunningAggregate};
-use crate::contract::{Context, Declaration, Emitted, Operator, OperatorError, PluginCounts, Port, Step};
+use crate::contract::{Context, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
 use crate::definition::DefinitionProblems;
 use windows::Phase;
 pub use windows::Windows;
@@ -52,8 +52,6 @@ pub struct WindowedAggregate {
     keys: BTreeMap<i64, Keys>,
     /// The bytes that `keys` holds.
     held: usize,
-    /// `keys` has what the state had when the task began.
-    is_indexed: bool,
 }
 
 /// The keys of the windows with one start.
@@ -117,7 +115,6 @@ impl WindowedAggregate {
             aggregate,
             keys: BTreeMap::new(),
             held: 0,
-            is_indexed: false,
         })
     }
 
@@ -130,7 +127,6 @@ impl WindowedAggregate {
     }
 
     async fn step(&mut self, input: usize, batch: &Batch, cx: &mut Context) -> Result<(), OperatorError> {
-        self.index(cx)?;
         let times = batch.times.clone().ok_or_else(|| bug("rows without event times came to a window"))?;
         let (mut open, mut closing, mut late) = (Assigned::default(), Assigned::default(), Vec::new());
         for (&time, row) in times.iter().zip(0_u32..) {
@@ -210,7 +206,6 @@ impl WindowedAggregate {
 
     /// Lets the results of windows come out that event time has reached the end of, and forgets what takes no more rows.
     async fn fire(&mut self, watermark: Watermark, cx: &mut Context) -> Result<(), OperatorError> {
-        self.index(cx)?;
         let due: Vec<i64> = self.keys.keys().copied().take_while(|&start| self.windows.last(start) <= watermark.0).collect();
         for start in due {
             let past = self.windows.phase(start, watermark.0) == Phase::Past;
@@ -234,11 +229,8 @@ impl WindowedAggregate {
         Ok(())
     }
 
-    /// Finds out, once, what windows the state holds that the task began with.
+    /// Finds out what windows the state holds that the task begins with.
     fn index(&mut self, cx: &Context) -> Result<(), OperatorError> {
-        if std::mem::replace(&mut self.is_indexed, true) {
-            return Ok(());
-        }
         let state = cx.state.as_ref().ok_or_else(|| bug("a window was run without keyed state"))?;
         let mut encoded = Vec::new();
         state.for_each_key(&mut |key| encoded.push(key.to_vec()));
@@ -268,8 +260,12 @@ impl Operator for WindowedAggregate {
         Box::pin(async move { self.step(input, &batch, cx).await })
     }
 
-    fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Step<'a> {
-        Box::pin(self.fire(watermark, cx))
+    fn restored(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
+        self.index(cx)
+    }
+
+    fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Firing<'a> {
+        Box::pin(async move { self.fire(watermark, cx).await.map(|()| Due::Done) })
     }
 
     fn idle(&mut self) {

@@ -11,6 +11,7 @@ use wasmill_flow::{Barrier, Epoch, KeyGroups, TaskIndex, Watermark};
 use wasmill_job::graph::{Input, Job, NodeId};
 use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target as PlanTarget};
 use wasmill_operator::Context;
+use wasmill_time::ProcessingClock;
 
 use crate::chain::{Chain, Node, OperatorWork, Target, Work};
 use crate::clock::TaskClock;
@@ -73,6 +74,7 @@ pub(crate) fn assemble(
     let mut wiring = Wiring::of(job, plan, memory, &counts.edges);
     let shared_job = Arc::new(job.clone());
     let name: Arc<str> = job.name.as_str().into();
+    let processing_time = ProcessingClock::start();
     let buried = Arc::new(AtomicU64::new(0));
     let visibility = if durable { Visibility::ByEpoch } else { Visibility::AtOnce };
     let mut assembly =
@@ -84,7 +86,7 @@ pub(crate) fn assemble(
             let clock = Arc::new(TaskClock::new());
             let id = TaskId(assembly.tasks.len());
             let task = TaskIndex { index, of: stage.parallelism };
-            let parts = Parts { job, factory, counts, memory, task, visibility };
+            let parts = Parts { job, factory, counts, memory, task, visibility, processing_time: &processing_time };
             let nodes = stage
                 .nodes
                 .iter()
@@ -114,6 +116,7 @@ pub(crate) fn assemble(
                 job: Arc::clone(&shared_job),
                 task,
                 clock: Arc::clone(&clock),
+                processing_time: processing_time.clone(),
                 observed: Instant::now(),
             };
             let queue = if let Head::Inbox(inbox) = &head { Some(inbox.queue()) } else { None };
@@ -145,6 +148,7 @@ struct Parts<'a> {
     memory: &'a Arc<MemoryBudget>,
     task: TaskIndex,
     visibility: Visibility,
+    processing_time: &'a ProcessingClock,
 }
 
 impl Parts<'_> {
@@ -157,7 +161,7 @@ impl Parts<'_> {
                 let OperatorParts { operator: work, state } = parts.map_err(|error| JobError::operator(&operator.name, error))?;
                 let key = |input: &Input| input.key_by.iter().map(|&column| input.schema.field(column).name().clone()).collect();
                 let keys = operator.inputs.iter().map(key).collect();
-                let context = Context { state, ..Context::stateless() };
+                let context = Context { state, clock: self.processing_time.clone(), ..Context::stateless() };
                 let counts = &self.counts.operators[index];
                 (
                     operator.name.as_str(),

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use wasmill_connector::{Prepared, Sink};
 use wasmill_flow::{Barrier, Batch, Message, Progress, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
-use wasmill_operator::{Context, Operator};
+use wasmill_operator::{Context, Due, Operator};
+use wasmill_time::ProcessingClock;
 
 use crate::clock::TaskClock;
 use crate::control::Part;
@@ -34,7 +35,10 @@ pub(crate) struct Chain {
     /// The job, for what is said of it.
     pub job: Arc<Job>,
     pub task: TaskIndex,
+    /// What the task does with its time.
     pub clock: Arc<TaskClock>,
+    /// Processing time.
+    pub processing_time: ProcessingClock,
     /// When what operators hold and count was last noted.
     pub observed: Instant,
 }
@@ -90,6 +94,13 @@ impl OperatorWork {
     }
 }
 
+/// A moment that has come.
+#[derive(Clone, Copy)]
+enum Moment {
+    EventTime(Watermark),
+    ProcessingTime(i64),
+}
+
 /// Where rows of an output go.
 pub(crate) enum Target {
     /// To the only input of another node of the chain, with these columns.
@@ -122,25 +133,68 @@ impl Chain {
         Ok(())
     }
 
+    /// Lets every operator begin with what a checkpoint held, or with nothing.
+    pub fn restored(&mut self) -> Result<(), JobError> {
+        for Node { name, work, .. } in &mut self.nodes {
+            if let Work::Operator(work) = work {
+                work.operator.restored(&mut work.context).map_err(|error| JobError::operator(name, error))?;
+                // The first step says so where it is too much.
+                work.charge(0);
+            }
+        }
+        Ok(())
+    }
+
     /// Tells every operator, and those behind, how far event time has come. What an operator emits at that goes ahead of it.
     pub async fn time(&mut self, progress: Progress) -> Result<(), JobError> {
         for node in 0..self.nodes.len() {
-            let Node { name, work, .. } = &mut self.nodes[node];
-            let Work::Operator(work) = work else { continue };
-            if progress.watermark <= work.context.watermark {
-                continue;
+            while self.fire(node, Moment::EventTime(progress.watermark)).await? == Due::More {
+                // However much is due, other tasks have their turn.
+                tokio::task::coop::consume_budget().await;
             }
-            let mut spent = Duration::ZERO;
-            let stepped = timed(work.operator.watermark(progress.watermark, &mut work.context), &mut spent).await;
-            self.counts.operators[work.index].add_busy(spent);
-            stepped.map_err(|error| JobError::operator(name, error))?;
-            work.context.watermark = progress.watermark;
-            if work.charge(self.job.batch.max_rows) {
-                return Err(self.exceeded(node));
-            }
-            self.push_emitted(node).await?;
         }
         self.mark(&Message::Time(progress)).await
+    }
+
+    /// When an operator next wants to be called by the clock.
+    pub fn wakes_at(&self) -> Option<i64> {
+        let wakes_at = |node: &Node| if let Work::Operator(work) = &node.work { work.operator.wakes_at() } else { None };
+        self.nodes.iter().filter_map(wakes_at).min()
+    }
+
+    /// Tells every operator that waits for it what time it is. What is due is done in steps, between which other things have their turn.
+    pub async fn clock(&mut self, now: i64) -> Result<(), JobError> {
+        for node in 0..self.nodes.len() {
+            // What is left is due at once: the task comes back to it.
+            let _: Due = self.fire(node, Moment::ProcessingTime(now)).await?;
+        }
+        Ok(())
+    }
+
+    /// One step of a node for a moment that has come, and what it emits handed on; whether more is due.
+    async fn fire(&mut self, node: usize, moment: Moment) -> Result<Due, JobError> {
+        let Node { name, work, .. } = &mut self.nodes[node];
+        let Work::Operator(work) = work else { return Ok(Due::Done) };
+        let mut spent = Duration::ZERO;
+        let step = match moment {
+            Moment::EventTime(watermark) if watermark > work.context.watermark => {
+                work.operator.watermark(watermark, &mut work.context)
+            }
+            Moment::ProcessingTime(now) if work.operator.wakes_at().is_some_and(|at| at <= now) => {
+                work.operator.clock(now, &mut work.context)
+            }
+            Moment::EventTime(_) | Moment::ProcessingTime(_) => return Ok(Due::Done),
+        };
+        let due = timed(step, &mut spent).await.map_err(|error| JobError::operator(name, error))?;
+        self.counts.operators[work.index].add_step(spent);
+        if let (Due::Done, Moment::EventTime(watermark)) = (due, moment) {
+            work.context.watermark = watermark;
+        }
+        if work.charge(self.job.batch.max_rows) {
+            return Err(self.exceeded(node));
+        }
+        self.push_emitted(node).await?;
+        Ok(due)
     }
 
     /// Hands on what a node has emitted beside rows that came in.
@@ -160,7 +214,7 @@ impl Chain {
             if let Work::Operator(work) = work {
                 let mut spent = Duration::ZERO;
                 let ended = timed(work.operator.end(&mut work.context), &mut spent).await;
-                self.counts.operators[work.index].add_busy(spent);
+                self.counts.operators[work.index].add_step(spent);
                 ended.map_err(|error| JobError::operator(name, error))?;
                 self.push_emitted(node).await?;
             }
@@ -267,16 +321,6 @@ impl Chain {
         Ok(())
     }
 
-    /// Charges what operators hold: what they were restored with, above all.
-    pub fn charge(&mut self) {
-        for node in &mut self.nodes {
-            if let Work::Operator(work) = &mut node.work {
-                // A step that finds it too much says so.
-                work.charge(0);
-            }
-        }
-    }
-
     /// Notes what operators hold and count, where that was done a while ago.
     fn observe_now_and_then(&mut self) {
         let now = Instant::now();
@@ -316,7 +360,7 @@ impl Chain {
                 sink_counts(&self.counts, *id)
             }
         };
-        counts.add_busy(spent);
+        counts.add_step(spent);
         NodeCounts::add(&counts.rows_in, rows);
         NodeCounts::add(&counts.batches, 1);
         self.observe_now_and_then();

@@ -32,6 +32,8 @@ pub struct NodeCounts {
     pub bytes: AtomicU64,
     /// Time in which its calls ran, in nanoseconds; not that in which they waited.
     pub busy_nanos: AtomicU64,
+    /// The longest that one of its calls ran, in nanoseconds.
+    pub longest_step_nanos: AtomicU64,
     /// Bytes that its state and its plugin's instances hold now, over all tasks, with what their growth may take in passing.
     pub memory: Arc<AtomicU64>,
     /// Keys with state now, over all tasks.
@@ -62,8 +64,14 @@ impl NodeCounts {
         counter.load(Relaxed)
     }
 
-    pub(crate) fn add_busy(&self, spent: Duration) {
-        Self::add(&self.busy_nanos, u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX));
+    /// Notes that a call ran for so long.
+    pub(crate) fn add_step(&self, spent: Duration) {
+        let nanos = u64::try_from(spent.as_nanos()).unwrap_or(u64::MAX);
+        Self::add(&self.busy_nanos, nanos);
+        // Read first: a maximum rarely changes, and a read takes nothing from other cores.
+        if nanos > self.longest_step_nanos.load(Relaxed) {
+            self.longest_step_nanos.fetch_max(nanos, Relaxed);
+        }
     }
 
     /// Keys with state, and bytes of state, over all tasks.

@@ -72,6 +72,8 @@ struct Progress {
     prepared: BTreeMap<Epoch, Vec<(SinkId, TaskIndex, Prepared)>>,
     /// The epoch after whose commit the task is done.
     last: Option<Epoch>,
+    /// No more rows come, and nothing becomes due any more.
+    ended: bool,
     /// Rows have come since the idle timer last rang.
     active: bool,
 }
@@ -81,13 +83,14 @@ enum Next {
     Inbound(Inbound),
     Commit(Epoch),
     Idle,
+    /// Processing time has come to where an operator waits for it.
+    Clock,
     SnapshotStep,
 }
 
 impl StageTask {
     /// Runs the task to its end: until the last barrier has passed and, with checkpoints, what its sinks wrote is visible.
     pub async fn run(mut self) -> Result<(), JobError> {
-        self.chain.charge();
         let done = self.work().await;
         self.chain.observe();
         self.chain.clock.turn(Doing::Ended);
@@ -95,11 +98,12 @@ impl StageTask {
     }
 
     async fn work(&mut self) -> Result<(), JobError> {
+        self.chain.restored()?;
         let mut idle = tokio::time::interval(IDLE);
         // Ticks that a busy task has missed are no signs of idleness.
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.chain.clock.turn(Doing::Working);
-        let mut progress = Progress { part: None, prepared: BTreeMap::new(), last: None, active: false };
+        let mut progress = Progress { part: None, prepared: BTreeMap::new(), last: None, ended: false, active: false };
         loop {
             // A task that always has rows must still let others run.
             tokio::task::coop::consume_budget().await;
@@ -125,6 +129,7 @@ impl StageTask {
                     progress.active = false;
                     self.chain.observe();
                 }
+                Next::Clock => self.chain.clock(self.chain.processing_time.now()).await?,
                 Next::SnapshotStep => {}
             }
             if progress.part.is_some() && self.snapshot_step(&mut progress)? && progress.last.is_some() && !self.chain.has_sinks()
@@ -138,6 +143,10 @@ impl StageTask {
     async fn next(&mut self, progress: &Progress, idle: &mut Interval) -> Result<Next, JobError> {
         if let Ok(epoch) = self.commits.try_recv() {
             return Ok(Next::Commit(epoch));
+        }
+        let wakes_in = self.chain.wakes_at().filter(|_| !progress.ended).map(|at| self.chain.processing_time.until(at));
+        if wakes_in == Some(Duration::ZERO) {
+            return Ok(Next::Clock);
         }
         let Self { head, chain, commits, .. } = self;
         // One future for the look and the wait: a source that is paced registers its moment once.
@@ -158,6 +167,7 @@ impl StageTask {
             biased;
             epoch = commits.recv() => epoch.map(Next::Commit).ok_or_else(|| JobError::new("driver-gone", "the job's driver is gone")),
             inbound = inbound, if progress.last.is_none() => inbound.map(Next::Inbound),
+            () = tokio::time::sleep(wakes_in.unwrap_or_default()), if wakes_in.is_some() => Ok(Next::Clock),
             _ = idle.tick() => Ok(Next::Idle),
         };
         chain.clock.turn(Doing::Working);
@@ -175,6 +185,7 @@ impl StageTask {
                     self.chain.time(EventTime::END).await?;
                 }
                 self.chain.end().await?;
+                progress.ended = true;
                 if matches!(self.head, Head::Source(_)) {
                     self.tell(Event::Ended(self.id))?;
                 }

@@ -1,10 +1,12 @@
-//! How far event time has come: decisions only, without a clock and without I/O.
+//! How far event time has come: decisions only, without I/O; and the one clock, of processing time.
 //!
 //! A source's [`PartitionTime`] raises its watermark with its rows, and says where batches must be cut so that results don't depend on how
 //! rows are read together. Whoever has several inputs is as far as its [`Frontier`].
 
+pub mod clock;
 pub mod frontier;
 pub mod partition;
 
+pub use clock::ProcessingClock;
 pub use frontier::Frontier;
 pub use partition::{Cut, PartitionTime};

@@ -12,7 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("state", &["flow"]),
     ("time", &["flow"]),
     ("checkpoint", &["flow"]),
-    ("operator", &["flow", "state"]),
+    ("operator", &["flow", "state", "time"]),
     ("connector", &["flow"]),
     ("plugin", &["flow", "state", "operator", "connector"]),
     ("runtime", &["flow", "job", "state", "time", "checkpoint", "operator", "connector"]),

@@ -54,7 +54,7 @@ fn out(cx: &mut Context, port: usize) -> Vec<String> {
 }
 
 fn advance(operator: &mut WindowedAggregate, cx: &mut Context, watermark: i64) {
-    operator.watermark(Watermark(watermark), cx).now_or_never().expect("no waiting").expect("fires");
+    while operator.watermark(Watermark(watermark), cx).now_or_never().expect("no waiting").expect("fires") == Due::More {}
     cx.watermark = Watermark(watermark);
 }
 
@@ -147,6 +147,7 @@ fn a_restored_task_goes_on_with_its_own_keys_and_says_nothing_twice() {
         let (mut operator, mut cx) = windowed(lateness);
         cx.watermark = Watermark(9);
         cx.state.as_mut().expect("state").restore(&bytes, groups, owned.clone()).expect("restored");
+        operator.restored(&mut cx).expect("state of windows");
         advance(&mut operator, &mut cx, 10);
         assert_eq!(out(&mut cx, 0), Vec::<String>::new(), "0..10 has come out before");
         advance(&mut operator, &mut cx, 19);
