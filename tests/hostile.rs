@@ -87,6 +87,19 @@ const CASES: &[Case] = &[
     case("do: reject-uneven", TRAP, "rejected what can't be: "),
     case("do: emit-then-trap", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
     case("do: emit-then-fail, text: taken back", FAILED, "taken back"),
+    // C05, C29: timers.
+    case("do: loop-in-timer", LIMIT, "took more than 30 ms of CPU time on the timer of key {\"key\":"),
+    case("do: trap-in-timer", TRAP, "instruction executed on the timer of key {\"key\":"),
+    case("do: panic-in-timer, text: too late", TRAP, "too late on the timer of key {\"key\":"),
+    case("do: fail-in-timer, text: enough of them", FAILED, "enough of them on the timer of key {\"key\":"),
+    case("do: timers-of-one-key, count: 65537", LIMIT, "set more than 65536 timers of one key"),
+    case("do: timers-too-many, count: 1048577", LIMIT, "set and deleted more than 1048576 timers in one call"),
+    case("do: timer-unknown-key", TRAP, "called timers.register with key 1 of 1 keys"),
+    case("do: timer-uneven", TRAP, "called timers.delete with 1 keys and 0 moments"),
+    case("do: timer-unwanted", TRAP, "called timers.register for processing time, but its plan doesn't want processing-timers"),
+    case("do: batch-in-timer", TRAP, "timers have no rows; rows come from their `keys`, or are `fresh`"),
+    case("do: input-in-timer", TRAP, "it takes columns of input rows, but timers have none: it may take the key, or nothing"),
+    case("do: reject-in-timer, text: no", TRAP, "rejected what can't be: timers have no rows"),
     // State.
     case("do: load-unknown", TRAP, "its plan has 2 states"),
     case("do: store-unknown-key", TRAP, "stored to state "),
@@ -133,7 +146,12 @@ impl World {
     fn job(&self, name: &str, rows: u64, operator: &str) -> Result<Job, String> {
         let text = format!(
             "name: {name}
-sources: {{ rows: {{ connector: generator, fields: {{ id: sequence, key: {{ uniform: [0, 9] }} }}, rows: {rows} }} }}
+sources:
+  rows:
+    connector: generator
+    fields: {{ id: sequence, key: {{ uniform: [0, 9] }}, at: {{ every: 1s, start: 1970-01-01T00:00:00Z }} }}
+    rows: {rows}
+    event-time: {{ field: at, ascending: true }}
 operators:
   guest: {{ input: rows, key-by: [key], plugin: {}, {operator} }}
   counted: {{ input: guest, key-by: [key], aggregate: {{ n: count(*) }} }}
@@ -307,6 +325,58 @@ fn poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
         assert_eq!((&letter["kind"], &letter["operator"]), (&kind.into(), &"guest".into()), "{letter}");
         assert_eq!(letter["row"]["id"], 7, "{letter}");
     }
+}
+
+#[test]
+fn poison_timers_alone_become_dead_letters_with_their_key_and_time() {
+    let world = World::new();
+    let operator = "settings: { do: trap-in-timer-on, equals: 7 }, on-poison: dead-letter";
+    let job = world.job("timers", 500, operator).expect("valid");
+    let (outcome, counts, _) = world.run(&[&job]).remove(0);
+    assert_eq!(outcome, Ok(Outcome::Finished));
+    assert!(NodeCounts::get(&counts.sinks[0].rows_in) >= 9, "the timers of the other keys fire");
+    let letters = world.folder.read("timers-dead.ndjson");
+    for letter in letters.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON")) {
+        assert_eq!((&letter["kind"], &letter["operator"]), (&"timer".into(), &"guest".into()), "{letter}");
+        assert_eq!((&letter["row"], &letter["key"]["key"]), (&serde_json::Value::Null, &7.into()), "{letter}");
+        assert_eq!(letter["time"], "1970-01-01T00:00:00.000Z", "{letter}");
+        assert!(letter["reason"].as_str().is_some_and(|reason| reason.contains("unreachable")), "{letter}");
+    }
+    assert!(!letters.is_empty());
+}
+
+/// C29.
+#[test]
+fn timers_at_the_ends_of_time_fire_once_each() {
+    let world = World::new();
+    let job = world.job("extremes", 1, "settings: { do: timer-extremes }").expect("valid");
+    let (outcome, counts, _) = world.run(&[&job]).remove(0);
+    assert_eq!((outcome, NodeCounts::get(&counts.sinks[0].rows_in)), (Ok(Outcome::Finished), 2));
+}
+
+/// C29: a timer that sets itself anew for a moment that has passed.
+#[test]
+fn timers_that_never_end_are_ended() {
+    let world = World::new();
+    // At the end of input every moment has passed: the rest is dropped.
+    let job = world.job("again", 1, "settings: { do: timer-again }").expect("valid");
+    let (outcome, counts, _) = world.run(&[&job]).remove(0);
+    let dropped = |counts: &JobCounts| counts.operators[0].plugin_totals().timers_dropped;
+    assert_eq!((outcome, dropped(&counts)), (Ok(Outcome::Finished), 1));
+    // Before, it is an error, which names the key.
+    let mut job = world.job("again", 2_000, "settings: { do: timer-again }, limits: { cpu-per-call: 1s }").expect("valid");
+    job.batch.max_rows = 1;
+    let error = world.run(&[&job]).remove(0).0.expect_err("never ends");
+    let expected = "set a timer whose moment had passed more than 100000 times in a row";
+    assert!(error.code == LIMIT && error.message.contains(expected) && error.message.contains("of key {"), "{error:?}");
+    // By the clock it goes on for as long as rows come, which it doesn't hold up, and no longer.
+    let job = world.job("clock", 200_000, "settings: { do: clock-again }").expect("valid");
+    let neighbour = world.job("neighbour", 20_000, "settings: { do: pass }").expect("valid");
+    let mut ended = world.run(&[&job, &neighbour]).into_iter();
+    let (outcome, counts, _) = ended.next().expect("the first");
+    assert_eq!((outcome, NodeCounts::get(&counts.operators[0].rows_in)), (Ok(Outcome::Finished), 200_000));
+    assert!(dropped(&counts) >= 10, "one of each key waits: {}", dropped(&counts));
+    assert_eq!(ended.next().expect("the second").0, Ok(Outcome::Finished));
 }
 
 #[test]

@@ -72,6 +72,8 @@ struct OperatorFigures {
     dead_letters: u64,
     /// Poison rows that were dropped, as the job asked for.
     skipped: u64,
+    /// Timers that still waited for the clock at the end of bounded input.
+    timers_dropped: u64,
     retries: u64,
     traps: u64,
     batches: u64,
@@ -253,6 +255,7 @@ fn operators(job: &Job, counts: &JobCounts, plugins: &BTreeMap<usize, String>) -
             outputs: outputs.collect(),
             dead_letters: get(&counts.dead),
             skipped: plugin.skipped,
+            timers_dropped: plugin.timers_dropped,
             retries: plugin.retries,
             traps: plugin.traps,
             batches: get(&counts.batches),

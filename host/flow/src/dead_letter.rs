@@ -26,6 +26,8 @@ pub enum Kind {
     Trap,
     /// An operator broke a limit on it.
     Limit,
+    /// It is no row but a timer that an operator trapped on, or broke a limit on.
+    Timer,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             Self::Rejected => "rejected",
             Self::Trap => "trap",
             Self::Limit => "limit",
+            Self::Timer => "timer",
         }
     }
 }

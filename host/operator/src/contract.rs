@@ -75,8 +75,10 @@ pub struct PluginCounts {
     pub traps: u64,
     /// Instances opened.
     pub instances: u64,
-    /// Poison rows that were dropped, as the job asked for.
+    /// Poison rows and timers that were dropped, as the job asked for.
     pub skipped: u64,
+    /// Timers that were dropped at the end of bounded input, since their moment never came.
+    pub timers_dropped: u64,
     /// Bytes that it holds beside its state now: a plugin's instance, what its last call staged, what a window knows of its keys.
     pub memory: u64,
 }
@@ -90,6 +92,7 @@ impl PluginCounts {
             traps: self.traps + other.traps,
             instances: self.instances + other.instances,
             skipped: self.skipped + other.skipped,
+            timers_dropped: self.timers_dropped + other.timers_dropped,
             memory: self.memory + other.memory,
         }
     }

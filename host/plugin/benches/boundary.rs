@@ -70,6 +70,8 @@ fn main() {
         handed: vec![None],
         limits: Limits::default(),
         on_poison: OnPoison::Halt,
+        batch_rows: 1_024,
+        timed: false,
     };
     let mut operator = PluginOperator::new(definition, TaskIndex::ONLY);
     let mut cx = Context { state: Some(Box::new(MemoryState::new(states))), ..Context::stateless() };

@@ -11,7 +11,7 @@ use wasmill_state::StateNeed;
 use crate::bindings::StreamOperator;
 use crate::bindings::wasmill::plugin::data::{DataType as WitType, DecimalType, FieldParam, FieldResult};
 use crate::bindings::wasmill::plugin::plan::{
-    Input as WitInput, Plan as WitPlan, Port as WitPort, StateNeed as WitState, Takes, Wants,
+    Input as WitInput, Plan as WitPlan, Port as WitPort, StateNeed as WitState, Takes, TimeDomain, Wants,
 };
 use crate::compiled::Component;
 use crate::error::{Code, PluginError};
@@ -19,6 +19,7 @@ use crate::fault::{Fault, FaultKind};
 use crate::instance::Instance;
 use crate::limits::{Limits, STATE_VALUE_BYTES};
 use crate::log_lines::LogLines;
+use crate::timers::state_need;
 
 /// One input of a plugin.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +45,12 @@ pub struct Plan {
     pub wants_key_columns: bool,
     /// `on-end` is called.
     pub wants_end: bool,
+    /// How many of the states are the plugin's own. Behind them stand those of its timers.
+    pub own_states: usize,
+    /// The state of timers of event time, where the plugin sets such.
+    pub event_timers: Option<usize>,
+    /// The state of timers of processing time, likewise.
+    pub processing_timers: Option<usize>,
 }
 
 /// An output, resolved.
@@ -80,6 +87,16 @@ pub enum ColumnFrom {
     Taken(usize),
     /// Index among those given.
     Given(usize),
+}
+
+impl Plan {
+    /// The state of timers of a domain, where the plugin sets such.
+    pub(crate) fn timer_state(&self, domain: TimeDomain) -> Option<usize> {
+        match domain {
+            TimeDomain::EventTime => self.event_timers,
+            TimeDomain::ProcessingTime => self.processing_timers,
+        }
+    }
 }
 
 impl Component {
@@ -172,7 +189,19 @@ pub(crate) fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, Str
         ports.push(Port { name: name.to_owned(), schema });
         planned.push(resolved);
     }
-    let states = resolve_states(&plan.states, inputs)?;
+    let mut states = resolve_states(&plan.states, inputs)?;
+    let own_states = states.len();
+    let mut timers = |domain, wanted: Wants| {
+        plan.wants.contains(wanted).then(|| {
+            states.push(state_need(domain));
+            states.len() - 1
+        })
+    };
+    let event_timers = timers(TimeDomain::EventTime, Wants::EVENT_TIMERS);
+    let processing_timers = timers(TimeDomain::ProcessingTime, Wants::PROCESSING_TIMERS);
+    if states.len() > own_states && inputs.iter().all(|input| input.key.is_empty()) {
+        return Err("it sets timers for each key, but no input is keyed; add key-by".to_owned());
+    }
     let needs = inputs.iter().enumerate().map(|(index, input)| needed(index, input, &reads[index], &planned)).collect();
     Ok(Plan {
         declaration: Declaration { ports, states, reads: needs },
@@ -180,6 +209,9 @@ pub(crate) fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, Str
         ports: planned,
         wants_key_columns: plan.wants.contains(Wants::KEY_COLUMNS),
         wants_end: plan.wants.contains(Wants::END),
+        own_states,
+        event_timers,
+        processing_timers,
     })
 }
 

@@ -9,6 +9,7 @@ mod log;
 mod metrics;
 mod output;
 mod state;
+mod timers;
 
 use crate::bindings::wasmill::plugin::{data, errors, plan};
 use crate::instance::HostState;

@@ -8,7 +8,7 @@ use wasmtime::{Store, UpdateDeadline};
 use crate::bindings::aggregate_function::{AggregateFunction, AggregateFunctionPre};
 use crate::bindings::exports::wasmill::plugin::operator::{Batch, Instance as WitInstance, Keys};
 use crate::bindings::wasmill::plugin::errors::Error as GuestError;
-use crate::bindings::wasmill::plugin::plan::Plan as WitPlan;
+use crate::bindings::wasmill::plugin::plan::{Plan as WitPlan, TimeDomain};
 use crate::bindings::{StreamOperator, StreamOperatorPre};
 use crate::compiled::Component;
 use crate::declaration::{InputShape, WitInputs};
@@ -156,6 +156,20 @@ impl Instance<StreamOperator> {
         self.begin(Some(call));
         let guest = self.exports.wasmill_plugin_operator();
         let answer = guest.call_process(&mut self.store, input, rows, keys).await;
+        (self.outcome(answer), self.store.data_mut().call.take())
+    }
+
+    /// Hands it timers that are due, one of each key.
+    pub async fn timers(
+        &mut self,
+        call: Call,
+        domain: TimeDomain,
+        keys: Keys<'_>,
+        at: &[i64],
+    ) -> (Result<(), Fault>, Option<Call>) {
+        self.begin(Some(call));
+        let guest = self.exports.wasmill_plugin_operator();
+        let answer = guest.call_on_timers(&mut self.store, domain, keys, at).await;
         (self.outcome(answer), self.store.data_mut().call.take())
     }
 

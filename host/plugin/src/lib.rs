@@ -3,7 +3,8 @@
 //! A plugin's way: `file` reads it and tells what it is; `preflight` refuses what is too big to compile; `compiled` has the `compiler`
 //! compile it, in a process of its own, or takes the result from the `cache`; `world` checks what it imports and exports; `declaration` asks it what it does with some
 //! settings and inputs. Then [`operator::PluginOperator`], or [`aggregate::PluginAggregate`], runs it: an `instance` at a time, each call within its `limits`, rows
-//! crossing by `columns_in` and `columns_out`, host functions in `imports`; a call that fails is a `fault`, and `poison`
+//! crossing by `columns_in` and `columns_out`, host functions in `imports`; its
+//! `timers` are kept beside its state; a call that fails is a `fault`, and `poison`
 //! decides what is tried next.
 
 pub mod limits;
@@ -29,6 +30,7 @@ mod instance;
 mod log_lines;
 pub mod operator;
 pub mod poison;
+mod timers;
 
 pub mod error;
 

@@ -30,6 +30,9 @@ pub const STATE_VALUE_BYTES: usize = 1 << 20;
 /// The most that one call stores, in bytes.
 pub const STATE_CALL_BYTES: usize = 16 << 20;
 
+/// The most timers that one call sets and deletes.
+pub const TIMERS_PER_CALL: usize = 1 << 20;
+
 /// The most host calls of one call.
 pub const HOST_CALLS: u32 = 10_000;
 

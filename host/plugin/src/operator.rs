@@ -1,30 +1,33 @@
 //! A plugin as an operator: calls, what becomes of calls that fail, and instances that come and go.
 
-use std::collections::BTreeMap;
-use std::mem;
-use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+mod attempt;
 
-use arrow_array::{ArrayRef, UInt32Array};
-use arrow_select::take::take;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
+use chrono::{DateTime, SecondsFormat};
 use wasmill_connector::json::row_object;
 use wasmill_flow::dead_letter::Kind;
-use wasmill_flow::key::EncodedKeys;
+use wasmill_flow::key::{self, EncodedKeys};
 use wasmill_flow::{Batch, TaskIndex, Watermark};
-use wasmill_operator::{Context, Dead, Operator, OperatorError, PluginCounts, Step};
+use wasmill_operator::{Context, Dead, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use wasmill_state::CallKeys;
 
 use crate::bindings::StreamOperator;
-use crate::bindings::exports::wasmill::plugin::operator::{Batch as WitBatch, Instance as WitInstance, Keys};
-use crate::columns_in::ColumnsIn;
+use crate::bindings::exports::wasmill::plugin::operator::Instance as WitInstance;
+use crate::bindings::wasmill::plugin::plan::TimeDomain;
 use crate::compiled::Component;
 use crate::declaration::{InputShape, Plan, Taken};
 use crate::fault::{Fault, FaultKind};
-use crate::imports::call::{Call, Keyed, OtherTimes};
+use crate::imports::call::{Call, CallOf, OtherTimes};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::log_lines::LogLines;
 use crate::poison::{Failures, Next, Part};
+use crate::timers::Timers;
 
 /// What becomes of rows that make a plugin trap or break a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +59,10 @@ pub struct Definition {
     pub limits: Limits,
     /// What becomes of poison.
     pub on_poison: OnPoison,
+    /// The most timers that are handed over in a call.
+    pub batch_rows: usize,
+    /// Whether its rows have event times.
+    pub timed: bool,
 }
 
 /// One task's plugin.
@@ -75,6 +82,12 @@ pub struct PluginOperator {
     metrics: BTreeMap<String, f64>,
     encoded: EncodedKeys,
     call_keys: CallKeys,
+    /// The timers of each domain that the plan wants.
+    timers: Vec<Timers>,
+    /// A key's columns, named as those of the first input that has one.
+    key_schema: SchemaRef,
+    /// The latest event time of the rows so far.
+    latest: i64,
 }
 
 impl Definition {
@@ -99,6 +112,11 @@ impl PluginOperator {
     #[must_use]
     pub fn new(definition: Definition, task: TaskIndex) -> Self {
         let plan = Arc::new(handed_plan(&definition.plan, &definition.handed));
+        let domains = [(TimeDomain::EventTime, plan.event_timers), (TimeDomain::ProcessingTime, plan.processing_timers)];
+        let timers = domains.into_iter().filter_map(|(domain, state)| Some(Timers::new(domain, state?))).collect();
+        let keyed = definition.inputs.iter().find(|input| !input.key.is_empty());
+        let key_fields: Vec<FieldRef> =
+            keyed.iter().flat_map(|input| input.key.iter().map(|&column| Arc::clone(&input.schema.fields()[column]))).collect();
         let keys = definition
             .inputs
             .iter()
@@ -117,17 +135,21 @@ impl PluginOperator {
             metrics: BTreeMap::new(),
             encoded: EncodedKeys::default(),
             call_keys: CallKeys::default(),
+            timers,
+            key_schema: Arc::new(Schema::new(key_fields)),
+            latest: i64::MIN,
             definition: Arc::new(definition),
         }
     }
 
-    async fn batch(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
+    /// Hands over rows, or timers, in as many calls as it takes.
+    async fn hand_over(&mut self, of: CallOf, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
         self.failures.new_batch();
         let all = batch.len();
         let mut parts = vec![Part::whole(all)];
         while let Some(mut part) = parts.pop() {
             let rows = if part.rows == all { batch.clone() } else { batch.slice(part.start, part.rows) };
-            let Err(fault) = self.attempt(input, &rows, cx).await? else { continue };
+            let Err(fault) = self.attempt(of, &rows, cx).await? else { continue };
             part.failed += 1;
             let whole = part.rows == all;
             match self.failures.next(fault.kind, part.rows, part.failed, whole, Instant::now()) {
@@ -137,107 +159,11 @@ impl PluginOperator {
                     parts.push(part);
                 }
                 Next::Halve => parts.extend(part.halves()),
-                Next::Poison => self.poison(input, rows, &fault, cx)?,
-                Next::Halt(reason) => return Err(self.halt(&fault, reason.as_deref(), &rows)),
+                Next::Poison => self.poison(of, rows, &fault, cx)?,
+                Next::Halt(reason) => return Err(self.halt(of, &fault, reason.as_deref(), &rows)),
             }
         }
         Ok(())
-    }
-
-    /// One call. `Ok(Err(_))` is a call that failed and of which nothing is left.
-    async fn attempt(&mut self, input: usize, rows: &Batch, cx: &mut Context) -> Result<Result<(), Fault>, OperatorError> {
-        let mut instance = match self.instance.take() {
-            Some(instance) => instance,
-            None => self.open().await?,
-        };
-        let keyed = self.resolve(input, rows, cx);
-        let row_key = self.call_keys_rows(keyed.is_some());
-        let reads = ColumnsIn::hold(self.plan.reads[input].iter().map(|&column| rows.rows.column(column)));
-        let key_columns = ColumnsIn::hold(self.key_columns(input, rows, keyed.as_ref()).iter());
-        let (read_params, key_params) = (reads.params(), key_columns.params());
-        #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows")]
-        let (count, batch) = (
-            keyed.as_ref().map_or(0, |keyed| keyed.keys.count() as u32),
-            WitBatch { rows: rows.len() as u32, columns: &read_params },
-        );
-        let keys = keyed.is_some().then_some(Keys { count, columns: &key_params, row_key: &row_key });
-        let call = Call {
-            input,
-            batch: Some(rows.clone()),
-            key: self.keys[input].clone(),
-            keyed,
-            times: rows.times.as_deref().map(|times| other_times(times, &row_key, count as usize)),
-            ..Call::new(Arc::clone(&self.plan), self.definition.limits, now())
-        };
-        #[expect(clippy::cast_possible_truncation, reason = "an operator has few inputs")]
-        let (outcome, call) = instance.process(call, input as u32, batch, keys).await;
-        if let Some(call) = call {
-            self.settle(call, outcome.is_ok(), input, rows, cx);
-        }
-        self.call_keys.row_key = row_key;
-        match &outcome {
-            Ok(()) => self.keep(instance),
-            Err(fault) => self.count(fault),
-        }
-        Ok(outcome)
-    }
-
-    /// Finds the rows' keys, where the input is keyed, and borrows the state for the call.
-    fn resolve(&mut self, input: usize, rows: &Batch, cx: &mut Context) -> Option<Keyed> {
-        let mut state = if self.keys[input].is_empty() { None } else { cx.state.take() }?;
-        let columns: Vec<ArrayRef> = self.keys[input].iter().map(|&column| Arc::clone(rows.rows.column(column))).collect();
-        self.encoded.encode(&columns);
-        let mut keys = mem::take(&mut self.call_keys);
-        match &rows.hashes {
-            Some(hashes) => state.resolve(&self.encoded, hashes, &mut keys),
-            None => state.resolve(&self.encoded, &self.encoded.hashes(), &mut keys),
-        }
-        self.call_keys.row_key = mem::take(&mut keys.row_key);
-        Some(Keyed { keys, state, writes: Vec::new(), written_bytes: 0 })
-    }
-
-    fn call_keys_rows(&mut self, keyed: bool) -> Vec<u32> {
-        let rows = mem::take(&mut self.call_keys.row_key);
-        if keyed { rows } else { Vec::new() }
-    }
-
-    fn key_columns(&self, input: usize, rows: &Batch, keyed: Option<&Keyed>) -> Vec<ArrayRef> {
-        let Some(keyed) = keyed.filter(|_| self.plan.wants_key_columns) else { return Vec::new() };
-        let first = UInt32Array::from(keyed.keys.first_row.clone());
-        #[expect(
-            clippy::expect_used,
-            reason = "the first rows lie within the batch; another is a bug that must not pass silently"
-        )]
-        let of = |&column: &usize| take(rows.rows.column(column), &first, None).expect("first rows are rows");
-        self.keys[input].iter().map(of).collect()
-    }
-
-    /// Keeps, or drops, what a call has staged.
-    fn settle(&mut self, call: Call, happened: bool, input: usize, rows: &Batch, cx: &mut Context) {
-        if let Some(Keyed { keys, mut state, writes, .. }) = call.keyed {
-            if happened {
-                state.apply(&keys, &writes);
-            }
-            state.finish(&keys);
-            cx.state = Some(state);
-            self.call_keys = keys;
-        }
-        if !happened {
-            return;
-        }
-        self.staged = call.emitted_bytes;
-        cx.emitted.extend(call.emitted);
-        if !call.rejected.is_empty() {
-            let (dead, reasons): (Vec<u32>, Vec<String>) = call.rejected.into_iter().unzip();
-            cx.dead.push(Dead { input, rows: rows.take(&UInt32Array::from(dead)), reasons, kind: Kind::Rejected });
-        }
-        for (name, add) in call.counters {
-            #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-            self.metric(name, |value| value + add as f64);
-        }
-        for (name, value) in call.gauges {
-            self.metric(name, |_| value);
-        }
     }
 
     /// Changes one of the author's figures; names over the first hundred are not kept.
@@ -268,25 +194,70 @@ impl PluginOperator {
         }
     }
 
-    fn poison(&mut self, input: usize, rows: Batch, fault: &Fault, cx: &mut Context) -> Result<(), OperatorError> {
-        match self.definition.on_poison {
-            OnPoison::Halt => return Err(self.halt(fault, None, &rows)),
-            OnPoison::DeadLetter => {
-                let kind = if fault.kind == FaultKind::Limit { Kind::Limit } else { Kind::Trap };
-                cx.dead.push(Dead { input, reasons: vec![fault.message.clone(); rows.len()], rows, kind });
-            }
-            OnPoison::Skip => self.counts.skipped += rows.len() as u64,
+    fn poison(&mut self, of: CallOf, rows: Batch, fault: &Fault, cx: &mut Context) -> Result<(), OperatorError> {
+        if self.definition.on_poison == OnPoison::Halt {
+            return Err(self.halt(of, fault, None, &rows));
         }
+        if let CallOf::Timers(..) = of {
+            self.forget(of, &rows, cx);
+        }
+        if self.definition.on_poison == OnPoison::Skip {
+            self.counts.skipped += rows.len() as u64;
+            return Ok(());
+        }
+        let (input, kind) = match of {
+            CallOf::Timers(..) => (self.first_keyed(), Kind::Timer),
+            CallOf::Rows(input) => (input, if fault.kind == FaultKind::Limit { Kind::Limit } else { Kind::Trap }),
+            CallOf::End => return Err(self.halt(of, fault, None, &rows)),
+        };
+        cx.dead.push(Dead { input, reasons: vec![fault.message.clone(); rows.len()], rows, kind });
         Ok(())
     }
 
-    fn halt(&self, fault: &Fault, reason: Option<&str>, rows: &Batch) -> OperatorError {
-        let row = (rows.len() == 1).then(|| row_object(&rows.rows, 0));
+    fn halt(&self, of: CallOf, fault: &Fault, reason: Option<&str>, rows: &Batch) -> OperatorError {
+        let one = (rows.len() == 1).then(|| row_object(&rows.rows, 0));
         let reason = reason.map_or_else(String::new, |reason| format!("; {reason}"));
-        self.definition.error(fault, &reason, row)
+        match (of, one, rows.times.as_deref()) {
+            (CallOf::Timers(..), Some(key), Some([at])) => {
+                self.definition.error(fault, &format!(" on the timer of key {key} at {}{reason}", moment(*at)), None)
+            }
+            (CallOf::Timers(..), ..) => self.definition.error(fault, &format!(" on {} timers{reason}", rows.len()), None),
+            (CallOf::Rows(_) | CallOf::End, one, _) => self.definition.error(fault, &reason, one),
+        }
+    }
+
+    /// Hands over some of the timers that are due.
+    async fn fire(&mut self, domain: TimeDomain, moment: i64, cx: &mut Context) -> Result<Due, OperatorError> {
+        let Some(timers) = self.timers.iter_mut().find(|timers| timers.domain == domain) else { return Ok(Due::Done) };
+        let due = timers.due(moment, self.definition.batch_rows);
+        if due.is_empty() {
+            drop(due);
+            timers.moved_on();
+            return Ok(Due::Done);
+        }
+        let (at, keys): (Vec<i64>, Vec<&[u8]>) = due.into_iter().unzip();
+        let types: Vec<DataType> = self.key_schema.fields().iter().map(|field| field.data_type().clone()).collect();
+        let columns = key::decode(&types, &keys).ok_or_else(|| self.damaged("a key can't be read".to_owned()))?;
+        let rows =
+            RecordBatch::try_new(Arc::clone(&self.key_schema), columns).map_err(|error| self.damaged(error.to_string()))?;
+        self.hand_over(CallOf::Timers(domain, moment), Batch::unkeyed(rows).at(Some(at.into())), cx).await?;
+        Ok(Due::More)
+    }
+
+    fn damaged(&self, what: String) -> OperatorError {
+        let message = format!("operator `{}`: its timers are damaged: {what}", self.definition.operator);
+        OperatorError { code: "internal-timers", message, row: None, hint: Some("this is a bug of Wasmill".to_owned()) }
+    }
+
+    /// The first input that has a key: timers' keys are named as its are.
+    fn first_keyed(&self) -> usize {
+        self.keys.iter().position(|key| !key.is_empty()).unwrap_or(0)
     }
 
     async fn finish(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
+        if let Some(state) = &cx.state {
+            self.timers.iter_mut().for_each(|timers| timers.drop_all(state.as_ref()));
+        }
         if !self.plan.wants_end {
             return Ok(());
         }
@@ -296,7 +267,7 @@ impl PluginOperator {
         };
         let at_end = || OtherTimes { of_keys: Vec::new(), latest: Watermark::END.0 };
         let times = (cx.watermark == Watermark::END).then(at_end);
-        let call = Call { times, ..Call::new(Arc::clone(&self.plan), self.definition.limits, now()) };
+        let call = Call { times, ..self.call(cx) };
         let (outcome, call) = instance.end(call).await;
         outcome.map_err(|fault| self.definition.error(&fault, " at the end of input", None))?;
         if let Some(call) = call {
@@ -308,7 +279,25 @@ impl PluginOperator {
 
 impl Operator for PluginOperator {
     fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
-        Box::pin(self.batch(input, batch, cx))
+        Box::pin(self.hand_over(CallOf::Rows(input), batch, cx))
+    }
+
+    fn restored(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
+        let Some(state) = &cx.state else { return Ok(()) };
+        let restored = self.timers.iter_mut().try_for_each(|timers| timers.restore(state.as_ref()));
+        restored.map_err(|what| self.damaged(what))
+    }
+
+    fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Firing<'a> {
+        Box::pin(self.fire(TimeDomain::EventTime, watermark.0, cx))
+    }
+
+    fn wakes_at(&self) -> Option<i64> {
+        self.timers.iter().find(|timers| timers.domain == TimeDomain::ProcessingTime)?.first()
+    }
+
+    fn clock<'a>(&'a mut self, now: i64, cx: &'a mut Context) -> Firing<'a> {
+        Box::pin(self.fire(TimeDomain::ProcessingTime, now, cx))
     }
 
     fn end<'a>(&'a mut self, cx: &'a mut Context) -> Step<'a> {
@@ -321,7 +310,9 @@ impl Operator for PluginOperator {
 
     fn plugin_counts(&self) -> PluginCounts {
         let instance = self.instance.as_ref().map_or(0, Instance::memory) as u64;
-        PluginCounts { memory: instance + self.staged, ..self.counts }
+        let timers = self.timers.iter().map(Timers::bytes).sum::<usize>() as u64;
+        let timers_dropped = self.timers.iter().map(|timers| timers.dropped).sum();
+        PluginCounts { memory: instance + self.staged + timers, timers_dropped, ..self.counts }
     }
 
     fn author_metrics(&self) -> BTreeMap<String, f64> {
@@ -329,21 +320,16 @@ impl Operator for PluginOperator {
     }
 }
 
+/// A moment, as people write it.
+fn moment(at: i64) -> String {
+    DateTime::from_timestamp_millis(at).map_or_else(|| format!("{at} ms"), |at| at.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+}
+
 fn poison_hint(on_poison: OnPoison) -> String {
     match on_poison {
         OnPoison::Halt => "mend the plugin, or set `on-poison: dead-letter` (or `skip`) to go on without such rows".to_owned(),
         OnPoison::DeadLetter | OnPoison::Skip => "mend the plugin: too many of its calls fail".to_owned(),
     }
-}
-
-/// The event times of output rows that don't come from one row.
-fn other_times(times: &[i64], row_key: &[u32], keys: usize) -> OtherTimes {
-    let mut of_keys = vec![i64::MIN; keys];
-    for (&time, &key) in times.iter().zip(row_key) {
-        let latest = &mut of_keys[key as usize];
-        *latest = time.max(*latest);
-    }
-    OtherTimes { of_keys, latest: times.iter().copied().max().unwrap_or(i64::MIN) }
 }
 
 /// The plan with the columns of inputs counted among those that are handed over.
@@ -369,10 +355,4 @@ fn position(handed: Option<&[usize]>, column: usize) -> usize {
     handed.map_or(column, |handed| {
         handed.iter().position(|&each| each == column).expect("every column that is read is handed over")
     })
-}
-
-/// The host's clock, in milliseconds since the epoch.
-fn now() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -14,7 +14,7 @@ use crate::instance::HostState;
 const PACKAGE: &str = "wasmill:plugin/";
 const VERSION: &str = "@0.1.0";
 /// Interfaces that a component may import.
-const IMPORTS: &[&str] = &["data", "plan", "errors", "state", "context", "output", "log", "metrics"];
+const IMPORTS: &[&str] = &["data", "plan", "errors", "state", "timers", "context", "output", "log", "metrics"];
 /// What the exported interface has, of an operator and of an aggregate function.
 const OPERATOR: &[&str] = &["describe", "open", "process", "on-end"];
 const AGGREGATE: &[&str] = &["describe", "open", "accumulate", "running", "retract", "merge", "finish"];

@@ -91,13 +91,7 @@ impl NodeCounts {
     #[must_use]
     pub fn plugin_totals(&self) -> PluginCounts {
         let tasks = self.plugin.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.values().fold(PluginCounts::default(), |total, (counts, _)| PluginCounts {
-            retries: total.retries + counts.retries,
-            traps: total.traps + counts.traps,
-            instances: total.instances + counts.instances,
-            skipped: total.skipped + counts.skipped,
-            memory: total.memory + counts.memory,
-        })
+        tasks.values().fold(PluginCounts::default(), |total, (counts, _)| total.and(*counts))
     }
 
     /// The author's figures: sums over tasks.

@@ -43,7 +43,8 @@ impl DeadLetters {
             kind: Some(dead.kind),
             operator: Some(operator.to_owned()),
             reason: reason.clone(),
-            row: Some(row_object(rows, row)),
+            // A timer is a key and a moment: there is no row.
+            row: (dead.kind != Kind::Timer).then(|| row_object(rows, row)),
             time: dead.rows.times.as_ref().map(|times| times[row]),
             key: key_columns.as_ref().map(|key| row_object(key, row)),
             ..DeadLetter::default()
@@ -109,6 +110,7 @@ fn unburied(name: &str, letter: &DeadLetter) -> JobError {
         Kind::Rejected => ("row-rejected", "a row is rejected"),
         Kind::Trap => ("row-trap", "a row is poison"),
         Kind::Limit => ("row-limit", "a row is poison"),
+        Kind::Timer => ("timer-poison", "a timer is poison"),
     };
     JobError {
         code,

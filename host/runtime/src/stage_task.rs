@@ -74,6 +74,8 @@ struct Progress {
     last: Option<Epoch>,
     /// No more rows come, and nothing becomes due any more.
     ended: bool,
+    /// The last thing that was done was what is due by the clock: now it is the turn of what comes in, if something has.
+    woken: bool,
     /// Rows have come since the idle timer last rang.
     active: bool,
 }
@@ -103,11 +105,14 @@ impl StageTask {
         // Ticks that a busy task has missed are no signs of idleness.
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.chain.clock.turn(Doing::Working);
-        let mut progress = Progress { part: None, prepared: BTreeMap::new(), last: None, ended: false, active: false };
+        let mut progress =
+            Progress { part: None, prepared: BTreeMap::new(), last: None, ended: false, woken: false, active: false };
         loop {
             // A task that always has rows must still let others run.
             tokio::task::coop::consume_budget().await;
-            match self.next(&progress, &mut idle).await? {
+            let next = self.next(&progress, &mut idle).await?;
+            progress.woken = matches!(next, Next::Clock);
+            match next {
                 Next::Inbound(inbound) => {
                     progress.active = true;
                     if self.inbound(inbound, &mut progress).await? {
@@ -145,7 +150,7 @@ impl StageTask {
             return Ok(Next::Commit(epoch));
         }
         let wakes_in = self.chain.wakes_at().filter(|_| !progress.ended).map(|at| self.chain.processing_time.until(at));
-        if wakes_in == Some(Duration::ZERO) {
+        if wakes_in == Some(Duration::ZERO) && !progress.woken {
             return Ok(Next::Clock);
         }
         let Self { head, chain, commits, .. } = self;

@@ -2,6 +2,7 @@
 
 mod model;
 
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::test_runner::{Config, TestRunner};
@@ -138,6 +139,14 @@ fn any_run_does_as_the_model_does(make: Make<'_>, cases: u32) {
         run.backend().for_each_key(&mut |key| keys.push(key.to_vec()));
         keys.sort_unstable();
         assert_eq!(keys, run.model_of_now().into_keys().collect::<Vec<_>>(), "each key once");
+        for state in 0..run.backend().states().len() {
+            let mut values = BTreeMap::new();
+            run.backend().for_each_value(state, &mut |key, value| {
+                assert_eq!(values.insert(key.to_vec(), value.to_vec()), None, "each value once");
+            });
+            let of_state = |(key, values): (_, Vec<Option<Vec<u8>>>)| values[state].clone().map(|value| (key, value));
+            assert_eq!(values, run.model_of_now().into_iter().filter_map(of_state).collect(), "each value of state {state}");
+        }
         run.check_restores(make);
         Ok(())
     });

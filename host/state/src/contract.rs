@@ -132,6 +132,9 @@ pub trait KeyedState: Send {
     /// Calls `each` with every encoded key that has a value, in any order. Between calls only.
     fn for_each_key(&self, each: &mut dyn FnMut(&[u8]));
 
+    /// Calls `each` with every encoded key that has a value in a state, and that value, in any order. Between calls only.
+    fn for_each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8]));
+
     /// The memory held, in bytes, as well as it can be told; room that was never written to isn't.
     fn bytes(&self) -> usize;
 

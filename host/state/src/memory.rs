@@ -189,6 +189,14 @@ impl KeyedState for MemoryState {
         }
     }
 
+    fn for_each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) {
+        for place in self.slots.places() {
+            if let Some(value) = self.cells[state].get(place) {
+                each(self.slots.key(place, &mut [0; 16]), value);
+            }
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.slots.held() + self.cells.iter().map(Cells::held).sum::<usize>() + self.cut.held() + self.doubtful.capacity() * 4
     }

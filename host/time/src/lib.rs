@@ -6,7 +6,9 @@
 pub mod clock;
 pub mod frontier;
 pub mod partition;
+pub mod timers;
 
 pub use clock::ProcessingClock;
 pub use frontier::Frontier;
 pub use partition::{Cut, PartitionTime};
+pub use timers::TimerQueue;

@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::instance::Instance;
 use crate::panic_message;
 use crate::process_batch::ProcessBatch;
+use crate::timers::TimeDomain;
 
 /// Makes a component of an operator: `wasmill_sdk::export!(SwarmAlert);`, once in a crate of type `cdylib`. Natively it only checks
 /// that the type is one.
@@ -83,6 +84,10 @@ impl<E: Exports> operator::Guest for E {
 
     fn process(input: u32, rows: data::Batch, keys: Option<data::Keys>) -> Result<(), errors::Error> {
         with_open::<E>(|instance| instance.process(input, &rows, keys.as_ref()))
+    }
+
+    fn on_timers(domain: TimeDomain, keys: data::Keys, at: Vec<i64>) -> Result<(), errors::Error> {
+        with_open::<E>(|instance| instance.on_timers(domain, keys.count, &at))
     }
 
     fn on_end() -> Result<(), errors::Error> {

@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use crate::Timestamp;
 use crate::host;
-use crate::port::Port;
+use crate::port::{CallOf, Port};
 use crate::process_batch::ProcessBatch;
 use crate::record::Record;
 
-/// The main output, rejects and the clock, for the row being processed.
+/// The main output, rejects and what time it is, for the row being processed or the timer that fires.
 ///
 /// ```
 /// # use wasmill_sdk::*;
@@ -41,7 +41,8 @@ impl<P: ProcessBatch> Context<P> {
         Self { main: Port::new(), row: 0, now: Cell::new(None), rejected: Vec::new(), reasons: Vec::new() }
     }
 
-    /// Emits a row on the main output that comes from the current row: it keeps of it what `#[operator(keep = …)]` says.
+    /// Emits a row on the main output that comes from the current row: it keeps of it what `#[operator(keep = …)]` says. Of a timer there
+    /// is only the key to be kept.
     ///
     /// Any number may be emitted for a row. A record whose fields borrow may be emitted where `Output` is the same with `'static`.
     #[inline(always)]
@@ -72,7 +73,14 @@ impl<P: ProcessBatch> Context<P> {
         }
     }
 
-    /// The host's clock, which stands still during a call.
+    /// How far event time has come: rows at or before this moment are late. Nothing before the first watermark; at the end of bounded
+    /// input the last moment that there is.
+    pub fn watermark(&self) -> Option<Timestamp> {
+        let watermark = host::watermark();
+        (watermark > i64::MIN).then(|| Timestamp::from_millis(watermark))
+    }
+
+    /// Processing time: the host's clock, which stands still during a call and never goes back while a job runs.
     #[inline]
     pub fn now(&self) -> Timestamp {
         let now = self.now.get().unwrap_or_else(host::now);
@@ -96,10 +104,10 @@ impl<P: ProcessBatch> Context<P> {
         self.row = row;
     }
 
-    pub(crate) fn begin(&mut self, rows: Option<u32>) {
+    pub(crate) fn begin(&mut self, of: CallOf) {
         self.now.set(None);
         self.row = 0;
-        self.main.begin(rows);
+        self.main.begin(of);
     }
 
     pub(crate) fn finish(&mut self) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::bindings::plan::{Port, StateNeed, Taken, Takes, Wants};
+use crate::bindings::plan::{Port, StateNeed, Taken, Takes, TimeDomain, Wants};
 use crate::bindings::{DataType, Field, Input, Plan};
 use crate::error::{Error, Result};
 use crate::inputs::{InputSpec, Inputs};
@@ -29,6 +29,12 @@ pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<
             )
         }));
     }
+    if P::STATES.is_empty() && !P::TIMERS.is_empty() {
+        let without = inputs.iter().zip(&specs).filter(|(input, spec)| spec.keyed && input.key.is_empty());
+        problems.extend(without.map(|(input, _)| {
+            format!("timers are set for each key, but input `{}` has none: give the operator a `key-by`", input.name)
+        }));
+    }
     if !problems.is_empty() {
         return Err(Error::fail(listed(&problems, "; ")));
     }
@@ -41,7 +47,13 @@ pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<
         states: states
             .map(|state| StateNeed { name: state.name.to_owned(), version: state.version, width: state.width })
             .collect(),
-        wants: Wants::END,
+        wants: P::TIMERS.iter().fold(Wants::END, |wants, domain| {
+            wants
+                | match domain {
+                    TimeDomain::EventTime => Wants::EVENT_TIMERS,
+                    TimeDomain::ProcessingTime => Wants::PROCESSING_TIMERS,
+                }
+        }),
     })
 }
 

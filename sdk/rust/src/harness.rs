@@ -40,6 +40,7 @@ mod aggregate;
 pub mod cases;
 mod emitted;
 mod snapshot;
+mod timers;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -61,6 +62,8 @@ use crate::state::StateValue;
 pub use aggregate::AggregateHarness;
 pub use emitted::Emitted;
 pub use snapshot::Snapshot;
+
+use timers::{Fired, Waiting};
 
 /// What the input is called where there is only one.
 const ONLY_INPUT: &str = "input";
@@ -138,8 +141,31 @@ pub struct Harness<P: ProcessBatch, K = ()> {
     counters: BTreeMap<String, u64>,
     gauges: BTreeMap<String, f64>,
     now: i64,
+    watermark: i64,
+    /// Of event time, of processing time.
+    timers: [Waiting<K>; 2],
+    timers_dropped: u64,
+    /// How often in a row keys have set timers whose moments had passed.
+    in_a_row: BTreeMap<K, u32>,
     most_rows: usize,
     fed: usize,
+}
+
+/// What a call is about.
+struct Made<'a, K> {
+    /// Its distinct keys.
+    keys: &'a [K],
+    /// The key of each of its rows.
+    of_row: &'a [K],
+    /// The timers that it hands over.
+    fired: Option<Fired>,
+}
+
+impl<K> Made<'_, K> {
+    /// Neither rows nor timers.
+    fn nothing() -> Self {
+        Self { keys: &[], of_row: &[], fired: None }
+    }
 }
 
 impl<P: ProcessBatch, K> fmt::Debug for Harness<P, K> {
@@ -230,19 +256,16 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         self.most_rows = rows.max(1);
     }
 
-    /// Ends the input.
+    /// Ends the input: all timers of event time fire, those of processing time are dropped, and the operator is told.
     pub fn end(&mut self) -> Result<()> {
-        self.call(&[], &[], Instance::on_end)
+        self.advance_watermark(Timestamp::from_millis(i64::MAX))?;
+        self.drop_timers();
+        self.call(Made::nothing(), Instance::on_end)
     }
 
     /// Drops the instance, as the host may between any two calls: what the operator must remember is in its states.
     pub fn reopen(&mut self) {
         self.instance = None;
-    }
-
-    /// Sets the host's clock, which stands at the Unix epoch before.
-    pub fn set_now(&mut self, now: Timestamp) {
-        self.now = now.millis();
     }
 
     /// Takes what was rejected.
@@ -313,10 +336,14 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
             counters: BTreeMap::new(),
             gauges: BTreeMap::new(),
             now: 0,
+            watermark: i64::MIN,
+            timers: [Waiting::default(), Waiting::default()],
+            timers_dropped: 0,
+            in_a_row: BTreeMap::new(),
             most_rows: usize::MAX,
             fed: 0,
         };
-        harness.call(&[], &[], |_| Ok(()))?;
+        harness.call(Made::nothing(), |_| Ok(()))?;
         Ok(harness)
     }
 
@@ -342,7 +369,8 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     /// Makes a call with rows of an input that have these keys.
     fn process(&mut self, input: usize, batch: &data::Batch, of_row: &[K], keyed: bool) -> Result<()> {
         if !keyed {
-            return self.call(&[], of_row, |instance| instance.process(input as u32, batch, None));
+            let made = Made { keys: &[], of_row, fired: None };
+            return self.call(made, |instance| instance.process(input as u32, batch, None));
         }
         let mut keys: Vec<K> = Vec::new();
         let mut numbers = BTreeMap::new();
@@ -354,17 +382,19 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         };
         let row_key = of_row.iter().map(number).collect();
         let given = Keys { count: keys.len() as u32, columns: Vec::new(), row_key };
-        self.call(&keys, of_row, |instance| instance.process(input as u32, batch, Some(&given)))
+        let made = Made { keys: &keys, of_row, fired: None };
+        self.call(made, |instance| instance.process(input as u32, batch, Some(&given)))
     }
 
-    /// Makes a call about these keys and rows with these keys, on a new instance if there is none.
-    fn call(&mut self, keys: &[K], of_row: &[K], work: impl FnOnce(&mut Instance<P>) -> Result<()>) -> Result<()> {
+    /// Makes a call, on a new instance if there is none.
+    fn call(&mut self, made: Made<'_, K>, work: impl FnOnce(&mut Instance<P>) -> Result<()>) -> Result<()> {
+        let Made { keys, of_row, fired } = made;
         let states = self.plan.states.iter().zip(&self.states).map(|(state, values)| CallState {
             width: state.width,
             values: keys.iter().map(|key| values.get(key).cloned()).collect(),
             stored: Vec::new(),
         });
-        let given = Call { now: self.now, states: states.collect(), ..Call::default() };
+        let given = Call { now: self.now, watermark: self.watermark, states: states.collect(), ..Call::default() };
         let opened = self.instance.take();
         let (done, left) = native::during(given, || {
             let mut instance = match opened {
@@ -375,7 +405,8 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         });
         self.logs.extend(left.logs);
         let instance = done?;
-        let sent = emitted::check(&self.plan, left.emitted, self.fed, of_row)?;
+        let sent = emitted::check(&self.plan, left.emitted, self.fed, of_row, keys)?;
+        self.change_timers(keys, &left.timers, fired.as_ref())?;
         self.emitted.extend(sent);
         self.rejected.extend(left.rejected.into_iter().map(|(row, reason)| Rejected { row: self.fed + row as usize, reason }));
         for (values, mut state) in self.states.iter_mut().zip(left.states) {

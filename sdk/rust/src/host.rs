@@ -6,6 +6,6 @@ mod component;
 pub(crate) mod native;
 
 #[cfg(target_arch = "wasm32")]
-pub(crate) use component::{counter, emit, gauge, load, log, now, reject, store};
+pub(crate) use component::{counter, delete, emit, gauge, load, log, now, register, reject, store, watermark};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::{counter, emit, gauge, load, log, now, reject, store};
+pub(crate) use native::{counter, delete, emit, gauge, load, log, now, register, reject, store, watermark};

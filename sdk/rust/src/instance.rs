@@ -6,7 +6,9 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::open::Open;
+use crate::port::CallOf;
 use crate::process_batch::{Batch, ProcessBatch};
+use crate::timers::{TimeDomain, TimerBatch};
 use crate::{describe, metrics, settings};
 
 /// An open operator.
@@ -37,11 +39,12 @@ impl<P: ProcessBatch> Instance<P> {
     pub fn process(&mut self, input: u32, batch: &data::Batch, keys: Option<&Keys>) -> Result<()> {
         let Self { operator, cx, inputs } = self;
         let input = *inputs.get(input as usize).ok_or_else(|| Error::fail("the host gave rows of an input that isn't there"))?;
-        if !P::STATES.is_empty() && <P::Input<'_> as Inputs<'_>>::INPUTS[input].keyed && keys.is_none() {
+        let keyed = !P::STATES.is_empty() || !P::TIMERS.is_empty();
+        if keyed && <P::Input<'_> as Inputs<'_>>::INPUTS[input].keyed && keys.is_none() {
             return Err(Error::fail("the operator keeps state, but the host gave rows without keys"));
         }
-        operator.begin(keys.map_or(0, |keys| keys.count), Some(batch.rows));
-        cx.begin(Some(batch.rows));
+        operator.begin(keys.map_or(0, |keys| keys.count), CallOf::Rows(batch.rows));
+        cx.begin(CallOf::Rows(batch.rows));
         let done = match Batch::bind(input, batch.rows, &batch.columns, keys) {
             Ok(rows) => operator.process_batch(rows, cx),
             Err(error) => Err(error),
@@ -49,10 +52,21 @@ impl<P: ProcessBatch> Instance<P> {
         self.finish(done)
     }
 
+    /// The moments of timers have come, one of each key.
+    pub fn on_timers(&mut self, domain: TimeDomain, keys: u32, at: &[i64]) -> Result<()> {
+        if at.len() != keys as usize {
+            return Err(Error::fail("the host gave another number of timers than of keys"));
+        }
+        self.operator.begin(keys, CallOf::Timers(keys));
+        self.cx.begin(CallOf::Timers(keys));
+        let done = self.operator.on_timers(TimerBatch { domain, at }, &mut self.cx);
+        self.finish(done)
+    }
+
     /// The end of bounded input.
     pub fn on_end(&mut self) -> Result<()> {
-        self.operator.begin(0, None);
-        self.cx.begin(None);
+        self.operator.begin(0, CallOf::End);
+        self.cx.begin(CallOf::End);
         let done = self.operator.on_end(&mut self.cx);
         self.finish(done)
     }

@@ -1,7 +1,7 @@
 //! Write Wasmill operators in Rust.
 //!
-//! An operator is a struct: what it remembers for a key are fields of type [`ValueState`], outputs beside the main one fields of type
-//! [`Port`], and the rest is its own. What it does with a record is [`Process`]; records are structs too ([`Record`]). An operator with
+//! An operator is a struct: what it remembers for a key are fields of type [`ValueState`], moments at which it looks at a key again fields
+//! of type [`EventTimers`] and [`ProcessingTimers`], outputs beside the main one fields of type [`Port`], and the rest is its own. What it does with a record is [`Process`]; records are structs too ([`Record`]). An operator with
 //! several inputs reads an enum of records ([`Inputs`](trait@Inputs)).
 //!
 //! ```
@@ -92,6 +92,7 @@ mod process_batch;
 mod record;
 mod settings;
 pub mod state;
+mod timers;
 mod timestamp;
 
 pub use aggregate::Aggregate;
@@ -104,7 +105,7 @@ pub use error::{Error, Result};
 pub use inputs::{InputSpec, Inputs};
 pub use open::Open;
 pub use operator::{Keep, Operator, PortSpec, StateSpec};
-pub use port::Port;
+pub use port::{CallOf, Port};
 pub use process::Process;
 pub use process_batch::{Batch, ProcessBatch};
 #[doc(hidden)]
@@ -114,6 +115,7 @@ pub use settings::NoSettings;
 #[doc(hidden)]
 pub use state::sum_of_widths;
 pub use state::{Sink, StateValue, ValueState};
+pub use timers::{Domain, EventTime, EventTimers, ProcessingTime, ProcessingTimers, TimeDomain, Timer, TimerBatch, Timers};
 pub use timestamp::Timestamp;
 /// Makes an enum the inputs of an operator that has several; see the trait [`Inputs`](trait@Inputs):
 ///

@@ -1,7 +1,9 @@
 //! What `#[derive(Operator)]` makes known of an operator.
 
 use crate::error::Result;
+use crate::port::CallOf;
 use crate::record::FieldSpec;
+use crate::timers::TimeDomain;
 
 /// The columns that output rows keep from where they come from. Kept columns don't cross the sandbox.
 ///
@@ -116,16 +118,18 @@ pub trait Operator: Sized + 'static {
     const STATES: &'static [StateSpec];
     /// The outputs beside the main one, in the order of the fields.
     const PORTS: &'static [PortSpec];
+    /// The kinds of time that it sets timers in.
+    const TIMERS: &'static [TimeDomain];
 
     /// Tells states and outputs their numbers, after [`Process::open`](crate::Process::open).
     fn number(&mut self);
 
-    /// A call begins, with so many distinct keys and rows; at the end of input there are no rows, not even none of them.
-    fn begin(&mut self, keys: u32, rows: Option<u32>);
+    /// A call begins, with so many distinct keys.
+    fn begin(&mut self, keys: u32, of: CallOf);
 
-    /// States are those of key `key` of the call from here on.
+    /// States and timers are those of key `key` of the call from here on.
     fn at_key(&mut self, key: u32);
 
-    /// A call ends: sends what outputs gathered, and the states that changed.
+    /// A call ends: sends what outputs gathered, and the states and timers that changed.
     fn finish(&mut self) -> Result<()>;
 }

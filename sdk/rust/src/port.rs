@@ -6,6 +6,41 @@ use crate::host;
 use crate::process_batch::ProcessBatch;
 use crate::record::{Record, RecordBuilder};
 
+/// What a call of an operator is made for.
+///
+/// ```
+/// use wasmill_sdk::CallOf;
+///
+/// assert_eq!(CallOf::Rows(3).len(), 3);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum CallOf {
+    /// So many rows of an input.
+    Rows(u32),
+    /// So many timers, one of each key.
+    Timers(u32),
+    /// The end of bounded input.
+    #[default]
+    End,
+}
+
+impl CallOf {
+    /// How many rows or timers there are.
+    #[inline]
+    pub fn len(self) -> usize {
+        match self {
+            Self::Rows(count) | Self::Timers(count) => count as usize,
+            Self::End => 0,
+        }
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// Rows that are gathered before they are sent, unless the batch itself has more.
 const MOST_GATHERED: usize = 8_192;
 
@@ -88,11 +123,11 @@ impl<R: Record> Port<R> {
         self.number = number;
     }
 
-    /// A call begins; without `rows`, what is emitted comes from nowhere.
+    /// A call begins.
     #[doc(hidden)]
-    pub fn begin(&mut self, rows: Option<u32>) {
-        self.rows.reserve(rows.unwrap_or(0) as usize);
-        self.origins.begin(rows);
+    pub fn begin(&mut self, of: CallOf) {
+        self.rows.reserve(of.len());
+        self.origins.begin(of);
     }
 
     #[doc(hidden)]
@@ -120,23 +155,20 @@ struct Origins {
     count: usize,
     /// Rows gathered when they are sent.
     most: usize,
-    /// Rows of the batch.
-    batch: usize,
+    /// What the call is made for: rows come from its rows, from its timers' keys, or from nowhere.
+    of: CallOf,
     /// Where each gathered row comes from; not kept while row `i` came from row `i`, as they do where each row gives one.
     rows: Vec<u32>,
     listed: bool,
-    /// Rows of this call come from nowhere.
-    fresh: bool,
     /// Rows of this call have been sent already.
     sent: bool,
 }
 
 impl Origins {
-    fn begin(&mut self, batch: Option<u32>) {
-        let rows = batch.unwrap_or(0) as usize;
+    fn begin(&mut self, of: CallOf) {
         let mut list = std::mem::take(&mut self.rows);
         list.clear();
-        *self = Self { most: rows.max(MOST_GATHERED) + 1, batch: rows, fresh: batch.is_none(), rows: list, ..Self::default() };
+        *self = Self { most: of.len().max(MOST_GATHERED) + 1, of, rows: list, ..Self::default() };
     }
 
     #[inline(always)]
@@ -163,22 +195,23 @@ impl Origins {
 
     fn take(&mut self) -> Origin {
         let count = std::mem::take(&mut self.count);
-        if self.fresh {
+        if self.of == CallOf::End {
             return Origin::Fresh(count as u32);
         }
         if !self.listed {
-            if count == self.batch && !self.sent {
+            if self.of == CallOf::Rows(count as u32) && !self.sent {
                 return Origin::Batch;
             }
             self.rows.extend(0..count as u32);
         }
         self.listed = false;
         self.sent = true;
-        Origin::Rows(std::mem::take(&mut self.rows))
+        let rows = std::mem::take(&mut self.rows);
+        if matches!(self.of, CallOf::Timers(_)) { Origin::Keys(rows) } else { Origin::Rows(rows) }
     }
 
     fn give_back(&mut self, origin: Origin) {
-        if let Origin::Rows(mut rows) = origin {
+        if let Origin::Rows(mut rows) | Origin::Keys(mut rows) = origin {
             rows.clear();
             self.rows = rows;
         }

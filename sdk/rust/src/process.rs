@@ -3,12 +3,13 @@
 use serde::de::DeserializeOwned;
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::open::Open;
 use crate::operator::Operator;
 use crate::process_batch::{Batch, ProcessBatch};
 use crate::record::Record;
+use crate::timers::{Timer, TimerBatch};
 
 /// An operator written for one record. Rows still cross the sandbox in batches: what is written here is inlined into the loop over one.
 ///
@@ -58,6 +59,13 @@ pub trait Process: Operator {
     /// Processes one row. An error undoes the whole call (see [`Error`](crate::Error)); for a row that makes no sense, use [`Context::reject`].
     fn process(&mut self, row: Self::Input<'_>, cx: &mut Context<Self>) -> Result<()>;
 
+    /// The moment of a timer has come; states and timers are those of its key. What is emitted has the timer's moment for its event time
+    /// and may keep the key. An error undoes the whole call, in which other keys' timers may be, too.
+    fn on_timer(&mut self, timer: Timer, cx: &mut Context<Self>) -> Result<()> {
+        let _ = (timer, cx);
+        Err(Error::fail("the operator sets timers, but has no `on_timer` that says what becomes of them"))
+    }
+
     /// The end of bounded input, once a task. States can't be read here, and only an output that keeps nothing can be emitted to.
     fn on_end(&mut self, cx: &mut Context<Self>) -> Result<()> {
         let _ = cx;
@@ -82,8 +90,8 @@ impl<P: Process> ProcessBatch for P {
     fn process_batch<'a>(&mut self, batch: Batch<'a, Self::Input<'a>>, cx: &mut Context<Self>) -> Result<()> {
         let rows = batch.rows();
         // One loop and one call, so that the author's code is always inlined. Only one of several inputs may have no keys.
-        let keyed =
-            !Self::STATES.is_empty() && (<Self::Input<'a> as Inputs<'a>>::INPUTS.len() == 1 || !batch.row_keys().is_empty());
+        let keyed = (!Self::STATES.is_empty() || !Self::TIMERS.is_empty())
+            && (<Self::Input<'a> as Inputs<'a>>::INPUTS.len() == 1 || !batch.row_keys().is_empty());
         let keys = if keyed { &batch.row_keys()[..rows] } else { &[] };
         #[expect(clippy::needless_range_loop, reason = "an operator without state goes through rows that have no keys")]
         for row in 0..rows {
@@ -92,6 +100,15 @@ impl<P: Process> ProcessBatch for P {
             }
             cx.at_row(row as u32);
             self.process(batch.row(row), cx)?;
+        }
+        Ok(())
+    }
+
+    fn on_timers(&mut self, timers: TimerBatch<'_>, cx: &mut Context<Self>) -> Result<()> {
+        for key in 0..timers.len() {
+            self.at_key(key as u32);
+            cx.at_row(key as u32);
+            self.on_timer(timers.timer(key), cx)?;
         }
         Ok(())
     }

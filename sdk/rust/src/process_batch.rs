@@ -9,6 +9,7 @@ use crate::inputs::Inputs;
 use crate::open::Open;
 use crate::operator::Operator;
 use crate::record::Record;
+use crate::timers::TimerBatch;
 
 /// An operator written for whole batches, with columns as they are. Everything that implements [`Process`](crate::Process) is one.
 ///
@@ -55,6 +56,13 @@ pub trait ProcessBatch: Operator {
 
     /// Processes a batch. An error undoes the whole call.
     fn process_batch<'a>(&mut self, batch: Batch<'a, Self::Input<'a>>, cx: &mut Context<Self>) -> Result<()>;
+
+    /// The moments of some timers have come, one of each key of the call. What is emitted by row comes from the keys. An error undoes the
+    /// whole call.
+    fn on_timers(&mut self, timers: TimerBatch<'_>, cx: &mut Context<Self>) -> Result<()> {
+        let _ = (timers, cx);
+        Err(Error::fail("the operator sets timers, but has no `on_timers` that says what becomes of them"))
+    }
 
     /// As [`Process::on_end`](crate::Process::on_end).
     fn on_end(&mut self, cx: &mut Context<Self>) -> Result<()> {

@@ -20,6 +20,9 @@ use std::time::Duration;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The last instant that there is: what the watermark is at the end of bounded input.
+    pub const MAX: Self = Self(i64::MAX);
+
     /// The instant `millis` milliseconds after the Unix epoch.
     #[inline]
     pub const fn from_millis(millis: i64) -> Self {

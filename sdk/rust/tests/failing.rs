@@ -109,7 +109,7 @@ fn a_call_that_fails_stops_the_feeding_where_it_is() {
 #[test]
 fn the_clock_is_the_host_s() {
     let mut harness = harness();
-    harness.set_now(Timestamp::from_millis(1_700_000_000_000));
+    harness.advance_clock(Timestamp::from_millis(1_700_000_000_000)).expect("no timer waits for it");
     feed(&mut harness, ["1", "2"]).expect("a call that succeeds");
     assert!(harness.output().into_iter().all(|row| row.at.millis() == 1_700_000_000_000));
 }

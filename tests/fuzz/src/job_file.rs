@@ -79,7 +79,11 @@ impl Catalog for Pure {
         }
         let schema = inputs.first().map_or_else(|| Arc::new(Schema::empty()), |input| Arc::clone(input.schema));
         let port = |name: &str| Port { name: name.to_owned(), schema: Arc::clone(&schema) };
-        Ok(PluginDeclared { ports: vec![port("main"), port("side")], reads: inputs.iter().map(|_| None).collect() })
+        Ok(PluginDeclared {
+            ports: vec![port("main"), port("side")],
+            reads: inputs.iter().map(|_| None).collect(),
+            event_timers: false,
+        })
     }
 
     fn aggregate_plugin(&self, path: &Path, settings: &Value, arguments: &Schema, _: &Limits) -> Result<Field, PluginProblem> {

@@ -14,7 +14,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("checkpoint", &["flow"]),
     ("operator", &["flow", "state", "time"]),
     ("connector", &["flow"]),
-    ("plugin", &["flow", "state", "operator", "connector"]),
+    ("plugin", &["flow", "state", "time", "operator", "connector"]),
     ("runtime", &["flow", "job", "state", "time", "checkpoint", "operator", "connector"]),
     ("cli", &["flow", "job", "state", "time", "checkpoint", "operator", "connector", "plugin", "runtime"]),
     // A component's side knows nothing of the host's.

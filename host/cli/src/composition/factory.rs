@@ -53,7 +53,8 @@ impl Composition {
     /// # Errors
     /// Where a plugin no longer is what it was at validation.
     pub fn factory<'a>(&self, job: &'a Job, start: Instant) -> Result<JobFactory<'a>, PluginProblem> {
-        let plugins = job.operators.iter().map(|operator| self.definition(operator)).collect::<Result<_, _>>()?;
+        let plugins =
+            job.operators.iter().map(|operator| self.definition(operator, job.batch.max_rows)).collect::<Result<_, _>>()?;
         let aggregates = job.operators.iter().map(|operator| self.aggregates(operator)).collect::<Result<_, _>>()?;
         Ok(JobFactory { job, plugins, aggregates, start })
     }
@@ -74,7 +75,7 @@ impl Composition {
         Ok(definitions)
     }
 
-    fn definition(&self, operator: &graph::Operator) -> Result<Option<Definition>, PluginProblem> {
+    fn definition(&self, operator: &graph::Operator, batch_rows: usize) -> Result<Option<Definition>, PluginProblem> {
         let Verb::Plugin(plugin) = &operator.verb else { return Ok(None) };
         let component = self.component(&plugin.path)?;
         let settings = plugin.settings.to_string();
@@ -99,6 +100,8 @@ impl Composition {
                 graph::OnPoison::DeadLetter => OnPoison::DeadLetter,
                 graph::OnPoison::Skip => OnPoison::Skip,
             },
+            batch_rows,
+            timed: operator.timed,
         }))
     }
 }

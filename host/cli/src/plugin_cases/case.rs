@@ -8,9 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::{Schema, SchemaRef};
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_schema::{Field, Schema, SchemaRef};
 use serde_json::value::RawValue;
 use wasmill_connector::json::{JsonIn, RowDecoder, row_object};
+use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::{column_type, key};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_plugin::{InputShape, Plan};
@@ -35,8 +38,19 @@ pub struct Case {
     pub settings: String,
     /// The inputs.
     pub inputs: Vec<InputShape>,
-    /// The rows of each, fed input by input.
-    pub rows: Vec<RecordBatch>,
+    /// What goes into each, input by input.
+    pub steps: Vec<Vec<Step>>,
+}
+
+/// What goes into an input at once.
+#[derive(Debug)]
+pub enum Step {
+    /// Rows.
+    Rows(RecordBatch),
+    /// Event time moves on: `{"@watermark": "2018-02-07T18:00:00Z"}` among the rows.
+    Watermark(i64),
+    /// The clock moves on: `{"@clock": "2018-02-07T18:00:00Z"}`.
+    Clock(i64),
 }
 
 /// For each file of what comes out, in the order of the outputs, its lines.
@@ -76,8 +90,8 @@ impl Case {
         let about = folder.join(ABOUT);
         let written = Written::read(&about)?.or(of_all);
         let (inputs, settings) = asked(written, folder)?;
-        let rows = inputs.iter().map(|input| rows(folder, &about, input)).collect::<Result<_, _>>()?;
-        Ok(Self { name: name.to_owned(), folder: folder.to_owned(), settings, inputs, rows })
+        let steps = inputs.iter().map(|input| steps(folder, &about, input)).collect::<Result<_, _>>()?;
+        Ok(Self { name: name.to_owned(), folder: folder.to_owned(), settings, inputs, steps })
     }
 
     /// What should come out, as it would: as it was written where it can't. A missing file of the main output is `None`; another one
@@ -144,8 +158,8 @@ impl Case {
     }
 }
 
-/// The rows of an input. Where inputs have names, one without a file has none.
-fn rows(folder: &Path, about: &Path, input: &InputShape) -> Result<RecordBatch, PluginProblem> {
+/// What goes into an input. Where inputs have names, one without a file has nothing.
+fn steps(folder: &Path, about: &Path, input: &InputShape) -> Result<Vec<Step>, PluginProblem> {
     let file = file_of_input(&input.name);
     let path = folder.join(&file);
     let mut decoder = decoder(&input.schema, false).map_err(|what| invalid(about, what))?;
@@ -157,13 +171,41 @@ fn rows(folder: &Path, about: &Path, input: &InputShape) -> Result<RecordBatch, 
         }
         None => Vec::new(),
     };
+    let mut steps = Vec::new();
+    let mut waiting = 0;
     for (at, line) in lines.iter().enumerate() {
+        if let Some(time) = time(line).map_err(|what| invalid_line(&path, at, what))? {
+            if std::mem::take(&mut waiting) > 0 {
+                steps.push(Step::Rows(decoder.take_rows()));
+            }
+            steps.push(time);
+            continue;
+        }
         decoder.decode(line.as_bytes()).map_err(|fault| {
             let column = fault.column.map_or_else(String::new, |column| format!(":{column}"));
             invalid(Path::new(&format!("{}:{}{column}", path.display(), at + 1)), fault.reason)
         })?;
+        waiting += 1;
     }
-    Ok(decoder.take_rows())
+    steps.push(Step::Rows(decoder.take_rows()));
+    Ok(steps)
+}
+
+/// Time that moves on, if that is what a line says.
+fn time(line: &str) -> Result<Option<Step>, String> {
+    if !line.contains("\"@") {
+        return Ok(None);
+    }
+    let fields = object(line)?;
+    let Some(name) = fields.keys().find(|name| name.starts_with('@')) else { return Ok(None) };
+    if fields.len() > 1 || !["@watermark", "@clock"].contains(&name.as_str()) {
+        return Err(format!("expected a row, or only `@watermark` or `@clock` with a moment, found `{name}`"));
+    }
+    let schema = Arc::new(Schema::new(vec![Field::new(name, TIMESTAMP, false)]));
+    let mut decoder = decoder(&schema, true)?;
+    decoder.decode(line.as_bytes()).map_err(|fault| fault.reason)?;
+    let moment = decoder.take_rows().column(0).as_primitive::<TimestampMillisecondType>().value(0);
+    Ok(Some(if name == "@watermark" { Step::Watermark(moment) } else { Step::Clock(moment) }))
 }
 
 /// The inputs and the settings that `about`, a case or what a command was told, has the plugin asked about.

@@ -1,15 +1,16 @@
 //! Runs a case as a job would: the component in the sandbox, one task, with a job's limits.
 
 use wasmill_connector::json::row_object;
-use wasmill_flow::{Batch, TaskIndex};
+use wasmill_flow::{Batch, TaskIndex, Watermark};
 use wasmill_job::catalog::PluginProblem;
-use wasmill_operator::{Context, Operator as _, OperatorError};
+use wasmill_operator::{Context, Due, Operator as _, OperatorError};
 use wasmill_plugin::operator::Definition;
 use wasmill_plugin::{Component, Limits, OnPoison, Plan, PluginOperator};
 use wasmill_runtime::JobError;
 use wasmill_state::memory::MemoryState;
+use wasmill_time::ProcessingClock;
 
-use super::case::{Case, DEAD, Outcome, dead_line, file_of};
+use super::case::{Case, DEAD, Outcome, Step, dead_line, file_of};
 use crate::composition;
 
 /// The most rows of a batch, each time that a case is run: what comes out must not depend on it. The first is a job's default.
@@ -40,6 +41,8 @@ pub fn run(component: &Component, plan: &Plan, case: &Case, plugin: &str, most: 
             handed: vec![None; case.inputs.len()],
             limits: Limits::default(),
             on_poison: OnPoison::Halt,
+            batch_rows: most,
+            timed: false,
         },
         TaskIndex { index: 0, of: 1 },
     );
@@ -52,18 +55,39 @@ pub fn run(component: &Component, plan: &Plan, case: &Case, plugin: &str, most: 
 }
 
 async fn process(mut operator: PluginOperator, plan: &Plan, case: &Case, most: usize) -> Result<Context, OperatorError> {
-    let mut context = Context::stateless();
+    let clock = ProcessingClock::by_hand(0);
+    let mut context = Context { clock: clock.clone(), ..Context::stateless() };
     if case.inputs.iter().any(|input| !input.key.is_empty()) {
         context.state = Some(Box::new(MemoryState::new(plan.declaration.states.clone())));
     }
-    for (input, rows) in case.rows.iter().enumerate() {
-        let rows = Batch::unkeyed(rows.clone());
-        for start in (0..rows.len()).step_by(most) {
-            operator.process(input, rows.slice(start, most.min(rows.len() - start)), &mut context).await?;
+    let steps = case.steps.iter().enumerate().flat_map(|(input, steps)| steps.iter().map(move |step| (input, step)));
+    for (input, step) in steps {
+        match step {
+            Step::Rows(rows) => {
+                let rows = Batch::unkeyed(rows.clone());
+                for start in (0..rows.len()).step_by(most) {
+                    operator.process(input, rows.slice(start, most.min(rows.len() - start)), &mut context).await?;
+                }
+            }
+            Step::Watermark(to) => advance(&mut operator, Watermark(*to), &mut context).await?,
+            Step::Clock(to) => {
+                clock.advance(*to);
+                while operator.clock(clock.now(), &mut context).await? == Due::More {}
+            }
         }
     }
+    advance(&mut operator, Watermark::END, &mut context).await?;
     operator.end(&mut context).await?;
     Ok(context)
+}
+
+/// Brings event time as far as `watermark`.
+async fn advance(operator: &mut PluginOperator, watermark: Watermark, context: &mut Context) -> Result<(), OperatorError> {
+    if watermark > context.watermark {
+        while operator.watermark(watermark, context).await? == Due::More {}
+        context.watermark = watermark;
+    }
+    Ok(())
 }
 
 fn outcome(left: &Context, plan: &Plan) -> Outcome {

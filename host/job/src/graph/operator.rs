@@ -11,6 +11,8 @@ pub struct Operator {
     pub name: String,
     /// Its inputs, at least one. Only a plugin has several.
     pub inputs: Vec<Input>,
+    /// The rows of all of them have event times.
+    pub timed: bool,
     /// What it does.
     pub verb: Verb,
     /// Its outputs; the first is the main one, but for a split, which has none.

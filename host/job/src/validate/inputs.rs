@@ -31,6 +31,11 @@ impl Entry {
     pub fn of(&self) -> String {
         self.written.join(", ")
     }
+
+    /// Whether all of its rows have event times.
+    pub fn is_timed(&self) -> bool {
+        self.streams.iter().all(|stream| stream.timed)
+    }
 }
 
 /// Works out the inputs of an operator from the streams that it reads, input by input. `None` where something is wrong with them,

@@ -56,13 +56,13 @@ pub fn resolve(
             aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)?
         }
         written::Verb::Aggregate { columns, window: Some(window), .. } => {
-            let timed = first.streams.iter().all(|stream| stream.timed);
-            window::check_timed(timed, window, problems)?;
+            window::check_timed(first.is_timed(), window, problems)?;
             let aggregate = aggregate(columns, false, key_by.as_deref(), &scope, given, problems)?;
             window::windowed(aggregate, window, late_is_read, &schema, columns, problems)?
         }
         written::Verb::Plugin { .. } => plugin(operator, &entries, given, problems)?,
     };
+    let timed = entries.iter().all(Entry::is_timed);
     let inputs = entries.into_iter().zip(outcome.reads).map(|(entry, reads)| {
         let Entry { name, streams, schema, key_by, .. } = entry;
         let key_by = key_by?;
@@ -70,7 +70,7 @@ pub fn resolve(
         Some(Input { name, from: streams.iter().map(|stream| stream.upstream).collect(), schema, key_by, reads })
     });
     let inputs = inputs.collect::<Option<Vec<_>>>()?;
-    Some(Operator { name: operator.name.value.clone(), inputs, verb: outcome.verb, ports: outcome.ports })
+    Some(Operator { name: operator.name.value.clone(), inputs, timed, verb: outcome.verb, ports: outcome.ports })
 }
 
 fn main_port(schema: SchemaRef) -> Vec<Port> {
@@ -250,6 +250,14 @@ fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, pr
             .error(code::UNKNOWN_TYPE, &written.spot)
             .found_to_be(format!("column `{}` of output `{}`, which is {}", field.name(), port.name, field.data_type()))
             .expected(format!("a column's type: {}", column_type::SCALARS.join(", ")));
+        return None;
+    }
+    if declared.event_timers && !entries.iter().all(Entry::is_timed) {
+        problems
+            .error(code::NO_EVENT_TIME, &written.spot)
+            .found_to_be("a plugin that sets timers of event time, over rows without event time")
+            .expected("sources that say what time it was")
+            .advice("add to each source before it: event-time: { field: COLUMN, max-out-of-orderness: 10s }");
         return None;
     }
     let verb = Verb::Plugin(graph::Plugin { path, settings: settings.clone(), on_poison: on_poison.value, limits: *limits });

@@ -6,34 +6,51 @@ use wasmill_flow::Batch;
 use wasmill_operator::Emitted;
 use wasmill_state::{CallKeys, KeyedState, StateWrite};
 
+use crate::bindings::wasmill::plugin::plan::TimeDomain;
 use crate::declaration::Plan;
 use crate::fault::Refusal;
 use crate::instance::HostState;
 use crate::limits::{HOST_CALLS, Limits};
+use crate::timers::TimerChange;
 
 /// A call under way.
 pub(crate) struct Call {
     /// What the operator does; indices of columns are those of `batch`.
     pub plan: Arc<Plan>,
     pub limits: Limits,
-    /// Which input the rows being processed are of, the rows, and indices of their key's columns; no rows at the end of input.
-    pub input: usize,
+    /// What it is made for.
+    pub of: CallOf,
+    /// Its rows, and indices of their key's columns; of timers the keys, a row for each; nothing at the end of input.
     pub batch: Option<Batch>,
     pub key: Vec<usize>,
     /// The keys of those rows, and their state, where the input is keyed.
     pub keyed: Option<Keyed>,
     /// The event times of rows that come of no row in particular, where rows have event times.
     pub times: Option<OtherTimes>,
-    /// The host's clock, in milliseconds.
+    /// Processing time, in milliseconds.
     pub now: i64,
+    /// How far event time has come.
+    pub watermark: i64,
 
     pub emitted: Vec<Emitted>,
     pub emitted_rows: u64,
     pub emitted_bytes: u64,
     pub rejected: Vec<(u32, String)>,
+    pub timers: Vec<TimerChange>,
     pub counters: Vec<(String, u64)>,
     pub gauges: Vec<(String, f64)>,
     pub host_calls: u32,
+}
+
+/// What a call is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CallOf {
+    /// Rows of an input.
+    Rows(usize),
+    /// Timers that are due at a moment.
+    Timers(TimeDomain, i64),
+    /// The end of input.
+    End,
 }
 
 /// The event times of output rows that don't come from one row.
@@ -54,23 +71,36 @@ pub(crate) struct Keyed {
 
 impl Call {
     /// A call without rows, as at the end of input.
-    pub fn new(plan: Arc<Plan>, limits: Limits, now: i64) -> Self {
+    pub fn new(plan: Arc<Plan>, limits: Limits, now: i64, watermark: i64) -> Self {
         Self {
             plan,
             limits,
-            input: 0,
+            of: CallOf::End,
             batch: None,
             key: Vec::new(),
             keyed: None,
             times: None,
             now,
+            watermark,
             emitted: Vec::new(),
             emitted_rows: 0,
             emitted_bytes: 0,
             rejected: Vec::new(),
+            timers: Vec::new(),
             counters: Vec::new(),
             gauges: Vec::new(),
             host_calls: 0,
+        }
+    }
+
+    /// The rows that it was given; the error says why there are none.
+    pub fn rows(&self) -> Result<&Batch, String> {
+        match (self.of, &self.batch) {
+            (CallOf::Rows(_), Some(batch)) => Ok(batch),
+            (CallOf::Timers(..), _) => Err("timers have no rows; rows come from their `keys`, or are `fresh`".to_owned()),
+            (CallOf::End | CallOf::Rows(_), _) => {
+                Err("there are no rows at the end of input; only `fresh` rows can be emitted".to_owned())
+            }
         }
     }
 }
@@ -79,7 +109,7 @@ impl HostState {
     /// The call under way, for a host function named `function`.
     pub(super) fn call(&mut self, function: &str) -> wasmtime::Result<&mut Call> {
         let Some(call) = &mut self.call else {
-            return Err(Refusal::contract(format!("called {function} outside of process and on-end")));
+            return Err(Refusal::contract(format!("called {function} outside of process, on-timers and on-end")));
         };
         call.host_calls += 1;
         if call.host_calls > HOST_CALLS {

@@ -7,4 +7,8 @@ impl Host for HostState {
     fn now(&mut self) -> wasmtime::Result<Timestamp> {
         Ok(self.call("context.now")?.now)
     }
+
+    fn watermark(&mut self) -> wasmtime::Result<Timestamp> {
+        Ok(self.call("context.watermark")?.watermark)
+    }
 }

@@ -6,7 +6,7 @@ use arrow_select::take::take;
 use wasmill_flow::Batch;
 use wasmill_operator::Emitted;
 
-use super::call::Call;
+use super::call::{Call, CallOf};
 use crate::bindings::wasmill::plugin::output::{Column, Host, Origin};
 use crate::columns_out;
 use crate::declaration::{ColumnFrom, Taken};
@@ -27,13 +27,18 @@ impl Host for HostState {
     fn reject(&mut self, rows: Vec<u32>, reasons: Vec<String>) -> wasmtime::Result<()> {
         let call = self.call("output.reject")?;
         let broken = |what: String| Refusal::contract(format!("rejected what can't be: {what}"));
-        let Some(batch) = &call.batch else { return Err(broken("there is no row at the end of input".to_owned())) };
+        let batch = match call.of {
+            CallOf::Rows(_) => call.rows().map_err(broken)?,
+            CallOf::Timers(..) => return Err(broken("timers have no rows".to_owned())),
+            CallOf::End => return Err(broken("there is no row at the end of input".to_owned())),
+        };
+        let count = batch.len();
         if rows.len() != reasons.len() {
             return Err(broken(format!("{} rows with {} reasons", rows.len(), reasons.len())));
         }
         for (row, mut reason) in rows.into_iter().zip(reasons) {
-            if row as usize >= batch.len() {
-                return Err(broken(format!("row {row} of {}", batch.len())));
+            if row as usize >= count {
+                return Err(broken(format!("row {row} of {count}")));
             }
             if call.rejected.iter().any(|(other, _)| *other == row) {
                 return Err(broken(format!("row {row} twice")));
@@ -76,14 +81,16 @@ fn staged(call: &mut Call, port: usize, origin: &Origin, columns: Vec<Column>) -
         .map_err(&broken)?;
     let taken = match (&planned.takes, &call.batch) {
         (Taken::Nothing, _) => Vec::new(),
-        (Taken::Input { input, .. }, Some(_)) if *input != call.input => {
-            return Err(broken(format!("it takes columns of input {input}, but the rows are of input {}", call.input)));
+        (Taken::Input { .. }, Some(_)) if matches!(call.of, CallOf::Timers(..)) => {
+            return Err(broken(
+                "it takes columns of input rows, but timers have none: it may take the key, or nothing".to_owned(),
+            ));
+        }
+        (Taken::Input { input, .. }, Some(_)) if CallOf::Rows(*input) != call.of => {
+            return Err(broken(format!("it takes columns of input {input}, but the rows are of {}", input_of(call))));
         }
         (Taken::Key, Some(_)) if call.key.is_empty() => {
-            return Err(broken(format!(
-                "it takes the key's columns, but the rows are of input {}, which has no key",
-                call.input
-            )));
+            return Err(broken(format!("it takes the key's columns, but the rows are of {}, which has no key", input_of(call))));
         }
         (Taken::Input { columns, .. }, Some(batch)) => from.take(batch, columns).map_err(&broken)?,
         (Taken::Key, Some(batch)) => from.take(batch, &call.key).map_err(&broken)?,
@@ -114,12 +121,16 @@ enum From {
     Nowhere(usize),
 }
 
+/// The input that a call's rows are of, in words.
+fn input_of(call: &Call) -> String {
+    if let CallOf::Rows(input) = call.of { format!("input {input}") } else { "none".to_owned() }
+}
+
 fn rows_from(call: &Call, origin: &Origin) -> Result<From, String> {
-    let no_rows = || "there are no rows at the end of input; only `fresh` rows can be emitted".to_owned();
     match origin {
-        Origin::Batch => call.batch.as_ref().map(|batch| From::Every(batch.len())).ok_or_else(no_rows),
+        Origin::Batch => call.rows().map(|batch| From::Every(batch.len())),
         Origin::Rows(rows) => {
-            let batch = call.batch.as_ref().ok_or_else(no_rows)?;
+            let batch = call.rows()?;
             match rows.iter().find(|&&row| row as usize >= batch.len()) {
                 Some(row) => Err(format!("origin row {row} of {}", batch.len())),
                 None => Ok(From::Rows(UInt32Array::from(rows.clone()))),

@@ -55,7 +55,8 @@ fn keyed<'a>(host: &'a mut HostState, function: &str, state: u32) -> wasmtime::R
     let Some(keyed) = &mut call.keyed else {
         return Err(Refusal::contract(format!("called {function} where there is no key")));
     };
-    let states = &call.plan.declaration.states;
+    // Those behind are the timers', which go another way.
+    let states = &call.plan.declaration.states[..call.plan.own_states];
     let Some(need) = states.get(state as usize) else {
         return Err(Refusal::contract(format!("called {function} with state {state}; its plan has {} states", states.len())));
     };

@@ -15,6 +15,15 @@ struct State<'a> {
     version: u32,
 }
 
+/// The fields of an operator that are not its author's own.
+#[derive(Default)]
+struct Parts<'a> {
+    states: Vec<State<'a>>,
+    ports: Vec<Port<'a>>,
+    /// Fields of type `EventTimers` and `ProcessingTimers`, with their types.
+    timers: Vec<(&'a Ident, &'a Type)>,
+}
+
 /// A field of type `Port`.
 struct Port<'a> {
     field: &'a Ident,
@@ -31,7 +40,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
         ));
     }
     let keep = main_keep(input)?;
-    let (states, ports) = parts(input)?;
+    let Parts { states, ports, timers } = parts(input)?;
     let name = &input.ident;
     let keep = keep.tokens();
     let (state_fields, state_types): (Vec<_>, Vec<_>) = states.iter().map(|state| (state.field, state.ty)).unzip();
@@ -39,6 +48,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let versions = states.iter().map(|state| state.version);
     let state_numbers = 0..states.len() as u32;
     let (port_fields, rows): (Vec<_>, Vec<_>) = ports.iter().map(|port| (port.field, port.row)).unzip();
+    let (timer_fields, timer_types): (Vec<_>, Vec<_>) = timers.into_iter().unzip();
     let port_names = ports.iter().map(|port| &port.name);
     let keeps = ports.iter().map(|port| port.keep.tokens());
     let port_numbers = 1..=ports.len() as u32;
@@ -56,27 +66,32 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
                 fields: <#rows as ::wasmill_sdk::Record>::FIELDS,
             }),*];
 
+            const TIMERS: &'static [::wasmill_sdk::TimeDomain] = &[#(<#timer_types>::DOMAIN),*];
+
             fn number(&mut self) {
                 #(self.#state_fields.number(#state_names, #state_numbers);)*
                 #(self.#port_fields.number(#port_numbers);)*
             }
 
             #[inline]
-            fn begin(&mut self, keys: u32, rows: ::std::option::Option<u32>) {
-                let _ = (keys, rows);
+            fn begin(&mut self, keys: u32, of: ::wasmill_sdk::CallOf) {
+                let _ = (keys, of);
                 #(self.#state_fields.begin(keys);)*
-                #(self.#port_fields.begin(rows);)*
+                #(self.#timer_fields.begin(keys);)*
+                #(self.#port_fields.begin(of);)*
             }
 
             #[inline(always)]
             fn at_key(&mut self, key: u32) {
                 let _ = key;
                 #(self.#state_fields.at(key);)*
+                #(self.#timer_fields.at(key);)*
             }
 
             #[inline]
             fn finish(&mut self) -> ::wasmill_sdk::Result<()> {
                 #(self.#state_fields.finish()?;)*
+                #(self.#timer_fields.finish();)*
                 #(self.#port_fields.finish();)*
                 ::std::result::Result::Ok(())
             }
@@ -98,8 +113,8 @@ fn main_keep(input: &DeriveInput) -> Result<Keep> {
     Ok(keep)
 }
 
-fn parts(input: &DeriveInput) -> Result<(Vec<State<'_>>, Vec<Port<'_>>)> {
-    let (mut states, mut ports): (Vec<State<'_>>, Vec<Port<'_>>) = (Vec::new(), Vec::new());
+fn parts(input: &DeriveInput) -> Result<Parts<'_>> {
+    let Parts { mut states, mut ports, mut timers } = Parts::default();
     for (name, field) in field::named(input, "an operator")? {
         let segment = field::last_segment(&field.ty);
         if segment.is_some_and(|segment| segment.ident == "ValueState") {
@@ -114,9 +129,18 @@ fn parts(input: &DeriveInput) -> Result<(Vec<State<'_>>, Vec<Port<'_>>)> {
                 return Err(Error::new_spanned(name, format!("two outputs are named `{}` (the main one is `out`)", port.name)));
             }
             ports.push(port);
+        } else if let Some(segment) =
+            segment.filter(|segment| segment.ident == "EventTimers" || segment.ident == "ProcessingTimers")
+        {
+            let is_of_this_time =
+                |(_, ty): &(&Ident, &Type)| field::last_segment(ty).is_some_and(|other| other.ident == segment.ident);
+            if timers.iter().any(is_of_this_time) {
+                return Err(Error::new_spanned(name, format!("an operator has one field of type `{}` at most", segment.ident)));
+            }
+            timers.push((name, &field.ty));
         }
     }
-    Ok((states, ports))
+    Ok(Parts { states, ports, timers })
 }
 
 fn state<'a>(name: &'a Ident, field: &'a Field) -> Result<State<'a>> {

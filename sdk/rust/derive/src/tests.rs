@@ -141,6 +141,14 @@ fn states_and_outputs_have_names_of_their_own() {
     assert_eq!(refused(operator::derive, input), "two states are named `a`");
     let input = parse_quote!(
         struct O {
+            a: EventTimers,
+            b: wasmill_sdk::EventTimers,
+            c: ProcessingTimers,
+        }
+    );
+    assert_eq!(refused(operator::derive, input), "an operator has one field of type `EventTimers` at most");
+    let input = parse_quote!(
+        struct O {
             out: Port<R>,
         }
     );

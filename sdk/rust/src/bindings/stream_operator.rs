@@ -223,7 +223,7 @@ pub mod wasmill {
     }
 
     /// Keyed state, kept by the host. `state` is an index into the plan's `states`; keys are numbers of the `keys` of the call being
-    /// made. Callable only within `process` of a keyed input; anywhere else, with an unknown state or with an unknown key, the call traps.
+    /// made. Callable only within `process` of a keyed input and within `on-timers`; anywhere else, with an unknown state or with an unknown key, the call traps.
     /// Every function covers many keys, so that an operator crosses the sandbox a few times a batch and not a few times a record.
     /// What is stored is staged: `load` sees it at once, the state itself only when the call has returned without error.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
@@ -319,6 +319,227 @@ pub mod wasmill {
 
     }
 
+    /// What an operator is given, and what it declares. Everything here is known before any row flows, so that a job is checked
+    /// and explained without running it.
+    #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+    pub mod plan {
+      #[used]
+      #[doc(hidden)]
+      static __FORCE_SECTION_REF: fn() =
+      super::super::super::__link_custom_section_describing_imports;
+      
+      use super::super::super::_rt;
+      pub type Schema = super::super::super::wasmill::plugin::data::Schema;
+      /// One of the operator's inputs. `key` names the columns it is keyed by, in order; none for an input without a key.
+      #[derive(Clone)]
+      pub struct Input {
+        pub name: _rt::String,
+        pub schema: Schema,
+        pub key: _rt::Vec::<_rt::String>,
+      }
+      impl ::core::fmt::Debug for Input {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("Input").field("name", &self.name).field("schema", &self.schema).field("key", &self.key).finish()
+        }
+      }
+      /// A value for each key, of bytes that only the operator understands.
+      #[derive(Clone)]
+      pub struct StateNeed {
+        /// The identity of the state in snapshots, together with the operator's name: `[a-z][a-z0-9_-]{0,62}`.
+        pub name: _rt::String,
+        /// The version of the values' encoding. A snapshot with another version of it is not restored.
+        pub version: u32,
+        /// Every value has exactly this many bytes (1 to 1,024); absent where lengths differ. A fixed width saves the offsets on
+        /// every load and store.
+        pub width: ::core::option::Option<u32>,
+      }
+      impl ::core::fmt::Debug for StateNeed {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("StateNeed").field("name", &self.name).field("version", &self.version).field("width", &self.width).finish()
+        }
+      }
+      /// Some columns of input `input`, or, without a list, all of them.
+      #[derive(Clone)]
+      pub struct Taken {
+        pub input: u32,
+        pub columns: ::core::option::Option<_rt::Vec::<_rt::String>>,
+      }
+      impl ::core::fmt::Debug for Taken {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("Taken").field("input", &self.input).field("columns", &self.columns).finish()
+        }
+      }
+      /// The columns that output rows take from where they come from (`output.origin`). They don't cross the sandbox.
+      #[derive(Clone)]
+      pub enum Takes {
+        Nothing,
+        /// Columns of the input row that an output row comes from.
+        Input(Taken),
+        /// The key's columns.
+        Key,
+      }
+      impl ::core::fmt::Debug for Takes {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          match self {
+            Takes::Nothing => {
+              f.debug_tuple("Takes::Nothing").finish()
+            }
+            Takes::Input(e) => {
+              f.debug_tuple("Takes::Input").field(e).finish()
+            }
+            Takes::Key => {
+              f.debug_tuple("Takes::Key").finish()
+            }
+          }
+        }
+      }
+      /// An output of the operator. The first is the main one. Its columns are those taken, then `gives`; a given column with the
+      /// name of a taken one replaces it in its place.
+      #[derive(Clone)]
+      pub struct Port {
+        pub name: _rt::String,
+        pub takes: Takes,
+        pub gives: Schema,
+      }
+      impl ::core::fmt::Debug for Port {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("Port").field("name", &self.name).field("takes", &self.takes).field("gives", &self.gives).finish()
+        }
+      }
+      /// What moves a timer's time on.
+      #[repr(u8)]
+      #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+      pub enum TimeDomain {
+        /// The watermark.
+        EventTime,
+        /// The host's clock.
+        ProcessingTime,
+      }
+      impl ::core::fmt::Debug for TimeDomain {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          match self {
+            TimeDomain::EventTime => {
+              f.debug_tuple("TimeDomain::EventTime").finish()
+            }
+            TimeDomain::ProcessingTime => {
+              f.debug_tuple("TimeDomain::ProcessingTime").finish()
+            }
+          }
+        }
+      }
+
+      impl TimeDomain{
+        #[doc(hidden)]
+        pub unsafe fn _lift(val: u8) -> TimeDomain{
+          if !cfg!(debug_assertions) {
+            return unsafe { ::core::mem::transmute(val) };
+          }
+
+          match val {
+            0 => TimeDomain::EventTime,
+            1 => TimeDomain::ProcessingTime,
+
+            _ => panic!("invalid enum discriminant"),
+          }
+        }
+      }
+
+      wit_bindgen::rt::bitflags::bitflags! {
+        /// What the operator wants to be handed or called for, beyond `process`. What is not wanted costs nothing.
+        #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Clone, Copy)]
+        pub struct Wants: u8 {
+          /// `keys.columns` are filled in.
+          const KEY_COLUMNS = 1 << 0;
+          /// `on-end` is called at the end of bounded input.
+          const END = 1 << 1;
+          /// Timers of event time are set. The rows must have event times.
+          const EVENT_TIMERS = 1 << 2;
+          /// Timers of processing time are set.
+          const PROCESSING_TIMERS = 1 << 3;
+        }
+      }
+      /// What `describe` answers.
+      #[derive(Clone)]
+      pub struct Plan {
+        /// The columns wanted of each input, in this order; without a list, all of them. Others stay outside.
+        pub reads: _rt::Vec::<::core::option::Option<_rt::Vec::<_rt::String>>>,
+        pub ports: _rt::Vec::<Port>,
+        pub states: _rt::Vec::<StateNeed>,
+        pub wants: Wants,
+      }
+      impl ::core::fmt::Debug for Plan {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("Plan").field("reads", &self.reads).field("ports", &self.ports).field("states", &self.states).field("wants", &self.wants).finish()
+        }
+      }
+
+    }
+
+    /// Timers of keys, kept by the host: when their moment has come, it hands them to `operator.on-timers`. A key has one timer for a domain
+    /// and a moment at most. Callable within `process` of a keyed input and within `on-timers`, in a domain that the plan wants; keys are numbers
+    /// of the `keys` of the call being made. Staged as what is stored is; what is set and deleted in one call counts in the order of the calls.
+    #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
+    pub mod timers {
+      #[used]
+      #[doc(hidden)]
+      static __FORCE_SECTION_REF: fn() =
+      super::super::super::__link_custom_section_describing_imports;
+      
+      use super::super::super::_rt;
+      pub type Timestamp = super::super::super::wasmill::plugin::data::Timestamp;
+      pub type TimeDomain = super::super::super::wasmill::plugin::plan::TimeDomain;
+      #[allow(unused_unsafe, clippy::all)]
+      /// Sets a timer for `keys[i]` at `at[i]`; one that is set already stays. One whose moment has passed is handed over as soon as the domain's
+      /// time is looked at next. A key may have 65,536 timers in a domain.
+      #[allow(async_fn_in_trait)]
+      pub fn register(domain: TimeDomain,keys: &[u32],at: &[Timestamp],) -> (){
+        unsafe {
+          let vec0 = keys;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let vec1 = at;
+          let ptr1 = vec1.as_ptr().cast::<u8>();
+          let len1 = vec1.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/timers@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "register"]
+            fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, ) { unreachable!() }
+          wit_import2(domain.clone() as i32, ptr0.cast_mut(), len0, ptr1.cast_mut(), len1);
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Deletes the timer of `keys[i]` at `at[i]`; where there is none, nothing happens.
+      #[allow(async_fn_in_trait)]
+      pub fn delete(domain: TimeDomain,keys: &[u32],at: &[Timestamp],) -> (){
+        unsafe {
+          let vec0 = keys;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let vec1 = at;
+          let ptr1 = vec1.as_ptr().cast::<u8>();
+          let len1 = vec1.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/timers@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "delete"]
+            fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, ) { unreachable!() }
+          wit_import2(domain.clone() as i32, ptr0.cast_mut(), len0, ptr1.cast_mut(), len1);
+        }
+      }
+
+    }
+
     /// What surrounds a call.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod context {
@@ -329,7 +550,7 @@ pub mod wasmill {
       
       pub type Timestamp = super::super::super::wasmill::plugin::data::Timestamp;
       #[allow(unused_unsafe, clippy::all)]
-      /// The host's clock, frozen for the length of a call.
+      /// Processing time: the host's clock, frozen for the length of a call. It never goes back while a job runs.
       #[allow(async_fn_in_trait)]
       pub fn now() -> Timestamp{
         unsafe {
@@ -338,6 +559,26 @@ pub mod wasmill {
           #[link(wasm_import_module = "wasmill:plugin/context@0.1.0")]
           unsafe extern "C" {
             #[link_name = "now"]
+            fn wit_import0() -> i64;
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import0() -> i64 { unreachable!() }
+          let ret = wit_import0();
+          ret
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// How far event time has come: rows at or before this moment are late. The least value before the first watermark, the greatest at the
+      /// end of bounded input.
+      #[allow(async_fn_in_trait)]
+      pub fn watermark() -> Timestamp{
+        unsafe {
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/context@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "watermark"]
             fn wit_import0() -> i64;
           }
 
@@ -367,7 +608,7 @@ pub mod wasmill {
         Batch,
         /// Rows of that batch by index; one that becomes several is named several times.
         Rows(_rt::Vec::<u32>),
-        /// Keys of the call by number.
+        /// Keys of the call by number: of the batch, or of the timers.
         Keys(_rt::Vec::<u32>),
         /// So many new rows, which come from nowhere; only for a port that takes nothing.
         Fresh(u32),
@@ -726,120 +967,6 @@ pub mod wasmill {
 
       }
 
-      /// What an operator is given, and what it declares. Everything here is known before any row flows, so that a job is checked
-      /// and explained without running it.
-      #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
-      pub mod plan {
-        #[used]
-        #[doc(hidden)]
-        static __FORCE_SECTION_REF: fn() =
-        super::super::super::__link_custom_section_describing_imports;
-        
-        use super::super::super::_rt;
-        pub type Schema = super::super::super::wasmill::plugin::data::Schema;
-        /// One of the operator's inputs. `key` names the columns it is keyed by, in order; none for an input without a key.
-        #[derive(Clone)]
-        pub struct Input {
-          pub name: _rt::String,
-          pub schema: Schema,
-          pub key: _rt::Vec::<_rt::String>,
-        }
-        impl ::core::fmt::Debug for Input {
-          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("Input").field("name", &self.name).field("schema", &self.schema).field("key", &self.key).finish()
-          }
-        }
-        /// A value for each key, of bytes that only the operator understands.
-        #[derive(Clone)]
-        pub struct StateNeed {
-          /// The identity of the state in snapshots, together with the operator's name: `[a-z][a-z0-9_-]{0,62}`.
-          pub name: _rt::String,
-          /// The version of the values' encoding. A snapshot with another version of it is not restored.
-          pub version: u32,
-          /// Every value has exactly this many bytes (1 to 1,024); absent where lengths differ. A fixed width saves the offsets on
-          /// every load and store.
-          pub width: ::core::option::Option<u32>,
-        }
-        impl ::core::fmt::Debug for StateNeed {
-          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("StateNeed").field("name", &self.name).field("version", &self.version).field("width", &self.width).finish()
-          }
-        }
-        /// Some columns of input `input`, or, without a list, all of them.
-        #[derive(Clone)]
-        pub struct Taken {
-          pub input: u32,
-          pub columns: ::core::option::Option<_rt::Vec::<_rt::String>>,
-        }
-        impl ::core::fmt::Debug for Taken {
-          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("Taken").field("input", &self.input).field("columns", &self.columns).finish()
-          }
-        }
-        /// The columns that output rows take from where they come from (`output.origin`). They don't cross the sandbox.
-        #[derive(Clone)]
-        pub enum Takes {
-          Nothing,
-          /// Columns of the input row that an output row comes from.
-          Input(Taken),
-          /// The key's columns.
-          Key,
-        }
-        impl ::core::fmt::Debug for Takes {
-          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            match self {
-              Takes::Nothing => {
-                f.debug_tuple("Takes::Nothing").finish()
-              }
-              Takes::Input(e) => {
-                f.debug_tuple("Takes::Input").field(e).finish()
-              }
-              Takes::Key => {
-                f.debug_tuple("Takes::Key").finish()
-              }
-            }
-          }
-        }
-        /// An output of the operator. The first is the main one. Its columns are those taken, then `gives`; a given column with the
-        /// name of a taken one replaces it in its place.
-        #[derive(Clone)]
-        pub struct Port {
-          pub name: _rt::String,
-          pub takes: Takes,
-          pub gives: Schema,
-        }
-        impl ::core::fmt::Debug for Port {
-          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("Port").field("name", &self.name).field("takes", &self.takes).field("gives", &self.gives).finish()
-          }
-        }
-        wit_bindgen::rt::bitflags::bitflags! {
-          /// What the operator wants to be handed or called for, beyond `process`. What is not wanted costs nothing.
-          #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Clone, Copy)]
-          pub struct Wants: u8 {
-            /// `keys.columns` are filled in.
-            const KEY_COLUMNS = 1 << 0;
-            /// `on-end` is called at the end of bounded input.
-            const END = 1 << 1;
-          }
-        }
-        /// What `describe` answers.
-        #[derive(Clone)]
-        pub struct Plan {
-          /// The columns wanted of each input, in this order; without a list, all of them. Others stay outside.
-          pub reads: _rt::Vec::<::core::option::Option<_rt::Vec::<_rt::String>>>,
-          pub ports: _rt::Vec::<Port>,
-          pub states: _rt::Vec::<StateNeed>,
-          pub wants: Wants,
-        }
-        impl ::core::fmt::Debug for Plan {
-          fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("Plan").field("reads", &self.reads).field("ports", &self.ports).field("states", &self.states).field("wants", &self.wants).finish()
-          }
-        }
-
-      }
-
       /// How a call fails on purpose. Whatever the case, everything that the call did is undone (its outputs, rejects, state and
       /// metrics; what it logged stays), and the instance is dropped, since its memory may have changed.
       #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
@@ -897,8 +1024,10 @@ pub mod wasmill {
           use super::super::super::super::_rt;
           pub type Batch = super::super::super::super::wasmill::plugin::data::Batch;
           pub type Keys = super::super::super::super::wasmill::plugin::data::Keys;
+          pub type Timestamp = super::super::super::super::wasmill::plugin::data::Timestamp;
           pub type Input = super::super::super::super::wasmill::plugin::plan::Input;
           pub type Plan = super::super::super::super::wasmill::plugin::plan::Plan;
+          pub type TimeDomain = super::super::super::super::wasmill::plugin::plan::TimeDomain;
           pub type Error = super::super::super::super::wasmill::plugin::errors::Error;
           /// Which of how many parallel tasks the instance serves, counted from 0.
           #[repr(C)]
@@ -1951,44 +2080,206 @@ pub mod wasmill {
           } }
           #[doc(hidden)]
           #[allow(non_snake_case, unused_unsafe)]
-          pub unsafe fn _export_on_end_cabi<T_: Guest>() -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
-          _rt::run_ctors_once();let result0 = {
-            T_::on_end()
+          pub unsafe fn _export_on_timers_cabi<T_: Guest>(arg0: i32,arg1: i32,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
+          _rt::run_ctors_once();let result48 = {
+            let base45 = arg2;
+            let len45 = arg3;
+            let mut result45 = _rt::Vec::with_capacity(len45);
+            for i in 0..len45 {
+              let base = base45.add(i * (8*::core::mem::size_of::<*const u8>()));
+              let e45 = {
+                let l0 = i32::from(*base.add(0).cast::<u8>());
+                use super::super::super::super::wasmill::plugin::data::Array as V40;
+                let v40 = match l0 {
+                  0 => {
+                    let e40 = {
+                      let l1 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l2 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len3 = l2;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l1.cast(), len3, len3))
+                    };
+                    V40::Boolean(e40)
+                  }
+                  1 => {
+                    let e40 = {
+                      let l4 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l5 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len6 = l5;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
+                    };
+                    V40::Int32(e40)
+                  }
+                  2 => {
+                    let e40 = {
+                      let l7 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l8 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len9 = l8;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l7.cast(), len9, len9))
+                    };
+                    V40::Int64(e40)
+                  }
+                  3 => {
+                    let e40 = {
+                      let l10 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l11 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len12 = l11;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l10.cast(), len12, len12))
+                    };
+                    V40::Uint64(e40)
+                  }
+                  4 => {
+                    let e40 = {
+                      let l13 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l14 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len15 = l14;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l13.cast(), len15, len15))
+                    };
+                    V40::Float32(e40)
+                  }
+                  5 => {
+                    let e40 = {
+                      let l16 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l17 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len18 = l17;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l16.cast(), len18, len18))
+                    };
+                    V40::Float64(e40)
+                  }
+                  6 => {
+                    let e40 = {
+                      let l19 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l20 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len21 = l20;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l19.cast(), len21, len21))
+                    };
+                    V40::Decimal128(e40)
+                  }
+                  7 => {
+                    let e40 = {
+                      let l22 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l23 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len24 = l23;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l22.cast(), len24, len24))
+                    };
+                    V40::Date32(e40)
+                  }
+                  8 => {
+                    let e40 = {
+                      let l25 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l26 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len27 = l26;
+
+                      <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l25.cast(), len27, len27))
+                    };
+                    V40::Timestamp(e40)
+                  }
+                  9 => {
+                    let e40 = {
+                      let l28 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l29 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len30 = l29;
+                      let l31 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l32 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len33 = l32;
+
+                      super::super::super::super::wasmill::plugin::data::BinaryArray{
+                        offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l28.cast(), len30, len30)),
+                        data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l31.cast(), len33, len33)),
+                      }
+                    };
+                    V40::Utf8(e40)
+                  }
+                  n => {
+                    debug_assert_eq!(n, 10, "invalid enum discriminant");
+                    let e40 = {
+                      let l34 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l35 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len36 = l35;
+                      let l37 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                      let l38 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                      let len39 = l38;
+
+                      super::super::super::super::wasmill::plugin::data::BinaryArray{
+                        offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l34.cast(), len36, len36)),
+                        data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l37.cast(), len39, len39)),
+                      }
+                    };
+                    V40::Binary(e40)
+                  }
+                };
+                let l41 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+                super::super::super::super::wasmill::plugin::data::Column{
+                  values: v40,
+                  validity: match l41 {
+                    0 => None,
+                    1 => {
+                      let e = {
+                        let l42 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                        let l43 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                        let len44 = l43;
+
+                        <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l42.cast(), len44, len44))
+                      };
+                      Some(e)
+                    }
+                    _ => _rt::invalid_enum_discriminant(),
+                  },
+                }
+              };
+              result45.push(e45);
+            }
+            _rt::cabi_dealloc(base45, len45 * (8*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+            let len46 = arg5;
+            let len47 = arg7;
+            T_::on_timers(super::super::super::super::wasmill::plugin::plan::TimeDomain::_lift(arg0 as u8), super::super::super::super::wasmill::plugin::data::Keys{
+              count: arg1 as u32,
+              columns: result45,
+              row_key: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg4.cast(), len46, len46)),
+            }, <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg6.cast(), len47, len47)))
           };
-          let ptr1 = (&raw mut _RET_AREA.0).cast::<u8>();
-          match result0 {
+          let ptr49 = (&raw mut _RET_AREA.0).cast::<u8>();
+          match result48 {
             Ok(_) => { {
-              *ptr1.add(0).cast::<u8>() = (0i32) as u8;
+              *ptr49.add(0).cast::<u8>() = (0i32) as u8;
             } },
             Err(e) => { {
-              *ptr1.add(0).cast::<u8>() = (1i32) as u8;
-              use super::super::super::super::wasmill::plugin::errors::Error as V4;
+              *ptr49.add(0).cast::<u8>() = (1i32) as u8;
+              use super::super::super::super::wasmill::plugin::errors::Error as V52;
               match e {
-                V4::Retry(e) => {
-                  *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-                  let vec2 = (e.into_bytes()).into_boxed_slice();
-                  let ptr2 = vec2.as_ptr().cast::<u8>();
-                  let len2 = vec2.len();
-                  ::core::mem::forget(vec2);
-                  *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len2;
-                  *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr2.cast_mut();
+                V52::Retry(e) => {
+                  *ptr49.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                  let vec50 = (e.into_bytes()).into_boxed_slice();
+                  let ptr50 = vec50.as_ptr().cast::<u8>();
+                  let len50 = vec50.len();
+                  ::core::mem::forget(vec50);
+                  *ptr49.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len50;
+                  *ptr49.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr50.cast_mut();
                 },
-                V4::Fail(e) => {
-                  *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-                  let vec3 = (e.into_bytes()).into_boxed_slice();
-                  let ptr3 = vec3.as_ptr().cast::<u8>();
-                  let len3 = vec3.len();
-                  ::core::mem::forget(vec3);
-                  *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len3;
-                  *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr3.cast_mut();
+                V52::Fail(e) => {
+                  *ptr49.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                  let vec51 = (e.into_bytes()).into_boxed_slice();
+                  let ptr51 = vec51.as_ptr().cast::<u8>();
+                  let len51 = vec51.len();
+                  ::core::mem::forget(vec51);
+                  *ptr49.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len51;
+                  *ptr49.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr51.cast_mut();
                 },
               }
             } },
-          };ptr1
+          };ptr49
         } }
         #[doc(hidden)]
         #[allow(non_snake_case)]
-        pub unsafe fn __post_return_on_end<T_: Guest>(arg0: *mut u8,) { unsafe {
+        pub unsafe fn __post_return_on_timers<T_: Guest>(arg0: *mut u8,) { unsafe {
           let l0 = i32::from(*arg0.add(0).cast::<u8>());
           match l0 {
             0 => (),
@@ -2009,73 +2300,146 @@ pub mod wasmill {
             },
           }
         } }
-        pub trait Guest {
-          /// What this operator does with these settings (a JSON value) and inputs. Pure: it may be called anywhere, any number of times,
-          /// before or without `open`, and may call nothing but `log`. An error refuses the job before it starts.
-          #[allow(async_fn_in_trait)]
-          fn describe(settings: _rt::String,inputs: _rt::Vec::<Input>,) -> ::core::result::Result<Plan,Error>;
-          /// Called once for every new instance, before any row. An instance may be dropped and another opened between any two calls:
-          /// what it remembers outside `state` is a cache. An error stops the job.
-          #[allow(async_fn_in_trait)]
-          fn open(settings: _rt::String,inputs: _rt::Vec::<Input>,instance: Instance,) -> ::core::result::Result<(),Error>;
-          /// Some rows of input `input`. `keys` is given where that input is keyed.
-          #[allow(async_fn_in_trait)]
-          fn process(input: u32,rows: Batch,keys: ::core::option::Option<Keys>,) -> ::core::result::Result<(),Error>;
-          /// The last call for bounded input, once a task, where the plan wants it. No state, no rows: it may emit `fresh` rows only.
-          #[allow(async_fn_in_trait)]
-          fn on_end() -> ::core::result::Result<(),Error>;
-        }
         #[doc(hidden)]
-        #[macro_export]
-        macro_rules! __export_wasmill_plugin_operator_0_1_0_cabi{
-          ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
-
-            #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#describe")]
-            unsafe extern "C" fn export_describe(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,) -> *mut u8 {
-              unsafe { $($path_to_types)*::_export_describe_cabi::<$ty>(arg0, arg1, arg2, arg3) }
+        #[allow(non_snake_case, unused_unsafe)]
+        pub unsafe fn _export_on_end_cabi<T_: Guest>() -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
+        _rt::run_ctors_once();let result0 = {
+          T_::on_end()
+        };
+        let ptr1 = (&raw mut _RET_AREA.0).cast::<u8>();
+        match result0 {
+          Ok(_) => { {
+            *ptr1.add(0).cast::<u8>() = (0i32) as u8;
+          } },
+          Err(e) => { {
+            *ptr1.add(0).cast::<u8>() = (1i32) as u8;
+            use super::super::super::super::wasmill::plugin::errors::Error as V4;
+            match e {
+              V4::Retry(e) => {
+                *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                let vec2 = (e.into_bytes()).into_boxed_slice();
+                let ptr2 = vec2.as_ptr().cast::<u8>();
+                let len2 = vec2.len();
+                ::core::mem::forget(vec2);
+                *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len2;
+                *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr2.cast_mut();
+              },
+              V4::Fail(e) => {
+                *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                let vec3 = (e.into_bytes()).into_boxed_slice();
+                let ptr3 = vec3.as_ptr().cast::<u8>();
+                let len3 = vec3.len();
+                ::core::mem::forget(vec3);
+                *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len3;
+                *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr3.cast_mut();
+              },
             }
-            #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#describe")]
-            unsafe extern "C" fn _post_return_describe(arg0: *mut u8,) {
-              unsafe { $($path_to_types)*::__post_return_describe::<$ty>(arg0) }
+          } },
+        };ptr1
+      } }
+      #[doc(hidden)]
+      #[allow(non_snake_case)]
+      pub unsafe fn __post_return_on_end<T_: Guest>(arg0: *mut u8,) { unsafe {
+        let l0 = i32::from(*arg0.add(0).cast::<u8>());
+        match l0 {
+          0 => (),
+          _ => {
+            let l1 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+            match l1 {
+              0 => {
+                let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l3 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                _rt::cabi_dealloc(l2, l3, 1);
+              },
+              _ => {
+                let l4 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l5 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                _rt::cabi_dealloc(l4, l5, 1);
+              },
             }
-            #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#open")]
-            unsafe extern "C" fn export_open(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,) -> *mut u8 {
-              unsafe { $($path_to_types)*::_export_open_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5) }
-            }
-            #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#open")]
-            unsafe extern "C" fn _post_return_open(arg0: *mut u8,) {
-              unsafe { $($path_to_types)*::__post_return_open::<$ty>(arg0) }
-            }
-            #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#process")]
-            unsafe extern "C" fn export_process(arg0: i32,arg1: i32,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,arg6: *mut u8,arg7: usize,arg8: *mut u8,arg9: usize,) -> *mut u8 {
-              unsafe { $($path_to_types)*::_export_process_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9) }
-            }
-            #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#process")]
-            unsafe extern "C" fn _post_return_process(arg0: *mut u8,) {
-              unsafe { $($path_to_types)*::__post_return_process::<$ty>(arg0) }
-            }
-            #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#on-end")]
-            unsafe extern "C" fn export_on_end() -> *mut u8 {
-              unsafe { $($path_to_types)*::_export_on_end_cabi::<$ty>() }
-            }
-            #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#on-end")]
-            unsafe extern "C" fn _post_return_on_end(arg0: *mut u8,) {
-              unsafe { $($path_to_types)*::__post_return_on_end::<$ty>(arg0) }
-            }
-          };);
+          },
         }
-        #[doc(hidden)]
-        pub use __export_wasmill_plugin_operator_0_1_0_cabi;
-
-        #[cfg_attr(target_pointer_width="64", repr(align(8)))]
-        #[cfg_attr(target_pointer_width="32", repr(align(4)))]
-        struct _RetArea([::core::mem::MaybeUninit::<u8>; 8*::core::mem::size_of::<*const u8>()]);
-        static mut _RET_AREA: _RetArea = _RetArea([::core::mem::MaybeUninit::uninit(); 8*::core::mem::size_of::<*const u8>()]);
-
+      } }
+      pub trait Guest {
+        /// What this operator does with these settings (a JSON value) and inputs. Pure: it may be called anywhere, any number of times,
+        /// before or without `open`, and may call nothing but `log`. An error refuses the job before it starts.
+        #[allow(async_fn_in_trait)]
+        fn describe(settings: _rt::String,inputs: _rt::Vec::<Input>,) -> ::core::result::Result<Plan,Error>;
+        /// Called once for every new instance, before any row. An instance may be dropped and another opened between any two calls:
+        /// what it remembers outside `state` is a cache. An error stops the job.
+        #[allow(async_fn_in_trait)]
+        fn open(settings: _rt::String,inputs: _rt::Vec::<Input>,instance: Instance,) -> ::core::result::Result<(),Error>;
+        /// Some rows of input `input`. `keys` is given where that input is keyed.
+        #[allow(async_fn_in_trait)]
+        fn process(input: u32,rows: Batch,keys: ::core::option::Option<Keys>,) -> ::core::result::Result<(),Error>;
+        /// Timers that are due: that of key `i` at `at[i]`, in order of their moments; of each key the earliest, so that what is set and deleted here is
+        /// seen by the next call. `keys.row-key` is empty. There are no rows: what is emitted comes from `keys`, or is `fresh`. At the end of
+        /// bounded input all timers of event time are due; those of processing time are dropped.
+        #[allow(async_fn_in_trait)]
+        fn on_timers(domain: TimeDomain,keys: Keys,at: _rt::Vec::<Timestamp>,) -> ::core::result::Result<(),Error>;
+        /// The last call for bounded input, once a task, where the plan wants it. No state, no rows: it may emit `fresh` rows only.
+        #[allow(async_fn_in_trait)]
+        fn on_end() -> ::core::result::Result<(),Error>;
       }
+      #[doc(hidden)]
+      #[macro_export]
+      macro_rules! __export_wasmill_plugin_operator_0_1_0_cabi{
+        ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
+
+          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#describe")]
+          unsafe extern "C" fn export_describe(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,) -> *mut u8 {
+            unsafe { $($path_to_types)*::_export_describe_cabi::<$ty>(arg0, arg1, arg2, arg3) }
+          }
+          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#describe")]
+          unsafe extern "C" fn _post_return_describe(arg0: *mut u8,) {
+            unsafe { $($path_to_types)*::__post_return_describe::<$ty>(arg0) }
+          }
+          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#open")]
+          unsafe extern "C" fn export_open(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,) -> *mut u8 {
+            unsafe { $($path_to_types)*::_export_open_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5) }
+          }
+          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#open")]
+          unsafe extern "C" fn _post_return_open(arg0: *mut u8,) {
+            unsafe { $($path_to_types)*::__post_return_open::<$ty>(arg0) }
+          }
+          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#process")]
+          unsafe extern "C" fn export_process(arg0: i32,arg1: i32,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,arg6: *mut u8,arg7: usize,arg8: *mut u8,arg9: usize,) -> *mut u8 {
+            unsafe { $($path_to_types)*::_export_process_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9) }
+          }
+          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#process")]
+          unsafe extern "C" fn _post_return_process(arg0: *mut u8,) {
+            unsafe { $($path_to_types)*::__post_return_process::<$ty>(arg0) }
+          }
+          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#on-timers")]
+          unsafe extern "C" fn export_on_timers(arg0: i32,arg1: i32,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,) -> *mut u8 {
+            unsafe { $($path_to_types)*::_export_on_timers_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7) }
+          }
+          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#on-timers")]
+          unsafe extern "C" fn _post_return_on_timers(arg0: *mut u8,) {
+            unsafe { $($path_to_types)*::__post_return_on_timers::<$ty>(arg0) }
+          }
+          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#on-end")]
+          unsafe extern "C" fn export_on_end() -> *mut u8 {
+            unsafe { $($path_to_types)*::_export_on_end_cabi::<$ty>() }
+          }
+          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#on-end")]
+          unsafe extern "C" fn _post_return_on_end(arg0: *mut u8,) {
+            unsafe { $($path_to_types)*::__post_return_on_end::<$ty>(arg0) }
+          }
+        };);
+      }
+      #[doc(hidden)]
+      pub use __export_wasmill_plugin_operator_0_1_0_cabi;
+
+      #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+      #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+      struct _RetArea([::core::mem::MaybeUninit::<u8>; 8*::core::mem::size_of::<*const u8>()]);
+      static mut _RET_AREA: _RetArea = _RetArea([::core::mem::MaybeUninit::uninit(); 8*::core::mem::size_of::<*const u8>()]);
 
     }
+
   }
+}
 }
 mod _rt {
   #![allow(dead_code, unused_imports, clippy::all)]
@@ -2272,9 +2636,9 @@ macro_rules! __export_stream_operator_impl {
     #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:stream-operator:imports and exports")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2102] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xb0\x0f\x01A\x02\x01\
-A\x1b\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2422] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf0\x11\x01A\x02\x01\
+A\x1e\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
 \x04data\x03\x04\0\x0cbinary-array\x03\0\x04\x01pz\x01px\x01pw\x01pv\x01pu\x01p\x01\
 \x01q\x0b\x07boolean\x01\x03\0\x05int32\x01\x06\0\x05int64\x01\x07\0\x06uint64\x01\
 \x08\0\x07float32\x01\x09\0\x07float64\x01\x0a\0\x0adecimal128\x01\x03\0\x06date\
@@ -2291,39 +2655,46 @@ mns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present\x03\x06values
 \0\x06values\x01B\x08\x02\x03\x02\x01\x01\x04\0\x06values\x03\0\0\x01@\x01\x05st\
 atey\0\x01\x04\0\x04load\x01\x02\x01py\x01k\x03\x01@\x03\x05statey\x04keys\x04\x06\
 values\x01\x01\0\x04\0\x05store\x01\x05\x03\0\x1awasmill:plugin/state@0.1.0\x05\x02\
-\x02\x03\0\0\x09timestamp\x01B\x04\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\0\
-\x01@\0\0\x01\x04\0\x03now\x01\x02\x03\0\x1cwasmill:plugin/context@0.1.0\x05\x04\
-\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x05\x04\0\x06column\x03\0\0\x01p\
-y\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\x02\0\x05fresh\x01y\0\x04\0\
-\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06origin\x04\x07columns\x05\x01\
-\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07reasons\x07\x01\0\x04\0\x06\
-reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\x06\x01B\x04\x01m\x04\x05\
-debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07m\
-essages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugin/log@0.1.0\x05\x07\x01\
-B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\0\x01@\x02\x04names\x05\
-valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plugin/metrics@0.1.0\x05\x08\
-\x02\x03\0\0\x06schema\x01B\x16\x02\x03\x02\x01\x09\x04\0\x06schema\x03\0\0\x01p\
+\x02\x03\0\0\x06schema\x01B\x18\x02\x03\x02\x01\x03\x04\0\x06schema\x03\0\0\x01p\
 s\x01r\x03\x04names\x06schema\x01\x03key\x02\x04\0\x05input\x03\0\x03\x01ky\x01r\
 \x03\x04names\x07versiony\x05width\x05\x04\0\x0astate-need\x03\0\x06\x01k\x02\x01\
 r\x02\x05inputy\x07columns\x08\x04\0\x05taken\x03\0\x09\x01q\x03\x07nothing\0\0\x05\
 input\x01\x0a\0\x03key\0\0\x04\0\x05takes\x03\0\x0b\x01r\x03\x04names\x05takes\x0c\
-\x05gives\x01\x04\0\x04port\x03\0\x0d\x01n\x02\x0bkey-columns\x03end\x04\0\x05wa\
-nts\x03\0\x0f\x01p\x08\x01p\x0e\x01p\x07\x01r\x04\x05reads\x11\x05ports\x12\x06s\
-tates\x13\x05wants\x10\x04\0\x04plan\x03\0\x14\x03\0\x19wasmill:plugin/plan@0.1.\
-0\x05\x0a\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\x05error\x03\0\0\
-\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0b\x02\x03\0\0\x05batch\x02\x03\0\0\x04\
-keys\x02\x03\0\x06\x05input\x02\x03\0\x06\x04plan\x02\x03\0\x07\x05error\x01B\x18\
-\x02\x03\x02\x01\x0c\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x0d\x04\0\x04keys\x03\
-\0\x02\x02\x03\x02\x01\x0e\x04\0\x05input\x03\0\x04\x02\x03\x02\x01\x0f\x04\0\x04\
-plan\x03\0\x06\x02\x03\x02\x01\x10\x04\0\x05error\x03\0\x08\x01r\x02\x04tasky\x0b\
-parallelismy\x04\0\x08instance\x03\0\x0a\x01p\x05\x01j\x01\x07\x01\x09\x01@\x02\x08\
-settingss\x06inputs\x0c\0\x0d\x04\0\x08describe\x01\x0e\x01j\0\x01\x09\x01@\x03\x08\
-settingss\x06inputs\x0c\x08instance\x0b\0\x0f\x04\0\x04open\x01\x10\x01k\x03\x01\
-@\x03\x05inputy\x04rows\x01\x04keys\x11\0\x0f\x04\0\x07process\x01\x12\x01@\0\0\x0f\
-\x04\0\x06on-end\x01\x13\x04\0\x1dwasmill:plugin/operator@0.1.0\x05\x11\x04\0$wa\
-smill:plugin/stream-operator@0.1.0\x04\0\x0b\x15\x01\0\x0fstream-operator\x03\0\0\
-\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bind\
-gen-rust\x060.61.1";
+\x05gives\x01\x04\0\x04port\x03\0\x0d\x01m\x02\x0aevent-time\x0fprocessing-time\x04\
+\0\x0btime-domain\x03\0\x0f\x01n\x04\x0bkey-columns\x03end\x0cevent-timers\x11pr\
+ocessing-timers\x04\0\x05wants\x03\0\x11\x01p\x08\x01p\x0e\x01p\x07\x01r\x04\x05\
+reads\x13\x05ports\x14\x06states\x15\x05wants\x12\x04\0\x04plan\x03\0\x16\x03\0\x19\
+wasmill:plugin/plan@0.1.0\x05\x04\x02\x03\0\0\x09timestamp\x02\x03\0\x02\x0btime\
+-domain\x01B\x09\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\0\0\x02\x03\x02\x01\x06\
+\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04keys\x04\
+\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\x1bwasm\
+ill:plugin/timers@0.1.0\x05\x07\x01B\x05\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\
+\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\0\x1cwasmi\
+ll:plugin/context@0.1.0\x05\x08\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x09\
+\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\
+\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06o\
+rigin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07\
+reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\
+\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
+@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugi\
+n/log@0.1.0\x05\x0b\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\
+\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plu\
+gin/metrics@0.1.0\x05\x0c\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\
+\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0d\x02\x03\0\0\x05ba\
+tch\x02\x03\0\0\x04keys\x02\x03\0\x02\x05input\x02\x03\0\x02\x04plan\x02\x03\0\x08\
+\x05error\x01B\x1f\x02\x03\x02\x01\x0e\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x0f\
+\x04\0\x04keys\x03\0\x02\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\0\x04\x02\x03\
+\x02\x01\x10\x04\0\x05input\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x04plan\x03\0\x08\
+\x02\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x0a\x02\x03\x02\x01\x12\x04\0\x05\
+error\x03\0\x0c\x01r\x02\x04tasky\x0bparallelismy\x04\0\x08instance\x03\0\x0e\x01\
+p\x07\x01j\x01\x09\x01\x0d\x01@\x02\x08settingss\x06inputs\x10\0\x11\x04\0\x08de\
+scribe\x01\x12\x01j\0\x01\x0d\x01@\x03\x08settingss\x06inputs\x10\x08instance\x0f\
+\0\x13\x04\0\x04open\x01\x14\x01k\x03\x01@\x03\x05inputy\x04rows\x01\x04keys\x15\
+\0\x13\x04\0\x07process\x01\x16\x01p\x05\x01@\x03\x06domain\x0b\x04keys\x03\x02a\
+t\x17\0\x13\x04\0\x09on-timers\x01\x18\x01@\0\0\x13\x04\0\x06on-end\x01\x19\x04\0\
+\x1dwasmill:plugin/operator@0.1.0\x05\x13\x04\0$wasmill:plugin/stream-operator@0\
+.1.0\x04\0\x0b\x15\x01\0\x0fstream-operator\x03\0\0\0G\x09producers\x01\x0cproce\
+ssed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
   };
   )
 }
@@ -2334,9 +2705,9 @@ pub use __export_stream_operator_impl as export;
 #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:stream-operator-with-all-of-its-exports-removed:encoded world")]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1820] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf6\x0c\x01A\x02\x01\
-A\x14\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2058] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe4\x0e\x01A\x02\x01\
+A\x17\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
 \x04data\x03\x04\0\x0cbinary-array\x03\0\x04\x01pz\x01px\x01pw\x01pv\x01pu\x01p\x01\
 \x01q\x0b\x07boolean\x01\x03\0\x05int32\x01\x06\0\x05int64\x01\x07\0\x06uint64\x01\
 \x08\0\x07float32\x01\x09\0\x07float64\x01\x0a\0\x0adecimal128\x01\x03\0\x06date\
@@ -2353,30 +2724,35 @@ mns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present\x03\x06values
 \0\x06values\x01B\x08\x02\x03\x02\x01\x01\x04\0\x06values\x03\0\0\x01@\x01\x05st\
 atey\0\x01\x04\0\x04load\x01\x02\x01py\x01k\x03\x01@\x03\x05statey\x04keys\x04\x06\
 values\x01\x01\0\x04\0\x05store\x01\x05\x03\0\x1awasmill:plugin/state@0.1.0\x05\x02\
-\x02\x03\0\0\x09timestamp\x01B\x04\x02\x03\x02\x01\x03\x04\0\x09timestamp\x03\0\0\
-\x01@\0\0\x01\x04\0\x03now\x01\x02\x03\0\x1cwasmill:plugin/context@0.1.0\x05\x04\
-\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x05\x04\0\x06column\x03\0\0\x01p\
-y\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\x02\0\x05fresh\x01y\0\x04\0\
-\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06origin\x04\x07columns\x05\x01\
-\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07reasons\x07\x01\0\x04\0\x06\
-reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\x06\x01B\x04\x01m\x04\x05\
-debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07m\
-essages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugin/log@0.1.0\x05\x07\x01\
-B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\0\x01@\x02\x04names\x05\
-valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plugin/metrics@0.1.0\x05\x08\
-\x02\x03\0\0\x06schema\x01B\x16\x02\x03\x02\x01\x09\x04\0\x06schema\x03\0\0\x01p\
+\x02\x03\0\0\x06schema\x01B\x18\x02\x03\x02\x01\x03\x04\0\x06schema\x03\0\0\x01p\
 s\x01r\x03\x04names\x06schema\x01\x03key\x02\x04\0\x05input\x03\0\x03\x01ky\x01r\
 \x03\x04names\x07versiony\x05width\x05\x04\0\x0astate-need\x03\0\x06\x01k\x02\x01\
 r\x02\x05inputy\x07columns\x08\x04\0\x05taken\x03\0\x09\x01q\x03\x07nothing\0\0\x05\
 input\x01\x0a\0\x03key\0\0\x04\0\x05takes\x03\0\x0b\x01r\x03\x04names\x05takes\x0c\
-\x05gives\x01\x04\0\x04port\x03\0\x0d\x01n\x02\x0bkey-columns\x03end\x04\0\x05wa\
-nts\x03\0\x0f\x01p\x08\x01p\x0e\x01p\x07\x01r\x04\x05reads\x11\x05ports\x12\x06s\
-tates\x13\x05wants\x10\x04\0\x04plan\x03\0\x14\x03\0\x19wasmill:plugin/plan@0.1.\
-0\x05\x0a\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\x05error\x03\0\0\
-\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0b\x04\0Dwasmill:plugin/stream-operat\
-or-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/stream-operator-with-a\
-ll-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit\
--component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\x05gives\x01\x04\0\x04port\x03\0\x0d\x01m\x02\x0aevent-time\x0fprocessing-time\x04\
+\0\x0btime-domain\x03\0\x0f\x01n\x04\x0bkey-columns\x03end\x0cevent-timers\x11pr\
+ocessing-timers\x04\0\x05wants\x03\0\x11\x01p\x08\x01p\x0e\x01p\x07\x01r\x04\x05\
+reads\x13\x05ports\x14\x06states\x15\x05wants\x12\x04\0\x04plan\x03\0\x16\x03\0\x19\
+wasmill:plugin/plan@0.1.0\x05\x04\x02\x03\0\0\x09timestamp\x02\x03\0\x02\x0btime\
+-domain\x01B\x09\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\0\0\x02\x03\x02\x01\x06\
+\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04keys\x04\
+\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\x1bwasm\
+ill:plugin/timers@0.1.0\x05\x07\x01B\x05\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\
+\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\0\x1cwasmi\
+ll:plugin/context@0.1.0\x05\x08\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x09\
+\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\
+\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06o\
+rigin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07\
+reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\
+\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
+@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugi\
+n/log@0.1.0\x05\x0b\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\
+\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plu\
+gin/metrics@0.1.0\x05\x0c\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\
+\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0d\x04\0Dwasmill:plu\
+gin/stream-operator-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/strea\
+m-operator-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproces\
+sed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 
 #[inline(never)]
 #[doc(hidden)]

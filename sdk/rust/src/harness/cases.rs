@@ -29,7 +29,9 @@
 //! }
 //! ```
 //!
-//! The clock stands at the epoch here and goes on in the sandbox, so no case can test what depends on it.
+//! Time moves on where `input.jsonl` says so: a line `{"@watermark": "2018-02-07T18:00:00Z"}` among the rows brings event time as far as
+//! that, and `{"@clock": …}` the host's clock, which stands at the epoch before; timers that are due fire there. The end of the rows is the
+//! end of input: all timers of event time fire, those of processing time are dropped.
 
 mod case;
 mod cell;

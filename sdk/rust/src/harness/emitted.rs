@@ -36,9 +36,9 @@ use crate::record::ReadRecord;
 pub struct Emitted<R, K> {
     /// The row as it was emitted.
     pub row: R,
-    /// The row that it comes from, of all that the harness was fed, counted from 0; nothing for a new one.
+    /// The row that it comes from, of all that the harness was fed, counted from 0; nothing for a new one, or one of a timer.
     pub from: Option<usize>,
-    /// The key of that row.
+    /// The key of that row, or of the timer.
     pub key: Option<K>,
 }
 
@@ -46,7 +46,14 @@ pub struct Emitted<R, K> {
 pub(super) struct Sent<K> {
     pub(super) port: u32,
     pub(super) columns: Vec<Column>,
-    pub(super) from: Vec<Option<(usize, K)>>,
+    pub(super) from: Vec<Whence<K>>,
+}
+
+/// Where a row comes from.
+#[derive(Clone)]
+pub(super) struct Whence<K> {
+    pub(super) row: Option<usize>,
+    pub(super) key: Option<K>,
 }
 
 impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
@@ -85,28 +92,45 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
 fn rows<R: ReadRecord<'static>, K>(sent: Sent<K>) -> Vec<Emitted<R, K>> {
     let columns: &'static [Column] = sent.columns.leak();
     let columns = R::bind(columns, sent.from.len()).unwrap_or_else(|error| panic!("{error}"));
-    let row = |(row, from): (usize, Option<(usize, K)>)| {
-        let (from, key) = from.unzip();
-        Emitted { row: R::read(&columns, row), from, key }
-    };
+    let row = |(row, from): (usize, Whence<K>)| Emitted { row: R::read(&columns, row), from: from.row, key: from.key };
     sent.from.into_iter().enumerate().map(row).collect()
 }
 
-/// What a call emitted, if it is what the plan says. `first` is the number of the call's first row, `keys` are those of its rows.
-pub(super) fn check<K: Clone>(plan: &Plan, emitted: Vec<Emission>, first: usize, keys: &[K]) -> Result<Vec<Sent<K>>> {
-    emitted.into_iter().map(|emission| sent(plan, emission, first, keys)).collect()
+/// What a call emitted, if it is what the plan says. `first` is the number of the call's first row, `of_row` are the keys of its rows, and
+/// `keys` those of the call.
+pub(super) fn check<K: Clone + PartialEq>(
+    plan: &Plan,
+    emitted: Vec<Emission>,
+    first: usize,
+    of_row: &[K],
+    keys: &[K],
+) -> Result<Vec<Sent<K>>> {
+    emitted.into_iter().map(|emission| sent(plan, emission, first, of_row, keys)).collect()
 }
 
-fn sent<K: Clone>(plan: &Plan, emission: Emission, first: usize, keys: &[K]) -> Result<Sent<K>> {
+fn sent<K: Clone + PartialEq>(plan: &Plan, emission: Emission, first: usize, of_row: &[K], keys: &[K]) -> Result<Sent<K>> {
     let Some(port) = plan.ports.get(emission.port as usize) else {
         return Err(Error::fail(format!("emitted to output number {}, of {}", emission.port, plan.ports.len())));
     };
-    let row = |row: usize| keys.get(row).map(|key| Some((first + row, key.clone())));
-    let from: Option<Vec<Option<(usize, K)>>> = match &emission.origin {
-        Origin::Batch => (0..keys.len()).map(row).collect(),
+    let row = |row: usize| of_row.get(row).map(|key| Whence { row: Some(first + row), key: Some(key.clone()) });
+    // A key stands for the first of its rows; that of a timer has none.
+    let key = |key: &u32| {
+        let key = keys.get(*key as usize)?;
+        Some(Whence { row: of_row.iter().position(|of| of == key).map(|row| first + row), key: Some(key.clone()) })
+    };
+    let from: Option<Vec<Whence<K>>> = match &emission.origin {
+        Origin::Batch => (0..of_row.len()).map(row).collect(),
         Origin::Rows(rows) => rows.iter().map(|at| row(*at as usize)).collect(),
-        Origin::Keys(_) => return Err(Error::fail("the harness doesn't know rows that come from keys: emit them from rows")),
-        Origin::Fresh(count) if matches!(port.takes, Takes::Nothing) => Some(vec![None; *count as usize]),
+        Origin::Keys(_) if of_row.is_empty() && matches!(port.takes, Takes::Input(_)) => {
+            return Err(Error::fail(format!(
+                "output `{}` keeps columns of input rows, but timers have none: it may keep the key, or nothing",
+                port.name
+            )));
+        }
+        Origin::Keys(keys) => keys.iter().map(key).collect(),
+        Origin::Fresh(count) if matches!(port.takes, Takes::Nothing) => {
+            Some(vec![Whence { row: None, key: None }; *count as usize])
+        }
         Origin::Fresh(_) => {
             return Err(Error::fail(format!(
                 "output `{}` keeps columns of where rows come from, but a new row comes from nowhere",

@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::harness::Harness;
+use crate::harness::timers::Waiting;
 use crate::process_batch::ProcessBatch;
 
-/// All states of an operator at one moment, as a checkpoint holds them.
+/// All states and timers of an operator at one moment, as a checkpoint holds them.
 ///
 /// ```
 /// # use wasmill_sdk::*;
@@ -35,6 +36,8 @@ use crate::process_batch::ProcessBatch;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot<K> {
     states: Vec<State<K>>,
+    timers: [Waiting<K>; 2],
+    watermark: i64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,15 +48,15 @@ struct State<K> {
 }
 
 impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
-    /// All states as they are.
+    /// All states and timers as they are, and the watermark.
     pub fn snapshot(&self) -> Snapshot<K> {
         let states = self.plan.states.iter().zip(&self.states);
         let states =
             states.map(|(state, values)| State { name: state.name.clone(), version: state.version, values: values.clone() });
-        Snapshot { states: states.collect() }
+        Snapshot { states: states.collect(), timers: self.timers.clone(), watermark: self.watermark }
     }
 
-    /// Opens an operator with a key and with these states: the same operator, or a later one. A state that the snapshot doesn't
+    /// Opens an operator with a key and with these states and timers: the same operator, or a later one. A state that the snapshot doesn't
     /// have is empty; one that has another version there is refused, as is one that this operator doesn't have.
     pub fn restored(settings: impl Serialize, snapshot: &Snapshot<K>) -> Result<Self> {
         let mut harness = Self::keyed(settings)?;
@@ -71,6 +74,7 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
             }
             harness.states[number] = state.values.clone();
         }
+        (harness.timers, harness.watermark) = (snapshot.timers.clone(), snapshot.watermark);
         Ok(harness)
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::bindings::stream_operator::wasmill::plugin;
 
-pub(crate) use plugin::context::now;
+pub(crate) use plugin::context::{now, watermark};
 pub(crate) use plugin::log::log;
 pub(crate) use plugin::metrics::{counter, gauge};
 pub(crate) use plugin::output::{emit, reject};
 pub(crate) use plugin::state::{load, store};
+pub(crate) use plugin::timers::{delete, register};

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use crate::bindings::plan::TimeDomain;
 use crate::bindings::{BinaryArray, Column, Origin, Values};
 use crate::column::bit;
 use crate::log::Level;
@@ -15,10 +16,14 @@ thread_local! {
 pub(crate) struct Call {
     /// The clock.
     pub(crate) now: i64,
+    /// How far event time has come.
+    pub(crate) watermark: i64,
     /// The call's states, by number.
     pub(crate) states: Vec<CallState>,
     /// What was emitted, in order.
     pub(crate) emitted: Vec<Emission>,
+    /// Timers that were set and deleted, in order.
+    pub(crate) timers: Vec<TimerChange>,
     /// Rejected rows and why.
     pub(crate) rejected: Vec<(u32, String)>,
     /// Messages.
@@ -27,6 +32,14 @@ pub(crate) struct Call {
     pub(crate) counters: Vec<(String, u64)>,
     /// What gauges were set to.
     pub(crate) gauges: Vec<(String, f64)>,
+}
+
+/// A timer that is set or deleted.
+pub(crate) struct TimerChange {
+    pub(crate) domain: TimeDomain,
+    pub(crate) key: u32,
+    pub(crate) at: i64,
+    pub(crate) set: bool,
 }
 
 /// A state during a call.
@@ -136,4 +149,20 @@ pub(crate) fn gauge(name: &str, value: f64) {
 
 pub(crate) fn now() -> i64 {
     in_call("the clock", |call| call.now)
+}
+
+pub(crate) fn watermark() -> i64 {
+    in_call("the watermark", |call| call.watermark)
+}
+
+pub(crate) fn register(domain: TimeDomain, keys: &[u32], at: &[i64]) {
+    change(domain, keys, at, true);
+}
+
+pub(crate) fn delete(domain: TimeDomain, keys: &[u32], at: &[i64]) {
+    change(domain, keys, at, false);
+}
+
+fn change(domain: TimeDomain, keys: &[u32], at: &[i64], set: bool) {
+    in_call("a timer", |call| call.timers.extend(keys.iter().zip(at).map(|(&key, &at)| TimerChange { domain, key, at, set })));
 }

@@ -10,10 +10,12 @@ mod raw;
 mod settings;
 mod states;
 mod stops;
+mod timers;
 
 use std::cell::{Cell, RefCell};
 
 use wasmill_sdk::bindings::data::{Batch, Keys};
+use wasmill_sdk::bindings::plan::TimeDomain;
 use wasmill_sdk::bindings::stream_operator::exports::wasmill::plugin::operator::{Guest, Instance};
 use wasmill_sdk::bindings::stream_operator::wasmill::plugin::{context, errors::Error, output};
 use wasmill_sdk::bindings::{Array, Column, Input, Origin, Plan, stream_operator};
@@ -103,6 +105,13 @@ impl Guest for Hostile {
         })
     }
 
+    fn on_timers(domain: TimeDomain, keys: Keys, at: Vec<i64>) -> Result<(), Error> {
+        SETTINGS.with_borrow(|settings| match settings {
+            Some(settings) => timers::fired(settings, domain, &keys, &at),
+            None => Err(Error::Fail("not open".to_owned())),
+        })
+    }
+
     fn on_end() -> Result<(), Error> {
         SETTINGS.with_borrow(|settings| match settings {
             Some(settings) => on_end(settings),
@@ -151,7 +160,7 @@ fn process(settings: &Settings, call: &Call) -> Result<(), Error> {
 
 /// What goes wrong with columns, outputs, states and messages.
 fn later(settings: &Settings, call: &Call) -> Result<(), Error> {
-    if columns::emit(settings, call) || outputs::emit(settings, call) || raw::call(settings.what) {
+    if columns::emit(settings, call) || outputs::emit(settings, call) || timers::set(settings, call) || raw::call(settings.what) {
         return Ok(());
     }
     states::touch(settings, call);

@@ -3,8 +3,8 @@
 use wasmill_sdk::bindings::plan::{Port, StateNeed, Taken, Takes, Wants};
 use wasmill_sdk::bindings::{DataType, Field, Input, Plan};
 
-use crate::columns;
 use crate::settings::{Do, Settings};
+use crate::{columns, timers};
 
 /// One output `out` that keeps the input's columns and, where something is the matter with a column, gives `x`; two states where the
 /// input has a key; and whatever is wrong with it.
@@ -17,6 +17,12 @@ pub(crate) fn plan(settings: &Settings, inputs: &[Input]) -> Plan {
         states: if keyed { vec![state("count", Some(8)), state("text", None)] } else { Vec::new() },
         wants: if at_end.contains(&settings.what) { Wants::END } else { Wants::empty() },
     };
+    if let Some(wanted) = timers::wanted(settings.what) {
+        plan.wants = wanted | Wants::KEY_COLUMNS;
+        if settings.what != Do::InputInTimer {
+            plan.ports[0].takes = Takes::Key;
+        }
+    }
     spoil(&mut plan, settings);
     plan
 }

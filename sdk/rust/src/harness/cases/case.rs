@@ -12,6 +12,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::cell::Cell;
+use super::time;
 use crate::bindings::{DataType, DecimalType, Field, Input};
 use crate::error::{Error, Result};
 use crate::harness::ONLY_INPUT;
@@ -113,8 +114,8 @@ impl Case {
         Ok(Self { name, path, inputs, settings: settings.map_or("null", |settings| settings.get()).to_owned() })
     }
 
-    /// The rows in: each with the input that it is of, input by input.
-    pub fn rows_in(&self) -> Result<Vec<(usize, Vec<Cell>)>> {
+    /// What goes in, input by input.
+    pub fn steps(&self) -> Result<Vec<Step>> {
         let mut all = Vec::new();
         for (number, input) in self.inputs.iter().enumerate() {
             let file = if input.name == ONLY_INPUT { "input.jsonl".to_owned() } else { format!("input.{}.jsonl", input.name) };
@@ -123,9 +124,14 @@ impl Case {
                 rows => rows.unwrap_or_default(),
             };
             for (at, row) in rows.iter().enumerate() {
+                let wrong = |what: &str| Error::fail(format!("{file} line {}: {what}", at + 1));
+                if let Some(time) = Step::time(row).map_err(|what| wrong(&what))? {
+                    all.push(time);
+                    continue;
+                }
                 let cells = input.schema.iter().map(|field| Cell::parse(field, row.get(&field.name).map(|json| &**json)));
                 let cells = cells.collect::<Result<Vec<_>>>();
-                all.push((number, cells.map_err(|error| Error::fail(format!("{file} line {}: {}", at + 1, error.message())))?));
+                all.push(Step::Row(number, cells.map_err(|error| wrong(error.message()))?));
             }
         }
         Ok(all)
@@ -155,6 +161,33 @@ fn input(name: &str, InOrder(types): &Types, key: &[String]) -> Result<Input, St
 
 /// A row: the JSON of each field.
 pub(super) type Row = BTreeMap<String, Box<RawValue>>;
+
+/// What goes in at once.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// A row of an input.
+    Row(usize, Vec<Cell>),
+    /// Event time moves on: `{"@watermark": "2018-02-07T18:00:00Z"}` among the rows.
+    Watermark(i64),
+    /// The clock moves on: `{"@clock": "2018-02-07T18:00:00Z"}`.
+    Clock(i64),
+}
+
+impl Step {
+    /// Time that moves on, if that is what the object says.
+    fn time(row: &Row) -> Result<Option<Self>, String> {
+        let Some(name) = row.keys().find(|name| name.starts_with('@')) else { return Ok(None) };
+        let at = row[name].get();
+        let Some(moment) = serde_json::from_str::<String>(at).ok().as_deref().and_then(time::parse_timestamp) else {
+            return Err(format!("{name}: expected timestamp, found {at}"));
+        };
+        match name.as_str() {
+            "@watermark" if row.len() == 1 => Ok(Some(Self::Watermark(moment))),
+            "@clock" if row.len() == 1 => Ok(Some(Self::Clock(moment))),
+            _ => Err(format!("expected a row, or only `@watermark` or `@clock` with a moment, found `{name}`")),
+        }
+    }
+}
 
 impl Written {
     fn read(path: &Path) -> Result<Self> {

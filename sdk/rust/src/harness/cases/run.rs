@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::case::{Case, Row};
+use super::case::{Case, Row, Step};
 use super::cell::Cell;
 use super::columns;
+use crate::Timestamp;
 use crate::bindings::data;
 use crate::bindings::plan::{Port, Takes};
 use crate::bindings::{Field, Input};
 use crate::error::{Error, Result};
 use crate::harness::Harness;
+use crate::harness::emitted::Whence;
 use crate::instance::Instance;
 use crate::process_batch::ProcessBatch;
 
@@ -21,14 +23,24 @@ const DEAD: &str = "dead.jsonl";
 
 /// Runs a case with batches of at most `most` rows.
 pub(super) fn run<P: ProcessBatch>(case: &Case, most: usize) -> Result<Outcome> {
-    let rows = case.rows_in()?;
     let mut harness = Harness::<P, String>::over(case.settings.clone(), case.inputs.clone())?;
-    let of_inputs = rows.chunk_by(|(one, _), (other, _)| one == other);
-    for (number, batch) in of_inputs.flat_map(|rows| rows.chunks(most).enumerate()) {
-        feed(&mut harness, batch).map_err(|error| {
-            Error::fail(format!("the call with rows from {} on failed: {}", number * most + 1, error.message()))
-        })?;
+    harness.batches_of(most);
+    // Those that have been fed, and behind them those of the next call.
+    let mut rows: Vec<(usize, Vec<Cell>)> = Vec::new();
+    let mut fed = 0;
+    for step in case.steps()? {
+        let of_another = |number| rows.last().is_some_and(|(last, _)| *last != number);
+        let full = rows.len() - fed == most || matches!(&step, Step::Row(number, _) if of_another(*number));
+        if full || !matches!(step, Step::Row(..)) {
+            feed(&mut harness, &rows, &mut fed)?;
+        }
+        match step {
+            Step::Row(number, cells) => rows.push((number, cells)),
+            Step::Watermark(to) => harness.advance_watermark(Timestamp::from_millis(to))?,
+            Step::Clock(to) => harness.advance_clock(Timestamp::from_millis(to))?,
+        }
     }
+    feed(&mut harness, &rows, &mut fed)?;
     harness.end()?;
     collect(harness, case, &rows)
 }
@@ -52,8 +64,10 @@ pub(super) fn expected<P: ProcessBatch>(case: &Case) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Feeds rows of one input.
-fn feed<P: ProcessBatch>(harness: &mut Harness<P, String>, rows: &[(usize, Vec<Cell>)]) -> Result<()> {
+/// Feeds the rows that have not been fed yet, all of one input.
+fn feed<P: ProcessBatch>(harness: &mut Harness<P, String>, rows: &[(usize, Vec<Cell>)], fed: &mut usize) -> Result<()> {
+    let first = std::mem::replace(fed, rows.len());
+    let rows = &rows[first..];
     let Some((number, _)) = rows.first() else { return Ok(()) };
     let Input { schema, key, .. } = &harness.inputs[*number];
     let places = |names: &[String]| -> Vec<usize> {
@@ -66,14 +80,31 @@ fn feed<P: ProcessBatch>(harness: &mut Harness<P, String>, rows: &[(usize, Vec<C
     });
     let batch = data::Batch { rows: rows.len() as u32, columns: columns.collect() };
     let key = places(key);
-    let of_row: Vec<String> =
-        rows.iter().map(|(_, row)| key.iter().map(|&column| row[column].to_json() + "\n").collect()).collect();
-    harness.process(*number, &batch, &of_row, !key.is_empty())
+    let of_row: Vec<String> = rows.iter().map(|(_, row)| key_text(row, &key)).collect();
+    harness
+        .process(*number, &batch, &of_row, !key.is_empty())
+        .map_err(|error| Error::fail(format!("the call with rows from {} on failed: {}", first + 1, error.message())))
+}
+
+/// A row's key as the harness has it.
+fn key_text(row: &[Cell], key: &[usize]) -> String {
+    key.iter().map(|&column| row[column].to_json() + "\n").collect()
 }
 
 /// What the harness holds, as JSON.
 fn collect<P: ProcessBatch>(mut harness: Harness<P, String>, case: &Case, rows: &[(usize, Vec<Cell>)]) -> Result<Outcome> {
     let mut outcome = Outcome::new();
+    // A timer's key stands for the first row that has it.
+    let mut with_key = BTreeMap::new();
+    for row in &rows[..] {
+        let Input { schema, key, .. } = &case.inputs[row.0];
+        let key: Vec<usize> = key.iter().filter_map(|name| schema.iter().position(|field| field.name == *name)).collect();
+        with_key.entry(key_text(&row.1, &key)).or_insert(row);
+    }
+    let row_of = |from: &Whence<String>| match from.row {
+        Some(row) => Some(&rows[row]),
+        None => with_key.get(from.key.as_ref()?).copied(),
+    };
     for (number, port) in harness.plan().ports.iter().enumerate() {
         let fields = fields_of(port, case);
         let mut found = Vec::new();
@@ -82,8 +113,8 @@ fn collect<P: ProcessBatch>(mut harness: Harness<P, String>, case: &Case, rows: 
                 let cell = |(field, from_column): &(Field, From)| match from_column {
                     From::Given(given) => columns::value(&sent.columns[*given], field.data_type, at)
                         .map_err(|what| Error::fail(format!("output `{}`: column `{}`: {what}", port.name, field.name))),
-                    From::Input(column) => Ok(from.as_ref().map_or(Cell::Null, |(row, _)| rows[*row].1[*column].clone())),
-                    From::Key(place) => Ok(from.as_ref().map_or(Cell::Null, |(row, _)| key_of(case, &rows[*row], *place))),
+                    From::Input(column) => Ok(from.row.map_or(Cell::Null, |row| rows[row].1[*column].clone())),
+                    From::Key(place) => Ok(row_of(from).map_or(Cell::Null, |row| key_of(case, row, *place))),
                 };
                 let cells = fields.iter().map(cell).collect::<Result<Vec<_>>>()?;
                 found.push(object(fields.iter().map(|(field, _)| field.name.as_str()).zip(cells.iter().map(Cell::to_json))));

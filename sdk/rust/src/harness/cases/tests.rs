@@ -5,7 +5,9 @@ use std::fs;
 use tempfile::TempDir;
 
 use super::*;
-use crate::{Context, Date, Decimal, Error, NoSettings, Open, Operator, Port, Process, Record, Timestamp, ValueState};
+use crate::{
+    Context, Date, Decimal, Error, EventTimers, NoSettings, Open, Operator, Port, Process, Record, Timer, Timestamp, ValueState,
+};
 
 #[derive(Record)]
 struct Reading {
@@ -55,6 +57,43 @@ impl Process for Count {
     }
 }
 
+#[derive(Record)]
+struct At {
+    at: i64,
+}
+
+#[derive(Record)]
+struct Rung {
+    at: i64,
+    now: i64,
+}
+
+#[derive(Operator)]
+#[operator(keep = "key")]
+struct Alarm {
+    timers: EventTimers,
+}
+
+impl Process for Alarm {
+    type Input<'a> = At;
+    type Output = Rung;
+    type Settings = NoSettings;
+
+    fn open(_: NoSettings, _: &mut Open) -> Result<Self> {
+        Ok(Self { timers: EventTimers::new() })
+    }
+
+    fn process(&mut self, row: At, _: &mut Context<Self>) -> Result<()> {
+        self.timers.set(Timestamp::from_millis(row.at));
+        Ok(())
+    }
+
+    fn on_timer(&mut self, timer: Timer, cx: &mut Context<Self>) -> Result<()> {
+        cx.emit(Rung { at: timer.at.millis(), now: cx.now().millis() });
+        Ok(())
+    }
+}
+
 const CASE: &str = r#"{ "schema": { "at": "timestamp", "net": "utf8 not null", "value": "float64" }, "key-by": ["net"] }"#;
 
 fn folder(files: &[(&str, &str)]) -> TempDir {
@@ -90,6 +129,17 @@ fn a_case_that_gives_what_it_says_has_no_differences() {
         ("some/dead.jsonl", "{\"row\":{\"net\":\"ak\"},\"kind\":\"rejected\",\"reason\":\"no value\"}\n"),
     ];
     assert_eq!(said::<Count>(&files), "");
+}
+
+#[test]
+fn time_moves_on_where_the_rows_say_so() {
+    let rows = "{\"net\":\"ak\",\"at\":5}\n{\"net\":\"us\",\"at\":3}\n{\"@watermark\":\"1970-01-01T00:00:00.004Z\"}\n{\"net\":\"ak\",\"at\":4}\n\
+                {\"@clock\":\"1970-01-01T00:00:01Z\"}\n{\"@watermark\":\"1970-01-01T00:00:00.010Z\"}\n";
+    let rung = |net: &str, at: i64, now: i64| format!("{{\"net\":\"{net}\",\"at\":{at},\"now\":{now}}}\n");
+    let expected = [rung("us", 3, 0), rung("ak", 4, 1_000), rung("ak", 5, 1_000)].concat();
+    let case = r#"{ "schema": { "net": "utf8", "at": "int64 not null" }, "key-by": ["net"] }"#;
+    let files = [("case.json", case), ("some/input.jsonl", rows), ("some/expected.jsonl", expected.as_str())];
+    assert_eq!(said::<Alarm>(&files), "");
 }
 
 #[test]
@@ -133,6 +183,14 @@ fn what_is_wrong_with_a_case_is_said() {
     assert_eq!(
         of("{\"net\":\"ak\",\"value\":\"1\"}\n", ""),
         "case some: input.jsonl line 1: value: expected float64, found \"1\"\n"
+    );
+    assert_eq!(
+        of("{\"@watermark\":\"noon\"}\n", ""),
+        "case some: input.jsonl line 1: @watermark: expected timestamp, found \"noon\"\n"
+    );
+    assert_eq!(
+        of("{\"@tide\":\"2026-03-01T10:00:00Z\"}\n", ""),
+        "case some: input.jsonl line 1: expected a row, or only `@watermark` or `@clock` with a moment, found `@tide`\n"
     );
     assert!(of("[]\n", "").starts_with("case some: input.jsonl line 1: isn't a JSON object: invalid type: sequence"));
     assert_eq!(of("{\"net\":\"ak\",\"value\":-1}\n", ""), "case some: the call with rows from 1 on failed: below nothing\n");
