@@ -165,7 +165,7 @@ impl Parts<'_> {
                 let counts = &self.counts.operators[index];
                 (
                     operator.name.as_str(),
-                    Work::Operator(OperatorWork {
+                    Work::Operator(Box::new(OperatorWork {
                         index,
                         operator: work,
                         context,
@@ -175,7 +175,7 @@ impl Parts<'_> {
                         charge: Charge::new(self.memory, &counts.memory),
                         state_keys: Share::of(&counts.state_keys),
                         state_bytes: Share::of(&counts.state_bytes),
-                    }),
+                    })),
                 )
             }
             PlanNode::Sink(index) => {

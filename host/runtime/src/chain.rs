@@ -56,7 +56,7 @@ pub(crate) enum Work {
     /// A source: rows come from the task itself.
     Source,
     /// An operator, by its place in the job.
-    Operator(OperatorWork),
+    Operator(Box<OperatorWork>),
     /// A sink.
     Sink(SinkId, Box<dyn Sink>),
 }
@@ -291,14 +291,14 @@ impl Chain {
 
     /// Whether a snapshot is under way.
     pub fn is_snapshotting(&self) -> bool {
-        self.nodes.iter().any(|node| matches!(&node.work, Work::Operator(OperatorWork { snapshot: Some(_), .. })))
+        self.nodes.iter().any(|node| matches!(&node.work, Work::Operator(work) if work.snapshot.is_some()))
     }
 
     /// Takes the snapshots under way a step further; what is complete goes to `part`.
     pub fn snapshot_step(&mut self, part: &mut Part) {
         for node in &mut self.nodes {
             if let Work::Operator(work) = &mut node.work
-                && let (Some(bytes), Some(state)) = (&mut work.snapshot, &mut work.context.state)
+                && let OperatorWork { snapshot: Some(bytes), context: Context { state: Some(state), .. }, .. } = &mut **work
             {
                 match state.snapshot_step(SNAPSHOT_KEYS) {
                     Some(piece) => bytes.extend_from_slice(&piece),

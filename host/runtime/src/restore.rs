@@ -61,7 +61,8 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
     let task = chain.task;
     for node in &mut chain.nodes {
         match &mut node.work {
-            Work::Operator(OperatorWork { context, .. }) => {
+            Work::Operator(work) => {
+                let OperatorWork { context, .. } = &mut **work;
                 if let (Some(state), Some(manifest)) = (&mut context.state, &durability.restored) {
                     restore_state(&node.name, state.as_mut(), task, job.key_groups, manifest, durability).await?;
                     context.watermark = manifest.watermarks.get(&*node.name).map_or(Watermark::NONE, |time| Watermark(*time));
