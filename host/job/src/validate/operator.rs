@@ -11,7 +11,7 @@ use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
 use crate::validate::inputs::{self, Entry};
-use crate::validate::{Given, Output, aggregate, paths, window};
+use crate::validate::{Given, Output, aggregate, event_time, paths, window};
 use crate::written;
 
 /// What is known of an operator once its verb has been worked out.
@@ -63,6 +63,8 @@ pub fn resolve(
         }
         written::Verb::Plugin { .. } => plugin(operator, &entries, given, problems)?,
     };
+    let names = operator.inputs.iter().flatten().flat_map(|input| &input.from);
+    let timed = event_time::of_inputs(names.zip(entries.iter().flat_map(|entry| &entry.streams)), problems);
     let inputs = entries.into_iter().zip(outcome.reads).map(|(entry, reads)| {
         let Entry { name, streams, schema, key_by, .. } = entry;
         let key_by = key_by?;
@@ -70,7 +72,7 @@ pub fn resolve(
         Some(Input { name, from: streams.iter().map(|stream| stream.upstream).collect(), schema, key_by, reads })
     });
     let inputs = inputs.collect::<Option<Vec<_>>>()?;
-    Some(Operator { name: operator.name.value.clone(), inputs, verb: outcome.verb, ports: outcome.ports })
+    Some(Operator { name: operator.name.value.clone(), inputs, timed, verb: outcome.verb, ports: outcome.ports })
 }
 
 fn main_port(schema: SchemaRef) -> Vec<Port> {
