@@ -219,7 +219,7 @@ fn on_a_terminal_a_table_is_redrawn_and_lines_stay_whole() {
 
 #[test]
 fn bounded_input_has_a_bar_above_the_table() {
-    let folder = Folder::of_job(&JOB.replace("rate: 20000", "rate: 20000, rows: 60000"));
+    let folder = Folder::of_job(&JOB.replace("rate: 20000", "rate: 20000\n    rows: 60000"));
     let sent = on_a_terminal(&folder, "run job.yaml", 20, &[]);
     let frames = terminal::frames(&sent);
     let whole = frames.iter().find(|frame| frame.iter().any(|line| line.contains("rows/s")));

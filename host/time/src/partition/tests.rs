@@ -109,7 +109,7 @@ fn a_hundred_rows_that_are_ahead_one_after_the_other_are_believed() {
 
 #[test]
 fn times_at_the_edge_of_what_there_is_overflow_nothing() {
-    assert_eq!(cuts(u64::MAX, &[i64::MIN, i64::MAX], 1), [(vec![i64::MIN], None), (vec![i64::MAX], Some(-1))]);
+    assert_eq!(cuts(u64::MAX, &[i64::MIN, i64::MAX], 1), [(vec![i64::MIN], None), (vec![i64::MAX], Some(0))]);
     let mut said = PartitionTime::punctuated().with_max_jump(Some(u64::MAX));
     assert_eq!(
         sent(&mut said, &[i64::MIN, i64::MAX], &[Some(i64::MIN), Some(i64::MAX)], 1),
