@@ -8,7 +8,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use exposition::{Exposition, parse};
 use program::{Ended, Folder};
@@ -16,7 +16,12 @@ use serde_json::Value;
 
 const JOB: &str = "name: seen
 parallelism: 2
-sources: { rows: { connector: generator, fields: { id: sequence, key: { uniform: [0, 9] } }, rate: 20000 } }
+sources:
+  rows:
+    connector: generator
+    fields: { id: sequence, key: { uniform: [0, 9] }, at: { every: 1ms, start: 2024-01-01T00:00:00Z } }
+    rate: 20000
+    event-time: { field: at, max-out-of-orderness: 1s }
 operators:
   some: { input: rows, filter: \"id % 4 = 0\" }
   counted: { input: some, key-by: [key], aggregate: { n: count(*) } }
@@ -67,6 +72,17 @@ fn prometheus_reads_a_job_s_figures_while_it_runs() {
     assert_eq!(of(&first, "wasmill_operator_state_keys", &counted), 10.0);
     assert!(of(&first, "wasmill_operator_state_bytes", &counted) > 0.0);
     assert_eq!(of(&first, "wasmill_operator_tasks", &counted), 2.0);
+    // An hour and a half of event time at most, of a year that is past.
+    for (part, name) in [("source", "rows"), ("operator", "some"), ("operator", "counted")] {
+        let labels = [("job", "seen"), (part, name)];
+        let watermark = of(&first, &format!("wasmill_{part}_watermark_seconds"), &labels);
+        assert!((1_704_067_200.0..1_704_072_600.0).contains(&watermark), "{name}: {watermark}");
+        let lag = of(&first, &format!("wasmill_{part}_watermark_lag_seconds"), &labels);
+        assert!((lag + watermark - of_clock()).abs() < 60.0, "{name}: {lag} s behind");
+    }
+    assert_eq!(of(&first, "wasmill_source_ahead_rows_total", &source), 0.0);
+    let longest = of(&first, "wasmill_operator_longest_step_seconds", &counted);
+    assert!(longest > 0.0 && longest <= of(&first, "wasmill_operator_busy_seconds_total", &counted), "{longest}");
     // Two tasks that have little to do have waited most of the time, and nobody has held them up.
     let idle = of(&first, "wasmill_operator_idle_seconds_total", &counted);
     assert!((2.0..6.0).contains(&idle), "{idle}");
@@ -77,6 +93,10 @@ fn prometheus_reads_a_job_s_figures_while_it_runs() {
         let labels: Vec<(&str, &str)> = labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         assert!(of(&second, name, &labels) >= before, "{name} {labels:?} has become less");
     }
+}
+
+fn of_clock() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64()
 }
 
 #[test]
@@ -199,7 +219,7 @@ fn on_a_terminal_a_table_is_redrawn_and_lines_stay_whole() {
 
 #[test]
 fn bounded_input_has_a_bar_above_the_table() {
-    let folder = Folder::of_job(&JOB.replace("rate: 20000", "rate: 20000, rows: 60000"));
+    let folder = Folder::of_job(&JOB.replace("rate: 20000", "rate: 20000\n    rows: 60000"));
     let sent = on_a_terminal(&folder, "run job.yaml", 20, &[]);
     let frames = terminal::frames(&sent);
     let whole = frames.iter().find(|frame| frame.iter().any(|line| line.contains("rows/s")));

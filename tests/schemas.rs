@@ -264,7 +264,14 @@ fn summaries_dead_letters_and_explanations_fit_their_schemas() {
 fn results_of_benchmarks_fit_their_schema() {
     let schema = schema("bench");
     // As many as take some hundredths of a second of CPU time, which is counted in hundredths.
-    for (workload, events) in [("map-filter", "2M"), ("keyed-count", "1M"), ("latency", "50k")] {
+    for (workload, events) in [
+        ("map-filter", "2M"),
+        ("keyed-count", "1M"),
+        ("latency", "50k"),
+        ("nexmark-q0", "100k"),
+        ("nexmark-q1", "100k"),
+        ("nexmark-q2", "100k"),
+    ] {
         let found = Folder::new().run(&["bench", workload, "--operators", "built-in", "--events", events]);
         assert_eq!(found.code, Some(0), "{found:?}");
         assert_fits(&schema, &serde_json::from_str(&found.out).expect("JSON"), workload);

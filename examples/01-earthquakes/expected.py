@@ -18,6 +18,8 @@ import sys
 HERE = pathlib.Path(__file__).parent
 JOB, SOURCE, INPUT = "earthquakes", "quakes", "quakes.ndjson"
 KEEP_FROM, FELT_FROM = 1.0, 2.5
+HOUR = 3_600_000
+OUT_OF_ORDER, LATENESS = 6 * HOUR, 2 * HOUR
 SCHEMA = {
     "id": ("utf8", False),
     "time": ("timestamp", False),
@@ -149,8 +151,48 @@ def timestamp(millis):
     return time.strftime("%Y-%m-%dT%H:%M:%S.") + f"{time.microsecond // 1000:03}Z"
 
 
+class Hours:
+    """Windows of an hour by network, one row at a time: what is complete comes out after each row."""
+
+    def __init__(self):
+        self.open, self.fired, self.latest, self.rows = {}, set(), None, []
+
+    def is_past(self, start, by=0):
+        """Whether the watermark has come to the last millisecond of an hour, or so much further."""
+        return self.latest is not None and self.latest - OUT_OF_ORDER - 1 >= start + HOUR - 1 + by
+
+    def add(self, net, mag, time):
+        """Counts an earthquake; whether it isn't too late for that."""
+        start = time // HOUR * HOUR
+        if self.is_past(start, LATENESS):
+            return False
+        quakes, strongest = self.open.get((start, net), (0, -math.inf))
+        self.open[start, net] = (quakes + 1, max(strongest, mag))
+        if self.is_past(start):
+            # It was complete, and comes out anew.
+            self.emit(start, net)
+        return True
+
+    def seen(self, time):
+        """Takes the time of any row, be it counted or not."""
+        self.latest = time if self.latest is None else max(self.latest, time)
+        self.complete(self.is_past)
+
+    def complete(self, is_past):
+        for start, net in sorted(self.open.keys() - self.fired):
+            if is_past(start):
+                self.emit(start, net)
+
+    def emit(self, start, net):
+        quakes, strongest = self.open[start, net]
+        self.fired.add((start, net))
+        bounds = {"window_start": timestamp(start), "window_end": timestamp(start + HOUR)}
+        self.rows.append({"net": net, **bounds, "quakes": quakes, "strongest": strongest})
+
+
 def compute():
     """The rows of each output."""
+    hours, late = Hours(), []
     graded, report, dead, networks = [], [], [], {}
     offset = 0
     for number, line in enumerate((HERE / INPUT).read_bytes().split(b"\n"), start=1):
@@ -164,12 +206,16 @@ def compute():
                 if row["mag"] is not None and row["mag"] >= KEEP_FROM:
                     felt = felt_km(row["mag"], row["depth"])
                     graded.append({**row, "time": timestamp(row["time"]), "grade": grade(row["mag"]), "felt_km": felt})
+                    if not hours.add(row["net"], row["mag"], row["time"]):
+                        late.append(graded[-1])
                     quakes, strongest = networks.get(row["net"], (0, -math.inf))
                     networks[row["net"]] = (quakes + 1, max(strongest, row["mag"]))
                     quakes, strongest = networks[row["net"]]
                     report.append({"net": row["net"], "quakes": quakes, "strongest": strongest})
+                hours.seen(row["time"])
         offset += len(line) + 1
-    return {"graded": graded, "report": report, "dead-letters": dead}
+    hours.complete(lambda _: True)
+    return {"graded": graded, "report": report, "hours": hours.rows, "late": late, "dead-letters": dead}
 
 
 def main():

@@ -33,9 +33,13 @@ pub struct SourcePosition {
     pub task: u32,
     /// Its position: the source's own.
     pub position: Value,
-    /// The largest event time of its rows so far, in milliseconds since 1970, UTC; absent where they have none.
+    /// The largest event time of its rows so far that counted, in milliseconds since 1970, UTC; absent where they have none. Where rows
+    /// say the watermark themselves, it is that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub largest_time: Option<i64>,
+    /// How many of its last rows, one after the other, were too far ahead of that to count, and the least time of them; absent for none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ahead: Option<(u32, i64)>,
 }
 
 /// What one task's writer of a sink has prepared.

@@ -6,6 +6,8 @@ use wasmill_job::graph::{Job, NodeId};
 use wasmill_job::plan::{Plan, PlanNode, Stage};
 use wasmill_runtime::{JobCounts, NodeCounts};
 
+use crate::summary::lag_seconds;
+
 /// Which stage runs each part of a job, by their places.
 #[derive(Debug, Clone)]
 pub struct Stages {
@@ -66,6 +68,8 @@ pub struct Part {
     pub state_bytes: u64,
     /// Dead letters.
     pub dead: u64,
+    /// How far event time is behind the clock, in seconds; none where rows have none.
+    pub lag: Option<f64>,
 }
 
 impl Look {
@@ -84,6 +88,7 @@ impl Look {
                 state_keys,
                 state_bytes,
                 dead: NodeCounts::get(&node.dead),
+                lag: node.watermark().map(lag_seconds),
             }
         };
         let sources = job.sources.iter().zip(&counts.sources).zip(&stages.sources);

@@ -3,12 +3,15 @@
 mod server;
 mod text;
 
+use std::time::Duration;
+
 use wasmill_job::graph::Job;
 use wasmill_job::plan::Plan;
 use wasmill_runtime::{JobCounts, MemoryBudget, NodeCounts, Spent};
 
 use crate::activity::Stages;
 use crate::process;
+use crate::summary::lag_seconds;
 pub use server::Server;
 use text::{Kind, Text};
 
@@ -31,6 +34,9 @@ const SOURCE: &[Counter] = &[
     ("rows_in_total", "Rows read, malformed ones too.", |counts| number(NodeCounts::get(&counts.rows_in))),
     ("malformed_rows_total", "Rows that could not be read.", |counts| number(NodeCounts::get(&counts.dead))),
     ("bytes_in_total", "Bytes read.", |counts| number(NodeCounts::get(&counts.bytes))),
+    ("ahead_rows_total", "Rows whose event time was too far ahead to raise the watermark.", |counts| {
+        number(NodeCounts::get(&counts.ahead_rows))
+    }),
 ];
 const OPERATOR: &[Counter] = &[
     ("rows_in_total", "Rows taken.", |counts| number(NodeCounts::get(&counts.rows_in))),
@@ -59,7 +65,7 @@ fn number(count: u64) -> f64 {
 }
 
 fn busy(counts: &NodeCounts) -> f64 {
-    std::time::Duration::from_nanos(NodeCounts::get(&counts.busy_nanos)).as_secs_f64()
+    Duration::from_nanos(NodeCounts::get(&counts.busy_nanos)).as_secs_f64()
 }
 
 /// Everything that is counted of a job, as Prometheus reads it.
@@ -78,7 +84,8 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts, memory: &MemoryBud
     for (parts, counters) in [(&sources, SOURCE), (&operators, OPERATOR), (&sinks, SINK)] {
         parts.write(job, counters, counts, &mut text);
     }
-    write_watermarks(job, counts, &mut text);
+    sources.write_watermarks(job, &mut text);
+    operators.write_watermarks(job, &mut text);
     operators.write_outputs(job, &mut text);
     operators.write_state(job, counts, &mut text);
 
@@ -109,27 +116,6 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts, memory: &MemoryBud
     text.into_string()
 }
 
-/// Writes how far event time has come in each source that has it, and how far that is behind the clock.
-fn write_watermarks(job: &Job, counts: &JobCounts, text: &mut Text) {
-    let timed = job.sources.iter().zip(&counts.sources).filter(|(source, _)| source.event_time.is_some());
-    let watermarks: Vec<(&str, i64)> =
-        timed.filter_map(|(source, counts)| Some((source.name.as_str(), counts.watermark()?))).collect();
-    if watermarks.is_empty() {
-        return;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating-point numbers only")]
-    let seconds = |milliseconds: i64| milliseconds as f64 / 1_000.0;
-    let now = seconds(chrono::Utc::now().timestamp_millis());
-    text.family("wasmill_source_watermark_seconds", Kind::Gauge, "How far event time has come, in seconds since 1970.");
-    for (source, watermark) in &watermarks {
-        text.sample(&[("job", &job.name), ("source", source)], seconds(*watermark));
-    }
-    text.family("wasmill_source_watermark_lag_seconds", Kind::Gauge, "How far event time is behind the clock.");
-    for (source, watermark) in &watermarks {
-        text.sample(&[("job", &job.name), ("source", source)], now - seconds(*watermark));
-    }
-}
-
 impl<'a> Parts<'a> {
     fn of(word: &'static str, names: impl Iterator<Item = &'a str>, counts: &'a [NodeCounts], stages: &[usize]) -> Self {
         let parts = names.zip(counts).zip(stages).map(|((name, counts), stage)| (name, counts, *stage));
@@ -157,6 +143,25 @@ impl<'a> Parts<'a> {
         for (part, _, stage) in &self.parts {
             text.sample(&[("job", &job.name), (self.word, part)], number(counts.tasks(*stage).len() as u64));
         }
+    }
+
+    /// Writes how far event time has come in each part that has it, and how far that is behind the clock.
+    fn write_watermarks(&self, job: &Job, text: &mut Text) {
+        let timed = |(part, counts, _): &(&'a str, &NodeCounts, usize)| Some((*part, counts.watermark()?));
+        let watermarks: Vec<(&str, i64)> = self.parts.iter().filter_map(timed).collect();
+        if watermarks.is_empty() {
+            return;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "Prometheus knows floating-point numbers only")]
+        let seconds = |milliseconds: i64| milliseconds as f64 / 1_000.0;
+        let mut gauge = |name: &str, help: &str, value: fn(i64) -> f64| {
+            text.family(&format!("wasmill_{}_{name}", self.word), Kind::Gauge, help);
+            for (part, watermark) in &watermarks {
+                text.sample(&[("job", &job.name), (self.word, part)], value(*watermark));
+            }
+        };
+        gauge("watermark_seconds", "How far event time has come, in seconds since 1970.", seconds);
+        gauge("watermark_lag_seconds", "How far event time is behind the clock.", lag_seconds);
     }
 
     fn write_outputs(&self, job: &Job, text: &mut Text) {
@@ -189,6 +194,11 @@ impl<'a> Parts<'a> {
         });
         gauge("wasmill_operator_queue_rows", "Rows that wait before its stage.", &|_, stage| counts.queued(stage).0 as u64);
         gauge("wasmill_operator_queue_bytes", "Bytes that wait before its stage.", &|_, stage| counts.queued(stage).1 as u64);
+        text.family("wasmill_operator_longest_step_seconds", Kind::Gauge, "The longest that one of its calls ran.");
+        for (part, counts, _) in &self.parts {
+            let longest = Duration::from_nanos(NodeCounts::get(&counts.longest_step_nanos));
+            text.sample(&[("job", &job.name), ("operator", part)], longest.as_secs_f64());
+        }
         // Whether the author counts or measures isn't known here.
         text.family("wasmill_plugin_metric", Kind::Untyped, "A figure that a plugin's author keeps, summed over tasks.");
         for (part, counts, _) in &self.parts {

@@ -62,6 +62,9 @@ struct SourceFigures {
     pruned: u64,
     bytes: u64,
     watermark: Option<String>,
+    watermark_lag_seconds: Option<f64>,
+    /// Rows whose event time was too far ahead to raise the watermark.
+    ahead_rows: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -78,6 +81,10 @@ struct OperatorFigures {
     traps: u64,
     batches: u64,
     cpu_seconds: f64,
+    /// The longest that one of its calls ran.
+    longest_step_ms: f64,
+    watermark: Option<String>,
+    watermark_lag_seconds: Option<f64>,
     state_keys: u64,
     state_bytes: u64,
     plugin: Option<String>,
@@ -221,6 +228,8 @@ fn source_of(counts: &NodeCounts) -> SourceFigures {
         pruned: get(&counts.pruned),
         bytes: get(&counts.bytes),
         watermark: counts.watermark().and_then(moment),
+        watermark_lag_seconds: counts.watermark().map(lag_seconds),
+        ahead_rows: get(&counts.ahead_rows),
     }
 }
 
@@ -239,6 +248,13 @@ fn is_window(operator: &Operator) -> bool {
 fn moment(milliseconds: i64) -> Option<String> {
     let moment: DateTime<Utc> = DateTime::from_timestamp_millis(milliseconds)?;
     Some(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
+}
+
+/// How far a watermark is behind the clock.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+pub fn lag_seconds(watermark: i64) -> f64 {
+    Utc::now().timestamp_millis().saturating_sub(watermark) as f64 / 1_000.0
 }
 
 fn sink_of(counts: &NodeCounts) -> SinkFigures {
@@ -260,6 +276,9 @@ fn operators(job: &Job, counts: &JobCounts, plugins: &BTreeMap<usize, String>) -
             traps: plugin.traps,
             batches: get(&counts.batches),
             cpu_seconds: Duration::from_nanos(get(&counts.busy_nanos)).as_secs_f64(),
+            longest_step_ms: Duration::from_nanos(get(&counts.longest_step_nanos)).as_secs_f64() * 1_000.0,
+            watermark: counts.watermark().and_then(moment),
+            watermark_lag_seconds: counts.watermark().map(lag_seconds),
             state_keys,
             state_bytes,
             plugin: plugins.get(&index).map(|digest| format!("sha256:{digest}")),

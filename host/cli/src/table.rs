@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use crate::activity::{Look, Pace, Part};
 
-const HEAD: [&str; 8] = ["", "rows", "rows/s", "busy", "held up", "queued", "state", "dead"];
+const HEAD: Cells<&str> = ["", "rows", "rows/s", "busy", "held up", "queued", "state", "dead", "behind"];
+
+/// A part's cells; the last is empty in all parts of a job without event time, and then not shown.
+type Cells<T> = [T; 9];
+
 /// The most characters of a name.
 const NAME: usize = 24;
 
@@ -16,12 +20,13 @@ pub fn lines(before: &Look, now: &Look, width: usize, height: usize) -> Vec<Stri
         return Vec::new();
     }
     let time = now.at.saturating_duration_since(before.at);
-    let rows: Vec<[String; 8]> =
+    let rows: Vec<Cells<String>> =
         before.parts.iter().zip(&now.parts).map(|(before, now)| cells(now, now.since(before, time))).collect();
     let fits = if rows.len() < height { rows.len() } else { height - 2 };
     let left_out = rows.len() - fits;
     let rows = &rows[..fits];
-    let widths: Vec<usize> = (0..HEAD.len())
+    let is_timed = rows.iter().any(|row| row.last().is_some_and(|behind| !behind.is_empty()));
+    let widths: Vec<usize> = (0..HEAD.len() - usize::from(!is_timed))
         .map(|column| rows.iter().map(|row| row[column].chars().count()).chain([HEAD[column].len()]).max().unwrap_or_default())
         .collect();
     let head = HEAD.map(str::to_owned);
@@ -51,7 +56,7 @@ pub fn summary(before: &Look, now: &Look, since_start: Duration) -> String {
     )
 }
 
-fn cells(part: &Part, pace: Pace) -> [String; 8] {
+fn cells(part: &Part, pace: Pace) -> Cells<String> {
     let name: String = part.name.chars().take(NAME).collect();
     let state = match part.state_bytes {
         0 => String::new(),
@@ -67,16 +72,24 @@ fn cells(part: &Part, pace: Pace) -> [String; 8] {
         some(part.queued as u64),
         state,
         some(part.dead),
+        part.lag.map_or_else(String::new, time),
     ]
 }
 
 /// Cells as a line: the name to the left, figures to the right.
-fn line(row: &[String; 8], widths: &[usize], width: usize) -> String {
+fn line(row: &Cells<String>, widths: &[usize], width: usize) -> String {
     let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| match column {
         0 => format!("{cell:<width$}"),
         _ => format!("{cell:>width$}"),
     });
     cells.collect::<Vec<_>>().join("  ").chars().take(width).collect()
+}
+
+/// Seconds in the largest unit that there is one of; event time may be ahead of the clock.
+fn time(seconds: f64) -> String {
+    let units = [(86_400.0, "d"), (3_600.0, "h"), (60.0, "min"), (1.0, "s")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| seconds.abs() >= *unit).unwrap_or((1.0, "s"));
+    format!("{:.1} {name}", seconds / unit)
 }
 
 fn share(share: f64) -> String {
@@ -144,6 +157,20 @@ mod tests {
             summary(&before, &now, Duration::from_secs(10)),
             "after 10 s: 2,000 rows in (1,000/s), 1,000 out, 3 dead letters; busiest: part-1, 10 %"
         );
+    }
+
+    #[test]
+    fn how_far_event_time_is_behind_is_shown_where_there_is_any() {
+        let start = Instant::now();
+        let (before, mut now) = (look(start, 1_000, 2), look(start + Duration::from_secs(1), 2_000, 2));
+        now.parts[1].lag = Some(12.34);
+        let expected = [
+            "         rows  rows/s  busy  held up  queued                 state  dead  behind",
+            "part-0  2,000   1,000  10 %      0 %                                            ",
+            "part-1  2,000   1,000  10 %      0 %          1,000 keys, 2.00 KiB     1  12.3 s",
+        ];
+        assert_eq!(lines(&before, &now, 200, 10), expected);
+        assert_eq!([0.04, 90.0, -7_200.0, 172_800.0].map(time), ["0.0 s", "1.5 min", "-2.0 h", "2.0 d"]);
     }
 
     #[test]

@@ -65,14 +65,27 @@ pub struct Source {
 }
 
 /// What a source says of the time of its rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventTime {
     /// The column that has it: a timestamp, never null.
     pub column: usize,
-    /// How far out of order rows are at most.
-    pub max_out_of_orderness: Duration,
+    /// What raises the watermark.
+    pub watermarks: WatermarkRule,
     /// Without rows for so long it holds up nobody.
     pub idle_after: Option<Duration>,
+    /// What is further ahead than this of all before it doesn't raise the watermark.
+    pub max_jump: Option<Duration>,
+    /// A reader doesn't get further than this ahead of the slowest reader of a source that says such a limit.
+    pub max_drift: Option<Duration>,
+}
+
+/// What raises a source's watermark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WatermarkRule {
+    /// Each row: it is so far behind the latest, how far out of order rows are at most.
+    Behind(Duration),
+    /// Rows of which this expression isn't null: it is that timestamp.
+    Expression(String),
 }
 
 impl Source {

@@ -54,12 +54,11 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
 
     let sources: Vec<Option<graph::Source>> = job.sources.iter().map(|source| resolve_source(source, given, problems)).collect();
     let count = job.operators.len();
-    let mut resolved = Resolved { sources, timed: vec![false; count], operators: vec![None; count], positions: vec![0; count] };
+    let mut resolved = Resolved { sources, operators: vec![None; count], positions: vec![0; count] };
     for (position, &index) in order.sequence.iter().enumerate() {
         resolved.positions[index] = position;
         let streams: Vec<_> = links.of_operators[index].iter().map(|link| resolved.output(link.as_ref()?, problems)).collect();
         let streams: Option<Vec<_>> = streams.into_iter().collect();
-        resolved.timed[index] = streams.as_ref().is_some_and(|streams| streams.iter().all(|stream| stream.timed));
         let late_is_read = links.reads_port(index, graph::LATE_PORT);
         resolved.operators[index] = operator::resolve(&job.operators[index], streams, late_is_read, given, problems);
     }
@@ -122,8 +121,6 @@ pub struct Output {
 /// Sources and operators resolved so far, by their place in the file.
 struct Resolved {
     sources: Vec<Option<graph::Source>>,
-    /// Whether the rows of each operator have event times.
-    timed: Vec<bool>,
     operators: Vec<Option<graph::Operator>>,
     /// For each operator, its place in topological order.
     positions: Vec<usize>,
@@ -133,19 +130,16 @@ impl Resolved {
     /// The output that a link leads to; a complaint where its operator has no such output. `None` without a complaint where
     /// something is wrong with what it leads to.
     fn output(&self, link: &Link, problems: &mut Problems) -> Option<Output> {
-        let (node, ports) = match link.node {
+        let (node, timed, ports) = match link.node {
             links::Linked::Source(index) => {
                 let source = self.sources[index].as_ref()?;
                 let port = graph::Port { name: graph::MAIN_PORT.to_owned(), schema: Arc::clone(&source.schema) };
-                (graph::NodeId::Source(index), vec![port])
+                (graph::NodeId::Source(index), source.event_time.is_some(), vec![port])
             }
             links::Linked::Operator(index) => {
-                (graph::NodeId::Operator(self.positions[index]), self.operators[index].as_ref()?.ports.clone())
+                let operator = self.operators[index].as_ref()?;
+                (graph::NodeId::Operator(self.positions[index]), operator.timed, operator.ports.clone())
             }
-        };
-        let timed = match link.node {
-            links::Linked::Source(index) => self.sources[index].as_ref().is_some_and(|source| source.event_time.is_some()),
-            links::Linked::Operator(index) => self.timed[index],
         };
         let name = link.port.as_deref().unwrap_or(graph::MAIN_PORT);
         let Some(port) = ports.iter().position(|port| port.name == name) else {
@@ -199,7 +193,7 @@ fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Pr
         }
     };
     let (event_time, schema) = match &source.event_time {
-        Some(time) => event_time::resolve(time, &schema, problems).map(|(time, schema)| (Some(time), schema))?,
+        Some(time) => event_time::resolve(time, &schema, given, problems).map(|(time, schema)| (Some(time), schema))?,
         None => (None, schema),
     };
     Some(graph::Source {

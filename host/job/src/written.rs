@@ -54,10 +54,23 @@ pub struct Source {
 pub struct EventTime {
     /// The column that has it.
     pub field: At<String>,
-    /// How far out of order rows are at most.
-    pub max_out_of_orderness: Duration,
+    /// What raises the watermark.
+    pub rule: WatermarkRule,
     /// Without rows for so long it holds up nobody.
     pub idle_after: Option<Duration>,
+    /// What is further ahead than this of all before it doesn't raise the watermark.
+    pub max_jump: Option<Duration>,
+    /// It doesn't get further than this ahead of the others that say so.
+    pub max_drift: Option<Duration>,
+}
+
+/// What raises a source's watermark.
+#[derive(Debug, Clone)]
+pub enum WatermarkRule {
+    /// Each row: it is so far behind the latest.
+    Behind(Duration),
+    /// Rows of which this isn't null: it is what they say.
+    Expression(At<String>),
 }
 
 /// How a source is read.

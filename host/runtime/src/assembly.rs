@@ -1,7 +1,7 @@
 //! Makes a job's tasks from its plan: nodes by the factory, lanes for its edges.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -24,6 +24,7 @@ use crate::exchange::Exchange;
 use crate::factory::{Factory, OperatorParts, SinkId};
 use crate::inbox::Inbox;
 use crate::memory::{Charge, MemoryBudget};
+use crate::source_drift::DriftLimit;
 use crate::source_task::SourceHead;
 use crate::source_time::SourceTime;
 use crate::stage_task::{Head, StageTask};
@@ -75,6 +76,7 @@ pub(crate) fn assemble(
     let shared_job = Arc::new(job.clone());
     let name: Arc<str> = job.name.as_str().into();
     let processing_time = ProcessingClock::start();
+    let drift_limits = DriftLimit::of(job, plan);
     let buried = Arc::new(AtomicU64::new(0));
     let visibility = if durable { Visibility::ByEpoch } else { Visibility::AtOnce };
     let mut assembly =
@@ -86,7 +88,16 @@ pub(crate) fn assemble(
             let clock = Arc::new(TaskClock::new());
             let id = TaskId(assembly.tasks.len());
             let task = TaskIndex { index, of: stage.parallelism };
-            let parts = Parts { job, factory, counts, memory, task, visibility, processing_time: &processing_time };
+            let parts = Parts {
+                job,
+                factory,
+                counts,
+                memory,
+                task,
+                visibility,
+                processing_time: &processing_time,
+                drift_limits: &drift_limits,
+            };
             let nodes = stage
                 .nodes
                 .iter()
@@ -100,7 +111,8 @@ pub(crate) fn assemble(
                 }
                 _ => {
                     let lanes = wiring.lanes_of(stage_index, task.index, Charge::new(memory, &counts.edges));
-                    Head::Inbox(Inbox::new(lanes, drain_limit(job), first))
+                    let timed = stage.nodes.first().is_some_and(|node| is_timed(job, node));
+                    Head::Inbox(Inbox::new(lanes, drain_limit(job), first, timed))
                 }
             };
             let chain = Chain {
@@ -136,6 +148,11 @@ pub(crate) fn assemble(
     Ok(assembly)
 }
 
+/// Whether the rows that come to a node have event times, if theirs have any: not where other inputs of it have none.
+fn is_timed(job: &Job, node: &StageNode) -> bool {
+    if let PlanNode::Node(NodeId::Operator(operator)) = node.node { job.operators[operator].timed } else { true }
+}
+
 fn drain_limit(job: &Job) -> DrainLimit {
     DrainLimit { rows: job.batch.max_rows, bytes: job.batch.max_bytes }
 }
@@ -149,6 +166,8 @@ struct Parts<'a> {
     task: TaskIndex,
     visibility: Visibility,
     processing_time: &'a ProcessingClock,
+    /// By source and task.
+    drift_limits: &'a BTreeMap<(usize, u32), DriftLimit>,
 }
 
 impl Parts<'_> {
@@ -201,11 +220,9 @@ impl Parts<'_> {
         let source = self.factory.source(index, self.task).map_err(|error| JobError::connector(&name, error))?;
         NodeCounts::add(&self.counts.sources[index].pruned, source.pruned());
         let limit = BatchLimit { rows: self.job.batch.max_rows, bytes: self.job.batch.max_bytes };
-        let time = self.job.sources[index].event_time.as_ref().map(|time| {
-            let tasks = || (0..self.task.of).map(|_| Arc::new(AtomicI64::new(i64::MIN))).collect();
-            let watermarks = self.counts.sources[index].watermarks.get_or_init(tasks);
-            SourceTime::new(time, Arc::clone(&watermarks[self.task.index as usize]))
-        });
+        let seen = Arc::clone(self.counts.sources[index].watermark_of(self.task));
+        let drift = self.drift_limits.get(&(index, self.task.index)).cloned();
+        let time = SourceTime::of(&self.job.sources[index], seen, drift)?.map(Box::new);
         Ok(SourceHead { index, task: self.task, name, source, limit, barriers, time, resumed: None, ended: false })
     }
 }

@@ -138,6 +138,7 @@ impl Chain {
         for Node { name, work, .. } in &mut self.nodes {
             if let Work::Operator(work) = work {
                 work.operator.restored(&mut work.context).map_err(|error| JobError::operator(name, error))?;
+                self.counts.operators[work.index].watermark_of(self.task).note(work.context.watermark);
                 // The first step says so where it is too much.
                 work.charge(0);
             }
@@ -189,6 +190,7 @@ impl Chain {
         self.counts.operators[work.index].add_step(spent);
         if let (Due::Done, Moment::EventTime(watermark)) = (due, moment) {
             work.context.watermark = watermark;
+            self.counts.operators[work.index].watermark_of(self.task).note(watermark);
         }
         if work.charge(self.job.batch.max_rows) {
             return Err(self.exceeded(node));

@@ -165,9 +165,15 @@ impl Driver {
         self.writers.spawn(async move {
             let TaskPart { position, states, prepared } = part;
             let mut parts: Vec<Part> = Vec::new();
-            parts.extend(position.map(|SourcePlace { source, task, position, largest_time }| {
+            parts.extend(position.map(|SourcePlace { source, task, position, reached }| {
                 let source = names.sources[source].clone();
-                Part::Source(SourcePosition { source, task: task.index, position: position.0, largest_time })
+                Part::Source(SourcePosition {
+                    source,
+                    task: task.index,
+                    position: position.0,
+                    largest_time: reached.largest,
+                    ahead: reached.ahead,
+                })
             }));
             parts.extend(prepared.into_iter().map(|(sink, task, prepared)| {
                 Part::Sink(Prepared { sink: names.sink(sink), task: task.index, prepared: prepared.0 })

@@ -2,6 +2,7 @@
 
 use wasmill_connector::{Position, Prepared};
 use wasmill_flow::{Barrier, Epoch, TaskIndex, Watermark};
+use wasmill_time::Reached;
 
 use crate::factory::SinkId;
 
@@ -27,8 +28,8 @@ pub(crate) struct SourcePlace {
     pub source: usize,
     pub task: TaskIndex,
     pub position: Position,
-    /// The largest event time of its rows so far.
-    pub largest_time: Option<i64>,
+    /// How far the event time of its rows has come.
+    pub reached: Reached,
 }
 
 /// One task's part of a checkpoint.

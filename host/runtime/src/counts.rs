@@ -1,10 +1,11 @@
 //! What a job counts while it runs. Counters are added to once a batch, by the task that owns the work, and read by anyone.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use wasmill_flow::{TaskIndex, Watermark};
 use wasmill_operator::PluginCounts;
 
 use crate::clock::{Spent, TaskClock};
@@ -26,6 +27,8 @@ pub struct NodeCounts {
     pub dead: AtomicU64,
     /// Rows that a source left out, since the filter behind it wants none of them; in no other count.
     pub pruned: AtomicU64,
+    /// For a source, rows whose event time was too far ahead to raise the watermark.
+    pub ahead_rows: AtomicU64,
     /// Batches in.
     pub batches: AtomicU64,
     /// Bytes read, or written.
@@ -40,9 +43,8 @@ pub struct NodeCounts {
     pub state_keys: Arc<AtomicU64>,
     /// Bytes of state now, over all tasks.
     pub state_bytes: Arc<AtomicU64>,
-    /// For a source with event time, the last watermark of each of its tasks but that of the end, in milliseconds since 1970; the least
-    /// number while there is none.
-    pub watermarks: OnceLock<Vec<Arc<AtomicI64>>>,
+    /// Where rows may have event times, how far they have come in each of its tasks.
+    watermarks: OnceLock<Vec<Arc<TaskWatermark>>>,
     /// What a plugin counts, by task.
     pub plugin: Mutex<BTreeMap<u32, PluginTask>>,
 }
@@ -80,11 +82,20 @@ impl NodeCounts {
         (Self::get(&self.state_keys), Self::get(&self.state_bytes))
     }
 
-    /// How far event time has come in all tasks of a source, in milliseconds since 1970; none where it has none, or no row yet in one.
+    /// Where a task notes its watermarks.
+    pub(crate) fn watermark_of(&self, task: TaskIndex) -> &Arc<TaskWatermark> {
+        let tasks = || (0..task.of).map(|_| Arc::default()).collect();
+        &self.watermarks.get_or_init(tasks)[task.index as usize]
+    }
+
+    /// How far event time has come in the slowest task of a source or an operator, in milliseconds since 1970; none where rows have none, or
+    /// it has none yet. When all have come to the end, how far it had come before.
     #[must_use]
     pub fn watermark(&self) -> Option<i64> {
-        let least = self.watermarks.get()?.iter().map(|watermark| watermark.load(Relaxed)).min()?;
-        (least > i64::MIN).then_some(least)
+        let tasks = self.watermarks.get()?.iter();
+        let running = tasks.clone().filter(|task| !task.ended.load(Relaxed)).map(|task| task.last.load(Relaxed)).min();
+        let watermark = running.or_else(|| tasks.map(|task| task.last.load(Relaxed)).max())?;
+        (watermark > Watermark::NONE.0).then_some(watermark)
     }
 
     /// The sum of what a plugin's tasks count.
@@ -103,6 +114,31 @@ impl NodeCounts {
             *totals.entry(name.clone()).or_insert(0.0) += value;
         }
         totals
+    }
+}
+
+/// How far event time has come in one task, for whoever looks on.
+#[derive(Debug)]
+pub(crate) struct TaskWatermark {
+    /// The last but that of the end, in milliseconds since 1970.
+    last: AtomicI64,
+    ended: AtomicBool,
+}
+
+impl TaskWatermark {
+    /// Notes how far it has come now.
+    pub fn note(&self, watermark: Watermark) {
+        if watermark == Watermark::END {
+            self.ended.store(true, Relaxed);
+        } else {
+            self.last.store(watermark.0, Relaxed);
+        }
+    }
+}
+
+impl Default for TaskWatermark {
+    fn default() -> Self {
+        Self { last: AtomicI64::new(Watermark::NONE.0), ended: AtomicBool::new(false) }
     }
 }
 
@@ -184,5 +220,26 @@ impl JobCounts {
     pub fn queued(&self, stage: usize) -> (usize, usize) {
         let queues = self.tasks(stage).iter().filter_map(|task| task.queue.as_ref());
         queues.map(Queue::waiting).fold((0, 0), |(rows, bytes), (more_rows, more_bytes)| (rows + more_rows, bytes + more_bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watermark_is_that_of_the_slowest_task_that_has_not_come_to_the_end() {
+        let counts = NodeCounts::new(1);
+        assert_eq!(counts.watermark(), None);
+        let tasks: Vec<_> = (0..3).map(|index| counts.watermark_of(TaskIndex { index, of: 3 })).collect();
+        tasks[0].note(Watermark(5));
+        tasks[1].note(Watermark(9));
+        assert_eq!(counts.watermark(), None, "nothing is known of the third");
+        tasks[2].note(Watermark::END);
+        assert_eq!(counts.watermark(), Some(5));
+        tasks[0].note(Watermark::END);
+        assert_eq!(counts.watermark(), Some(9));
+        tasks[1].note(Watermark::END);
+        assert_eq!(counts.watermark(), Some(9), "as far as it had come");
     }
 }

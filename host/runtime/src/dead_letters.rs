@@ -36,21 +36,32 @@ impl DeadLetters {
 
     /// Buries rows that died in an operator; `key` are the names of its key's columns.
     pub async fn dead(&mut self, operator: &str, key: &[String], dead: &Dead) -> Result<(), JobError> {
+        let place = DeadLetter { operator: Some(operator.to_owned()), ..DeadLetter::default() };
+        let letters = self.letters(&place, key, dead);
+        self.bury(operator, letters).await
+    }
+
+    /// Buries rows that a source has read, and whose event time can't be worked out.
+    pub async fn dead_at_source(&mut self, source: &str, dead: &Dead) -> Result<(), JobError> {
+        let place = DeadLetter { source: Some(source.to_owned()), ..DeadLetter::default() };
+        let letters = self.letters(&place, &[], dead);
+        self.bury(source, letters).await
+    }
+
+    fn letters(&self, place: &DeadLetter, key: &[String], dead: &Dead) -> Vec<DeadLetter> {
         let rows = &dead.rows.rows;
         let key_columns: Option<RecordBatch> = key_of(rows, key);
         let letter = |(row, reason): (usize, &String)| DeadLetter {
             job: self.job.to_string(),
             kind: Some(dead.kind),
-            operator: Some(operator.to_owned()),
             reason: reason.clone(),
             // A timer is a key and a moment: there is no row.
             row: (dead.kind != Kind::Timer).then(|| row_object(rows, row)),
             time: dead.rows.times.as_ref().map(|times| times[row]),
             key: key_columns.as_ref().map(|key| row_object(key, row)),
-            ..DeadLetter::default()
+            ..place.clone()
         };
-        let letters = dead.reasons.iter().enumerate().map(letter).collect();
-        self.bury(operator, letters).await
+        dead.reasons.iter().enumerate().map(letter).collect()
     }
 
     /// Sends a mark to the dead letters' sink.

@@ -15,16 +15,18 @@ pub(crate) struct Inbox {
     limit: DrainLimit,
     alignment: Alignment,
     frontier: Frontier,
+    /// Rows keep their event times: not where those of another lane have none.
+    timed: bool,
     /// All lanes have ended, and that hasn't been said.
     ended: bool,
 }
 
 impl Inbox {
-    /// An inbox whose first barrier is that of epoch `first`.
-    pub fn new(lanes: Lanes, limit: DrainLimit, first: Epoch) -> Self {
+    /// An inbox whose first barrier is that of epoch `first`; where it isn't `timed`, event time ends here.
+    pub fn new(lanes: Lanes, limit: DrainLimit, first: Epoch, timed: bool) -> Self {
         let alignment = Alignment::new(lanes.count(), first);
         let frontier = Frontier::new(lanes.count());
-        Self { lanes, limit, alignment, frontier, ended: false }
+        Self { lanes, limit, alignment, frontier, timed, ended: false }
     }
 
     /// What waits in the lanes, for whoever looks on.
@@ -39,7 +41,9 @@ impl Inbox {
         }
         loop {
             match self.lanes.receive(self.limit).await.map_err(|_| receiver_gone())? {
-                Received::Rows(input, batch) => return Ok(Inbound::Rows(input, batch)),
+                Received::Rows(input, batch) => {
+                    return Ok(Inbound::Rows(input, if self.timed { batch } else { batch.at(None) }));
+                }
                 Received::Barrier(lane, barrier) => match self.alignment.barrier(lane, barrier).map_err(disorder)? {
                     Aligning::Waiting => self.lanes.hold(lane),
                     Aligning::Aligned(barrier) => {
@@ -48,14 +52,15 @@ impl Inbox {
                     }
                 },
                 Received::Time(lane, progress) => {
-                    if let Some(progress) = self.frontier.update(lane, progress) {
+                    if let Some(progress) = self.frontier.update(lane, progress).filter(|_| self.timed) {
                         return Ok(Inbound::Time(progress));
                     }
                 }
                 Received::End(lane) => {
                     let ended = self.alignment.end(lane).map_err(disorder)?;
                     // A lane without event times holds up the others no longer.
-                    let further = if self.frontier.is_timed() { self.frontier.update(lane, Progress::END) } else { None };
+                    let further =
+                        if self.timed && self.frontier.is_timed() { self.frontier.update(lane, Progress::END) } else { None };
                     if let Some(progress) = further {
                         self.ended = ended;
                         return Ok(Inbound::Time(progress));

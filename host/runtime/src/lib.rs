@@ -15,6 +15,7 @@ pub mod edge;
 mod exchange;
 mod inbox;
 pub mod memory;
+mod source_drift;
 mod source_task;
 mod source_time;
 mod stage_task;

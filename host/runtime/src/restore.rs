@@ -7,6 +7,7 @@ use wasmill_connector::{Position, Prepared as SinkPrepared, Sink};
 use wasmill_flow::{KeyGroups, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
 use wasmill_state::KeyedState;
+use wasmill_time::Reached;
 
 use crate::chain::{Chain, OperatorWork, Work};
 use crate::counts::NodeCounts;
@@ -48,7 +49,8 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
             } else if let Some(position) = position {
                 let sought = head.source.seek(&Position(position.position.clone()));
                 sought.map_err(|error| JobError::connector(&head.name, error))?;
-                head.resumed = head.time.as_mut().and_then(|time| time.resume(position.largest_time));
+                let reached = Reached { largest: position.largest_time, ahead: position.ahead };
+                head.resumed = head.time.as_mut().and_then(|time| time.resume(reached));
                 NodeCounts::add(&task.chain.counts.sources[head.index].restored, head.source.done());
             }
         }
@@ -62,7 +64,7 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
     for node in &mut chain.nodes {
         match &mut node.work {
             Work::Operator(work) => {
-                let OperatorWork { context, .. } = &mut **work;
+                let OperatorWork { context, .. } = work.as_mut();
                 if let (Some(state), Some(manifest)) = (&mut context.state, &durability.restored) {
                     restore_state(&node.name, state.as_mut(), task, job.key_groups, manifest, durability).await?;
                     context.watermark = manifest.watermarks.get(&*node.name).map_or(Watermark::NONE, |time| Watermark(*time));

@@ -20,7 +20,7 @@ pub(crate) struct SourceHead {
     pub limit: BatchLimit,
     pub barriers: mpsc::UnboundedReceiver<Barrier>,
     /// Its rows' event times, where it says what time it was.
-    pub time: Option<SourceTime>,
+    pub time: Option<Box<SourceTime>>,
     /// How far event time was when the job went on from a checkpoint; said before any row.
     pub resumed: Option<Progress>,
     /// Nothing more is read: the source has ended, or the last barrier has passed.
@@ -43,12 +43,22 @@ impl SourceHead {
         if self.ended {
             return barriers.recv().await.map(Inbound::Barrier).ok_or_else(driver_gone);
         }
+        if let Some(time) = time
+            && let Some(limit) = time.held_by()
+        {
+            // Barriers pass meanwhile: others may wait for them to go on.
+            tokio::select! {
+                biased;
+                asked = barriers.recv() => return asked.map(Inbound::Barrier).ok_or_else(driver_gone),
+                () = limit.kept() => time.released(),
+            }
+        }
         // The read is polled first: one that is ready is never dropped, whether or not it has done its work by then.
         let read = tokio::select! {
             biased;
             read = source.read(*limit) => read,
             asked = barriers.recv() => return asked.map(Inbound::Barrier).ok_or_else(driver_gone),
-            idle = idles(time.as_mut()) => return Ok(Inbound::Time(idle)),
+            idle = idles(time.as_deref_mut()) => return Ok(Inbound::Time(idle)),
         };
         match read.map_err(|error| JobError::connector(&self.name, error))? {
             Some(read) => Ok(Inbound::Read(read)),
@@ -61,8 +71,8 @@ impl SourceHead {
 
     /// Where the source is.
     pub fn place(&self) -> SourcePlace {
-        let largest_time = self.time.as_ref().and_then(SourceTime::largest);
-        SourcePlace { source: self.index, task: self.task, position: self.source.position(), largest_time }
+        let reached = self.time.as_ref().map(|time| time.reached()).unwrap_or_default();
+        SourcePlace { source: self.index, task: self.task, position: self.source.position(), reached }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use futures_util::future::poll_immediate;
@@ -186,8 +187,9 @@ impl StageTask {
             Inbound::Rows(input, batch) => self.chain.push(0, input, batch).await?,
             Inbound::Time(time) => self.chain.time(time).await?,
             Inbound::End => {
-                if let Head::Source(SourceHead { time: Some(_), .. }) = &self.head {
-                    self.chain.time(EventTime::END).await?;
+                if let Head::Source(SourceHead { time: Some(time), .. }) = &self.head {
+                    let end = time.end();
+                    self.chain.time(end).await?;
                 }
                 self.chain.end().await?;
                 progress.ended = true;
@@ -221,7 +223,7 @@ impl StageTask {
     }
 
     async fn read(&mut self, read: Read) -> Result<(), JobError> {
-        let Head::Source(SourceHead { index, name, .. }) = &self.head else { return Ok(()) };
+        let Head::Source(SourceHead { index, name, time, .. }) = &mut self.head else { return Ok(()) };
         let Read { rows, malformed, bytes } = read;
         let counts = &self.chain.counts.sources[*index];
         NodeCounts::add(&counts.rows_in, (rows.num_rows() + malformed.len()) as u64);
@@ -235,13 +237,25 @@ impl StageTask {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        let Head::Source(SourceHead { time: Some(time), .. }) = &mut self.head else {
-            return self.chain.push_read(index, Batch::unkeyed(rows)).await;
-        };
-        for step in time.steps(rows) {
+        let Some(time) = time else { return self.chain.push_read(index, Batch::unkeyed(rows)).await };
+        let too_far = time.too_far();
+        let steps = time.steps(rows);
+        let too_far = time.too_far() - too_far;
+        if too_far > 0 && self.chain.counts.sources[index].ahead_rows.fetch_add(too_far, Relaxed) == 0 {
+            tracing::warn!(
+                code = "event-time-ahead",
+                source = &**name,
+                "the event time of a row is further ahead of all before it than `max-jump` says: it doesn't raise the watermark"
+            );
+        }
+        for step in steps {
             match step {
                 Step::Rows(batch) => self.chain.push_read(index, batch).await?,
                 Step::Time(progress) => self.chain.time(progress).await?,
+                Step::Dead(dead) => {
+                    NodeCounts::add(&self.chain.counts.sources[index].dead, dead.reasons.len() as u64);
+                    self.chain.dead_letters.dead_at_source(name, &dead).await?;
+                }
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::part::SourcePosition;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn part(task: u32) -> Part {
-    Part::Source(SourcePosition { source: "in".to_owned(), task, position: json!(task), largest_time: None })
+    Part::Source(SourcePosition { source: "in".to_owned(), task, position: json!(task), largest_time: None, ahead: None })
 }
 
 fn acked(task: u32, epoch: u64) -> Event {

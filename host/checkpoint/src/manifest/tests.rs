@@ -37,6 +37,7 @@ pub fn parts() -> Vec<Part> {
             task: 0,
             position: json!({ "byte": 1893, "line": 17 }),
             largest_time: None,
+            ahead: None,
         }),
         Part::Sink(Prepared { sink: "report".to_owned(), task: 0, prepared: json!({ "length": 512 }) }),
         state(object("42-hourly-0.state", 0..64)),
@@ -91,7 +92,7 @@ fn how_far_event_time_had_come_is_kept_of_the_task_that_was_furthest_behind() {
     let mut states = 0;
     for part in &mut parts {
         match part {
-            Part::Source(position) => position.largest_time = Some(9_000),
+            Part::Source(position) => (position.largest_time, position.ahead) = (Some(9_000), Some((3, 99_000))),
             Part::State { watermark, .. } => {
                 *watermark = times[states % times.len()];
                 states += 1;

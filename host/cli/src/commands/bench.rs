@@ -1,6 +1,7 @@
 //! `wasmill bench`: the workloads by which Wasmill is measured, run through the same path as any job.
 
 mod answer;
+mod nexmark;
 mod sinks;
 mod workload;
 
@@ -28,7 +29,7 @@ pub struct BenchArgs {
     /// The operator under test: a component, or the same built into the host.
     #[arg(long, value_enum, default_value_t = Operators::Component)]
     pub operators: Operators,
-    /// Rows; a number with k or M. Without it: 20M, 40M for map-filter, 30 seconds' worth for latency.
+    /// Rows; a number with k or M. Without it: 20M, 40M for map-filter, 10M for Nexmark, 30 seconds' worth for latency.
     #[arg(long, value_parser = count)]
     pub events: Option<u64>,
     /// Tasks.
@@ -131,8 +132,11 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let (cpu_seconds, peak_memory_bytes) = (process::cpu_seconds(), process::peak_memory_bytes());
 
     let answer = factory.answer();
-    let correct = answer == Answer::expected(args.workload, events, args.parallelism)
-        && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
+    let expected = match nexmark::expected(args.workload, events, args.parallelism)? {
+        Some(expected) => expected,
+        None => Answer::expected(args.workload, events, args.parallelism),
+    };
+    let correct = answer == expected && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
     let operators = match args.operators {
         Operators::Component => "component",
         Operators::BuiltIn => "built-in",
@@ -143,7 +147,7 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
         workload: args.workload.name(),
         operators,
         events,
-        keys: workload::KEYS,
+        keys: args.workload.keys(),
         parallelism: args.parallelism,
         state: "memory",
         pruning: !args.no_pruning,

@@ -7,8 +7,8 @@ use wasmill_flow::column_type;
 
 use crate::graph::{
     Aggregate, ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut,
-    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb, Window,
-    Workload,
+    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb,
+    WatermarkRule, Window, Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -34,13 +34,17 @@ pub fn source(connector: &SourceConnector) -> String {
 /// What a source says of the time of its rows.
 pub fn event_time(time: &EventTime, schema: &Schema) -> String {
     let column = schema.field(time.column).name();
-    let order = if time.max_out_of_orderness.is_zero() {
-        "ascending".to_owned()
-    } else {
-        format!("at most {} out of order", show_duration(time.max_out_of_orderness))
+    let order = match &time.watermarks {
+        WatermarkRule::Behind(Duration::ZERO) => "ascending".to_owned(),
+        WatermarkRule::Behind(bound) => format!("at most {} out of order", show_duration(*bound)),
+        WatermarkRule::Expression(text) => format!("watermark {text}"),
     };
-    let idle = time.idle_after.map_or_else(String::new, |after| format!(", idle after {}", show_duration(after)));
-    format!("event time: {column}, {order}{idle}")
+    let limit = |name: &str, limit: Option<Duration>| {
+        limit.map_or_else(String::new, |limit| format!(", {name} {}", show_duration(limit)))
+    };
+    let (idle, jump) = (limit("idle after", time.idle_after), limit("jumps of at most", time.max_jump));
+    let drift = limit("ahead of others by at most", time.max_drift);
+    format!("event time: {column}, {order}{idle}{jump}{drift}")
 }
 
 fn format_in(format: &FormatIn) -> String {

@@ -11,7 +11,7 @@ pub struct Operator {
     pub name: String,
     /// Its inputs, at least one. Only a plugin has several.
     pub inputs: Vec<Input>,
-    /// The rows of all of them have event times.
+    /// The rows of all its inputs have event times, and so have its own; else none of them have.
     pub timed: bool,
     /// What it does.
     pub verb: Verb,

@@ -54,6 +54,8 @@ pub const UNEQUAL_SCHEMAS: &str = "unequal-schemas";
 pub const UNEQUAL_KEYS: &str = "unequal-keys";
 /// A window over rows that have no event time.
 pub const NO_EVENT_TIME: &str = "no-event-time";
+/// Warning: rows lose their event time, since others that they are brought together with have none.
+pub const EVENT_TIME_LOST: &str = "event-time-lost";
 /// A job that writes nothing.
 pub const NO_SINK: &str = "no-sink";
 /// Warning: rows that come at the end of input, which has none.

@@ -11,7 +11,7 @@ use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
 use crate::validate::inputs::{self, Entry};
-use crate::validate::{Given, Output, aggregate, paths, window};
+use crate::validate::{Given, Output, aggregate, event_time, paths, window};
 use crate::written;
 
 /// What is known of an operator once its verb has been worked out.
@@ -62,7 +62,8 @@ pub fn resolve(
         }
         written::Verb::Plugin { .. } => plugin(operator, &entries, given, problems)?,
     };
-    let timed = entries.iter().all(Entry::is_timed);
+    let names = operator.inputs.iter().flatten().flat_map(|input| &input.from);
+    let timed = event_time::of_inputs(names.zip(entries.iter().flat_map(|entry| &entry.streams)), problems);
     let inputs = entries.into_iter().zip(outcome.reads).map(|(entry, reads)| {
         let Entry { name, streams, schema, key_by, .. } = entry;
         let key_by = key_by?;

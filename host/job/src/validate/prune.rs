@@ -6,19 +6,20 @@ use std::sync::Arc;
 use arrow_schema::{Schema, SchemaRef};
 
 use crate::catalog::Catalog;
-use crate::graph::{FormatIn, Job, NodeId, SourceConnector, Upstream, Verb};
+use crate::graph::{FormatIn, Job, NodeId, Source, SourceConnector, Upstream, Verb, WatermarkRule};
 
 /// Narrows the sources that can leave out columns and rows, and what is behind them, to what somebody reads.
 pub fn prune(mut job: Job, catalog: &dyn Catalog) -> Job {
     for index in 0..job.sources.len() {
         let SourceConnector::File { format: FormatIn::Columnar(_), .. } = job.sources[index].connector else { continue };
         let output = Upstream { node: NodeId::Source(index), port: 0 };
-        if job.sources[index].limit.is_none() {
+        // Rows that are left out would raise no watermark.
+        if job.sources[index].limit.is_none() && job.sources[index].event_time.is_none() {
             job.sources[index].predicate = only_filter(&job, output);
         }
         let columns = job.sources[index].schema.fields().len();
         let Some(mut needed) = needed(&job, output, catalog) else { continue };
-        needed.extend(job.sources[index].event_time.map(|time| time.column));
+        needed.extend(time_columns(&job.sources[index], catalog));
         if needed.is_empty() {
             // Rows without columns have no number.
             needed.insert(0);
@@ -36,6 +37,17 @@ pub fn prune(mut job: Job, catalog: &dyn Catalog) -> Job {
         }
     }
     job
+}
+
+/// The columns that a source's event time needs.
+fn time_columns(source: &Source, catalog: &dyn Catalog) -> Vec<usize> {
+    let Some(time) = &source.event_time else { return Vec::new() };
+    let read = match &time.watermarks {
+        WatermarkRule::Expression(text) => catalog.expression(text, &source.schema).map(|checked| checked.reads),
+        WatermarkRule::Behind(_) => return vec![time.column],
+    };
+    // It was checked before: what it reads is known.
+    read.unwrap_or_default().into_iter().chain([time.column]).collect()
 }
 
 /// What the filter says that alone reads an output.

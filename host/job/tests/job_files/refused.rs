@@ -112,7 +112,6 @@ fn what_later_versions_bring_is_not_ignored() {
     for (text, found) in [
         ("{ connector: kafka, topic: x }", "`kafka`"),
         ("{ connector: stdio, format: { type: parquet }, schema: { a: int64 } }", "columns from standard input"),
-        ("{ connector: stdio, format: json, schema: { a: timestamp }, event-time: { field: a, watermark: a } }", "`watermark`"),
         (
             "{ connector: file, path: x.gz, follow: true, format: json, schema: { a: int64 } }",
             "a compressed file that is followed",

@@ -9,6 +9,8 @@ use super::workload::KEYS;
 
 /// The event time that micro rows begin with, in milliseconds.
 const FIRST_TIME: i64 = 1_700_000_000_000;
+/// The letters of a payload.
+const PAYLOAD: u64 = 68;
 /// How long a window is, in milliseconds.
 const MINUTE: i64 = 60_000;
 
@@ -23,13 +25,18 @@ pub struct Answer {
     pub times: i64,
     /// The sum of all floats.
     pub floats: f64,
+    /// The wrapping sum of all decimals, in units of their last digit.
+    pub decimals: i128,
+    /// The bytes of all texts.
+    pub texts: u64,
 }
 
 impl PartialEq for Answer {
     /// Floats are summed in any order: equal to within a millionth.
     fn eq(&self, other: &Self) -> bool {
         let close = (self.floats - other.floats).abs() <= 1e-6 * self.floats.abs().max(1.0);
-        self.rows == other.rows && self.integers == other.integers && self.times == other.times && close
+        let numbers = |answer: &Self| (answer.rows, answer.integers, answer.times, answer.decimals, answer.texts);
+        numbers(self) == numbers(other) && close
     }
 }
 
@@ -42,6 +49,8 @@ impl Answer {
             integers: self.integers.wrapping_add(other.integers),
             times: self.times.wrapping_add(other.times),
             floats: self.floats + other.floats,
+            decimals: self.decimals.wrapping_add(other.decimals),
+            texts: self.texts + other.texts,
         }
     }
 
@@ -71,7 +80,7 @@ impl Answer {
                     *counts.entry((key(id).cast_signed(), time(id).div_euclid(MINUTE) * MINUTE)).or_insert(0_i64) += 1;
                 }
                 counts.into_iter().fold(Self::default(), |answer, ((key, start), count)| {
-                    answer.plus(Self { rows: 1, integers: key + count, times: start + start + MINUTE, floats: 0.0 })
+                    answer.plus(Self { rows: 1, integers: key + count, times: start + start + MINUTE, ..Self::default() })
                 })
             }
             Workload::MapFilter => (0..events).filter(|&id| key(id) % 2 == 0).fold(Self::default(), |answer, id| {
@@ -79,8 +88,9 @@ impl Answer {
                 #[expect(clippy::cast_precision_loss, reason = "16 bits fit")]
                 let value = (hash & 0xffff) as f64 / 16.0 * 1.1 + 1.0;
                 let integers = id.cast_signed().wrapping_add(key(id).cast_signed());
-                answer.plus(Self { rows: 1, integers, times: time(id) + 1, floats: value })
+                answer.plus(Self { rows: 1, integers, times: time(id) + 1, floats: value, texts: PAYLOAD, ..Self::default() })
             }),
+            Workload::NexmarkQ0 | Workload::NexmarkQ1 | Workload::NexmarkQ2 => Self::default(),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float64Type, Int64Type, TimestampMillisecondType};
+use arrow_array::types::{Decimal128Type, Float64Type, Int64Type, TimestampMillisecondType};
 use arrow_array::{Array as _, RecordBatch};
 use arrow_schema::{DataType, TimeUnit};
 use futures_util::future::{BoxFuture, ready};
@@ -128,6 +128,14 @@ impl Sink for BenchSink {
                 DataType::Timestamp(TimeUnit::Millisecond, _) => {
                     let values = column.as_primitive::<TimestampMillisecondType>().values();
                     answer.times = values.iter().fold(answer.times, |sum, value| sum.wrapping_add(*value));
+                }
+                DataType::Decimal128(..) => {
+                    let values = column.as_primitive::<Decimal128Type>().values();
+                    answer.decimals = values.iter().fold(answer.decimals, |sum, value| sum.wrapping_add(*value));
+                }
+                DataType::Utf8View => {
+                    // The low 32 bits of a view are its length.
+                    answer.texts += column.as_string_view().views().iter().map(|view| view & 0xffff_ffff).sum::<u128>() as u64;
                 }
                 DataType::Float64 => answer.floats += column.as_primitive::<Float64Type>().values().iter().sum::<f64>(),
                 _ => {}

@@ -22,6 +22,12 @@ pub enum Workload {
     WindowCount,
     /// Keyed count at a fixed rate: how long each row takes from when it is due.
     Latency,
+    /// Nexmark's query 0: bids as they are.
+    NexmarkQ0,
+    /// Nexmark's query 1: bids with their prices in euros.
+    NexmarkQ1,
+    /// Nexmark's query 2: bids on every 123rd auction.
+    NexmarkQ2,
 }
 
 impl Workload {
@@ -33,7 +39,25 @@ impl Workload {
             Self::KeyedCount => "keyed-count",
             Self::WindowCount => "window-count",
             Self::Latency => "latency",
+            Self::NexmarkQ0 => "nexmark-q0",
+            Self::NexmarkQ1 => "nexmark-q1",
+            Self::NexmarkQ2 => "nexmark-q2",
         }
+    }
+
+    /// The job of one of Nexmark's queries, and the operator that is under test.
+    fn nexmark(self) -> Option<(&'static str, &'static str)> {
+        Some(match self {
+            Self::NexmarkQ0 => (include_str!("../../../../../nexmark/q0.yaml"), "q0"),
+            Self::NexmarkQ1 => (include_str!("../../../../../nexmark/q1.yaml"), "q1"),
+            Self::NexmarkQ2 => (include_str!("../../../../../nexmark/q2.yaml"), "q2"),
+            Self::MapFilter | Self::KeyedCount | Self::WindowCount | Self::Latency => return None,
+        })
+    }
+
+    /// How many keys its rows have.
+    pub(super) fn keys(self) -> u64 {
+        if self.nexmark().is_some() { 0 } else { KEYS }
     }
 
     /// How many rows it has unless told otherwise.
@@ -41,21 +65,46 @@ impl Workload {
         match self {
             Self::MapFilter => 40_000_000,
             Self::KeyedCount | Self::WindowCount => 20_000_000,
+            Self::NexmarkQ0 | Self::NexmarkQ1 | Self::NexmarkQ2 => 10_000_000,
             Self::Latency => rate * 30,
         }
     }
 
     /// Its job.
     pub(super) fn job(self, args: &BenchArgs, events: u64, composition: &Composition) -> Result<Job, BenchError> {
+        let (text, overrides) = match self.nexmark() {
+            Some((text, operator)) => {
+                let rows = ("sources.events.rows".to_owned(), events.to_string());
+                let plugin = plugin(args, self.name())?;
+                let component = (format!("operators.{operator}"), format!("{{ input: bids, plugin: {plugin} }}"));
+                let operator = (args.operators == Operators::Component).then_some(component);
+                (text.to_owned(), [rows].into_iter().chain(operator).collect())
+            }
+            None => (self.micro(args, events)?, Vec::new()),
+        };
+        let tasks = args.parallelism;
+        let loaded = wasmill_job::load(&text, "bench", Path::new("."), &overrides, Some(tasks), tasks, &|_| None, composition);
+        let (mut job, _warnings) = loaded.map_err(|problems| {
+            let texts: Vec<String> = problems.iter().map(|problem| wasmill_job::render(problem, &text)).collect();
+            anyhow::anyhow!("{}", texts.join("\n"))
+        })?;
+        if args.no_pruning {
+            job.operators.iter_mut().flat_map(|operator| &mut operator.inputs).for_each(|input| input.reads = None);
+        }
+        Ok(job)
+    }
+
+    /// The job of a workload of micro rows.
+    fn micro(self, args: &BenchArgs, events: u64) -> Result<String, BenchError> {
         let more = match self {
             Self::Latency => format!(", rate: {}", args.rate),
             Self::WindowCount => ", event-time: { field: ts, max-out-of-orderness: 1s }".to_owned(),
-            Self::MapFilter | Self::KeyedCount => String::new(),
+            _ => String::new(),
         };
-        let plugins = std::path::absolute(&args.plugins)?;
-        let plugin = |name: &str| plugins.join(name).display().to_string();
         let operators = match (self, args.operators) {
-            (Self::MapFilter, Operators::Component) => format!("last: {{ input: made, plugin: {} }}", plugin("map-filter")),
+            (Self::MapFilter, Operators::Component) => {
+                format!("last: {{ input: made, plugin: {} }}", plugin(args, "map-filter")?)
+            }
             (Self::MapFilter, Operators::BuiltIn) => "
   mapped: { input: made, with: { value: 'value * 1.1 + 1' } }
   even: { input: mapped, filter: 'key % 2 = 0' }
@@ -67,30 +116,19 @@ impl Workload {
             (Self::WindowCount, Operators::BuiltIn) => {
                 "last: { input: made, key-by: [key], window: { tumbling: 1min }, aggregate: { count: count(*) } }".to_owned()
             }
-            (_, Operators::Component) => format!("last: {{ input: made, key-by: [key], plugin: {} }}", plugin("keyed-count")),
+            (_, Operators::Component) => {
+                format!("last: {{ input: made, key-by: [key], plugin: {} }}", plugin(args, "keyed-count")?)
+            }
             (_, Operators::BuiltIn) => "last: { input: made, key-by: [key], aggregate: { count: count(*) } }".to_owned(),
         };
-        let text = format!(
+        Ok(format!(
             "name: bench\nsources:\n  made: {{ connector: generator, workload: micro, rows: {events}{more} }}\n\
              operators:\n  {operators}\nsinks:\n  out: {{ input: last, connector: blackhole }}\n"
-        );
-        let loaded = wasmill_job::load(
-            &text,
-            "bench",
-            Path::new("."),
-            &[],
-            Some(args.parallelism),
-            args.parallelism,
-            &|_| None,
-            composition,
-        );
-        let (mut job, _warnings) = loaded.map_err(|problems| {
-            let texts: Vec<String> = problems.iter().map(|problem| wasmill_job::render(problem, &text)).collect();
-            anyhow::anyhow!("{}", texts.join("\n"))
-        })?;
-        if args.no_pruning {
-            job.operators.iter_mut().flat_map(|operator| &mut operator.inputs).for_each(|input| input.reads = None);
-        }
-        Ok(job)
+        ))
     }
+}
+
+/// Where a measured plugin lies.
+fn plugin(args: &BenchArgs, name: &str) -> Result<String, BenchError> {
+    Ok(std::path::absolute(&args.plugins)?.join(name).display().to_string())
 }

@@ -96,7 +96,7 @@ fn collect<P: ProcessBatch>(mut harness: Harness<P, String>, case: &Case, rows: 
     let mut outcome = Outcome::new();
     // A timer's key stands for the first row that has it.
     let mut with_key = BTreeMap::new();
-    for row in &rows[..] {
+    for row in rows {
         let Input { schema, key, .. } = &case.inputs[row.0];
         let key: Vec<usize> = key.iter().filter_map(|name| schema.iter().position(|field| field.name == *name)).collect();
         with_key.entry(key_text(&row.1, &key)).or_insert(row);
