@@ -4,7 +4,11 @@
 //! integers, dates, timestamps and decimals little-endian in their own width; floats the same, with -0.0 as 0.0 and every NaN as
 //! one; `utf8` and `binary` a `u32` length, little-endian, and the bytes. A null key is a key.
 //!
+//! [`EncodedKeys::decode`] makes columns of them again.
+//!
 //! **Hash.** XXH3, 64 bits, seed 0, of the encoded key (<https://github.com/Cyan4973/xxHash>, implemented by `twox-hash`).
+
+mod decode;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
@@ -83,6 +87,21 @@ impl EncodedKeys {
             key[0] = 1;
             key[1..].copy_from_slice(to_bytes(*value).as_ref());
         }
+    }
+
+    /// Makes it empty. Keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        (self.width, self.rows) = (0, 0);
+    }
+
+    /// Adds an encoded key to keys that were added likewise.
+    pub fn push(&mut self, key: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        #[expect(clippy::cast_possible_truncation, reason = "a task's keys of one space are far smaller than 4 GiB")]
+        self.ends.push(self.bytes.len() as u32);
+        self.rows += 1;
     }
 
     /// How many keys there are.
