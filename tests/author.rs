@@ -354,7 +354,9 @@ fn every_plugin_gives_in_the_sandbox_what_its_cases_say() {
     for entry in fs::read_dir(from_root("plugins")).expect("plugins") {
         let plugin = entry.expect("an entry").path();
         // Aggregate functions have no cases in this version.
-        if !plugin.join("Cargo.toml").is_file() || plugin.ends_with("quake-energy") {
+        if !plugin.join("Cargo.toml").is_file()
+            || ["quake-energy", "value-count"].iter().any(|aggregate| plugin.ends_with(aggregate))
+        {
             continue;
         }
         let tested = Home::new("plugins").run(&["plugin", "test", "--only", "sandbox", &plugin.display().to_string()]);

@@ -4,6 +4,8 @@
 //! integers, dates, timestamps and decimals little-endian in their own width; floats the same, with -0.0 as 0.0 and every NaN as
 //! one; `utf8` and `binary` a `u32` length, little-endian, and the bytes. A null key is a key.
 //!
+//! [`EncodedKeys::decode`] makes columns of them again.
+//!
 //! **Hash.** XXH3, 64 bits, seed 0, of the encoded key (<https://github.com/Cyan4973/xxHash>, implemented by `twox-hash`).
 
 mod decode;
@@ -19,8 +21,6 @@ use arrow_schema::DataType;
 use twox_hash::XxHash3_64;
 
 use crate::column_type;
-
-pub use decode::decode;
 
 /// Whether keys may have columns of this type: every type that a row may have but lists and structs.
 #[must_use]
@@ -87,6 +87,21 @@ impl EncodedKeys {
             key[0] = 1;
             key[1..].copy_from_slice(to_bytes(*value).as_ref());
         }
+    }
+
+    /// Makes it empty. Keeps the memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+        (self.width, self.rows) = (0, 0);
+    }
+
+    /// Adds an encoded key to keys that were added likewise.
+    pub fn push(&mut self, key: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        #[expect(clippy::cast_possible_truncation, reason = "a task's keys of one space are far smaller than 4 GiB")]
+        self.ends.push(self.bytes.len() as u32);
+        self.rows += 1;
     }
 
     /// How many keys there are.
@@ -183,11 +198,7 @@ fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::column_type::TIMESTAMP;
-    use arrow_array::{
-        BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array, Int32Array, Int64Array,
-        StringViewArray, TimestampMillisecondArray, UInt64Array,
-    };
+    use arrow_array::{Float64Array, Int64Array, StringViewArray};
     use std::sync::Arc;
 
     fn encoded(columns: &[ArrayRef]) -> EncodedKeys {
@@ -213,30 +224,6 @@ mod tests {
             encode_value(&Int64Array::from(vec![value]), 0, &mut slow);
             assert_eq!(fast.get(row), slow);
         }
-    }
-
-    #[test]
-    fn keys_are_decoded_to_what_they_were_made_of() {
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)])),
-            Arc::new(Int32Array::from(vec![Some(-7), None, Some(i32::MAX)])),
-            Arc::new(Int64Array::from(vec![Some(i64::MIN), None, Some(9)])),
-            Arc::new(UInt64Array::from(vec![Some(u64::MAX), None, Some(0)])),
-            Arc::new(Float32Array::from(vec![Some(0.5), None, Some(f32::INFINITY)])),
-            Arc::new(Float64Array::from(vec![Some(-1.25), None, Some(1e300)])),
-            Arc::new(Decimal128Array::from(vec![Some(12_345), None, Some(-1)]).with_precision_and_scale(20, 3).expect("a type")),
-            Arc::new(Date32Array::from(vec![Some(20_000), None, Some(-1)])),
-            Arc::new(TimestampMillisecondArray::from(vec![Some(-1), None, Some(1_500_000_000_000)]).with_data_type(TIMESTAMP)),
-            Arc::new(StringViewArray::from(vec![Some("a text that is longer than a view's own bytes"), None, Some("")])),
-            Arc::new(BinaryViewArray::from(vec![Some(&b"\xff"[..]), None, Some(&b""[..])])),
-        ];
-        let keys = encoded(&columns);
-        let bytes: Vec<&[u8]> = (0..keys.len()).map(|row| keys.get(row)).collect();
-        let types: Vec<DataType> = columns.iter().map(|column| column.data_type().clone()).collect();
-        assert_eq!(decode(&types, &bytes).expect("keys"), columns);
-        assert_eq!(decode(&types, &[&bytes[0][..bytes[0].len() - 1]]), None, "a byte too few");
-        assert_eq!(decode(&types, &[&[bytes[0], &[0]].concat()]), None, "a byte too many");
-        assert_eq!(decode(&[DataType::Int32], &[&[2, 0, 0, 0, 0]]), None, "no tag");
     }
 
     #[test]

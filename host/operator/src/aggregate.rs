@@ -21,6 +21,7 @@ mod foreign;
 mod general;
 mod last;
 mod layout;
+mod merged;
 mod number;
 mod pair;
 mod refused;
@@ -33,6 +34,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{FieldRef, Schema, SchemaRef};
 use wasmill_flow::Batch;
@@ -48,7 +50,7 @@ use layout::{Accumulators, Arguments, Layout, STATE};
 use refused::Refused;
 
 pub use call::Aggregate;
-pub use foreign::{Computation, ForeignAggregate};
+pub use foreign::{Computation, ForeignAggregate, Held};
 pub(crate) use last::Results;
 
 /// When rows come out.
@@ -82,14 +84,15 @@ pub struct RunningAggregate {
     elsewhere: Vec<Elsewhere>,
     reads: Vec<usize>,
     emit: Emit,
+    /// The column that says which space a row's key is in.
+    space: Option<usize>,
     // What follows is memory that is used again from call to call; it holds nothing between calls.
     keys: EncodedKeys,
     call: CallKeys,
     write: StateWrite,
     accumulators: Accumulators,
-    /// The keys of the call that had no value when it began; only where somebody asks for keys that are new.
-    absent: Vec<u32>,
-    made: Option<Vec<Vec<u8>>>,
+    /// What is merged into them.
+    others: Accumulators,
 }
 
 impl RunningAggregate {
@@ -148,7 +151,7 @@ impl RunningAggregate {
         let layout = Layout::new(&parsed);
         let elsewhere = aggregates.into_iter().enumerate().filter_map(|(number, (_, computation))| match computation {
             Computation::Sql(_) => None,
-            Computation::Foreign { aggregate, .. } => Some(Elsewhere { number, held: layout.held(number)?, aggregate }),
+            Computation::Foreign { aggregate, .. } => Some(Elsewhere { number, aggregate }),
         });
         Ok(Self {
             output,
@@ -164,9 +167,16 @@ impl RunningAggregate {
             call: CallKeys::default(),
             write: StateWrite { state: 0, keys: None, values: Values::default() },
             accumulators: Accumulators::default(),
-            absent: Vec::new(),
-            made: None,
+            others: Accumulators::default(),
+            space: None,
         })
+    }
+
+    /// The same of keys that are in spaces, each row's in that which a column of timestamps says. The column comes out behind the key's.
+    pub(crate) fn in_spaces(self, column: usize, input: &Schema) -> Self {
+        let mut fields = self.output.fields().to_vec();
+        fields.insert(self.key_by.len(), Arc::new(input.field(column).clone()));
+        Self { space: Some(column), output: Arc::new(Schema::new(fields)), ..self }
     }
 
     /// What comes out: the key's columns, then each aggregate's value.
@@ -177,11 +187,6 @@ impl RunningAggregate {
     /// Changes when rows come out, from the next step on.
     pub(crate) fn set_emit(&mut self, emit: Emit) {
         self.emit = emit;
-    }
-
-    /// The keys, encoded, that steps since the last call have given a value for the first time, in any order.
-    pub(crate) fn take_made(&mut self) -> Vec<Vec<u8>> {
-        self.made.replace(Vec::new()).unwrap_or_default()
     }
 
     /// One output, one state; it reads the key's columns and those of its aggregates' arguments.
@@ -232,9 +237,13 @@ impl RunningAggregate {
     ) -> Result<(), OperatorError> {
         let key_columns: Vec<ArrayRef> = self.key_by.iter().map(|&index| Arc::clone(batch.rows.column(index))).collect();
         self.keys.encode(&key_columns);
-        match &batch.hashes {
-            Some(hashes) => state.resolve(&self.keys, hashes, &mut self.call),
-            None => state.resolve(&self.keys, &self.keys.hashes(), &mut self.call),
+        let hashes = batch.hashes.clone().unwrap_or_else(|| self.keys.hashes().into());
+        match self.space {
+            Some(column) => {
+                let spaces = batch.rows.column(column).as_primitive::<TimestampMillisecondType>();
+                state.resolve_in(&self.keys, &hashes, spaces.values(), &mut self.call);
+            }
+            None => state.resolve(&self.keys, &hashes, &mut self.call),
         }
         let updated = self.update(state, &batch, computed).await;
         if updated.is_ok() {
@@ -251,7 +260,7 @@ impl RunningAggregate {
         if self.emit != Emit::EachRow {
             return Ok(());
         }
-        let keys = self.key_by.iter().map(|&index| Arc::clone(alive.rows.column(index)));
+        let keys = self.key_by.iter().chain(&self.space).map(|&index| Arc::clone(alive.rows.column(index)));
         #[expect(
             clippy::expect_used,
             reason = "values are of the aggregates' types; others are a bug that must not pass silently"
@@ -298,7 +307,6 @@ impl RunningAggregate {
                         }),
                     }
                     self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
-                    self.note_made();
                     return Ok(Updated { dead, values });
                 }
                 Err(refused) => refused,
@@ -324,20 +332,7 @@ impl RunningAggregate {
 
     fn load(&mut self, state: &dyn KeyedState) -> Result<(), OperatorError> {
         state.load(0, &self.call, &mut self.write.values);
-        if self.made.is_some() {
-            self.absent.clear();
-            #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer keys than 4 G")]
-            let keys = 0..self.call.count() as u32;
-            self.absent.extend(keys.filter(|&key| !self.write.values.is_present(key as usize)));
-        }
         self.layout.decode(&mut self.write.values, self.call.count(), &mut self.accumulators).ok_or_else(damaged)
-    }
-
-    /// Notes the keys that this call gives their first value.
-    fn note_made(&mut self) {
-        let Some(made) = &mut self.made else { return };
-        let now = self.absent.drain(..).filter(|&key| self.write.values.is_present(key as usize));
-        made.extend(now.map(|key| self.keys.get(self.call.first_row[key as usize] as usize).to_vec()));
     }
 
     fn arguments_of(&self, computed: &[ArrayRef]) -> Vec<Arguments> {

@@ -34,7 +34,7 @@ pub mod union;
 #[cfg(test)]
 mod testing;
 
-pub use aggregate::{Aggregate, Computation, Emit, ForeignAggregate, RunningAggregate};
+pub use aggregate::{Aggregate, Computation, Emit, ForeignAggregate, Held, RunningAggregate};
 pub use contract::{Context, Dead, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
 pub use definition::{DefinitionProblem, DefinitionProblems};
 pub use expression::{Evaluated, Expression, ExpressionProblem};

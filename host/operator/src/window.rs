@@ -1,15 +1,18 @@
 //! `key-by`, `window` and `aggregate`: aggregates of each key in windows of event time, one row out per key and window.
 //!
-//! A window is a part of the key: its start stands behind the key's columns, and the accumulators of a key's window are what a
-//! [`RunningAggregate`] keeps for that longer key. Keys are routed by their own part of it, so that all windows of a key are in one task.
+//! A window is a space of the operator's keyed state, by its start, and what a key has in a window is what a [`RunningAggregate`] keeps of
+//! it there. So rows cost what they cost a running aggregate, and a window that is past is forgotten as a whole.
 //!
 //! Rows of windows that are open are only counted in; when event time reaches the last moment of a window, its results come out, ascending by
-//! window and key. Where rows may be late, they are kept for so long, and each late row gives its window's result anew. Rows whose windows are
-//! all past go to the output `late`.
+//! window and key, a part at each step. Where rows may be late, they are kept for so long, and each late row gives its window's result
+//! anew. Rows whose windows are all past go to the output `late`.
+//!
+//! Windows that slide share slices, and then it is those that are spaces (`window/panes.rs`): where the aggregates can be put together of
+//! parts, and no lateness is allowed. Otherwise a row is counted in each window that it falls into.
 
+mod panes;
 mod windows;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -18,10 +21,12 @@ use arrow_array::{ArrayRef, RecordBatch, TimestampMillisecondArray, UInt32Array}
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::{Batch, Watermark};
+use wasmill_state::KeyedState;
 
 use crate::aggregate::{Computation, Emit, Results, RunningAggregate};
 use crate::contract::{Context, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
 use crate::definition::DefinitionProblems;
+use panes::{Keys, Panes};
 use windows::Phase;
 pub use windows::Windows;
 
@@ -31,11 +36,8 @@ const START: &str = "@window_start";
 const BOUNDS: [&str; 2] = ["window_start", "window_end"];
 /// The output of rows that came too late.
 const LATE: &str = "late";
-/// The bytes of a window's start behind a key's: that it isn't null, and milliseconds.
-pub const START_BYTES: usize = 9;
 
-/// Aggregates by key and window. Its context has keyed state, of the one state that its declaration names, whose keys end with
-/// [`START_BYTES`] that they aren't routed by.
+/// Aggregates by key and window. Its context has keyed state, of the one state that its declaration names, whose keys are in spaces.
 #[derive(Debug)]
 pub struct WindowedAggregate {
     windows: Windows,
@@ -43,23 +45,34 @@ pub struct WindowedAggregate {
     /// The input's columns and a window's start.
     with_start: SchemaRef,
     output: SchemaRef,
-    /// How many columns a key has.
-    key_columns: usize,
+    key_by: Vec<usize>,
     /// The most results that leave in a batch.
     most_rows: usize,
     aggregate: RunningAggregate,
-    /// Keys with state by their windows' starts, encoded.
-    keys: BTreeMap<i64, Keys>,
-    /// The bytes that `keys` holds.
-    held: usize,
+    /// What is known of the window at hand, where windows share slices.
+    panes: Option<Panes>,
+    /// The window whose results are coming out.
+    firing: Option<DueWindow>,
+    /// Where to look for windows that are due: what starts before has been looked at in this step and those before it, for one watermark.
+    next: i64,
 }
 
-/// The keys of the windows with one start.
-#[derive(Debug, Default)]
-struct Keys {
-    encoded: Vec<Vec<u8>>,
-    /// Their results have come out.
-    fired: bool,
+/// A window whose results are coming out.
+#[derive(Debug)]
+struct DueWindow {
+    start: i64,
+    /// Nothing while they are being put together.
+    results: Option<Results>,
+    from: From,
+}
+
+/// Where what the keys of a window have is.
+#[derive(Debug)]
+enum From {
+    /// At these places of the state.
+    State(Vec<u32>),
+    /// With the slices: of these keys.
+    Slices(Keys),
 }
 
 /// Rows of a batch that are counted into windows: a row's number, and the window's start.
@@ -67,13 +80,6 @@ struct Keys {
 struct Assigned {
     rows: Vec<u32>,
     starts: Vec<i64>,
-}
-
-impl Keys {
-    /// Bytes that it holds.
-    fn held(&self) -> usize {
-        self.encoded.iter().map(|key| key.len() + size_of::<Vec<u8>>()).sum()
-    }
 }
 
 impl Assigned {
@@ -98,10 +104,10 @@ impl WindowedAggregate {
     ) -> Result<Self, DefinitionProblems> {
         let start = Arc::new(Field::new(START, TIMESTAMP, false));
         let with_start = Arc::new(Schema::new(input.fields().iter().cloned().chain([start]).collect::<Vec<FieldRef>>()));
-        let with_window: Vec<usize> = key_by.iter().copied().chain([input.fields().len()]).collect();
-        let mut aggregate = RunningAggregate::of(&with_window, aggregates, Emit::AtEnd { most_rows }, &with_start)?;
-        // From now on it notes which keys are new.
-        aggregate.take_made();
+        let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows }, &with_start)?;
+        let aggregate = aggregate.in_spaces(input.fields().len(), &with_start);
+        let shares = windows.slide < windows.size && windows.allowed_lateness == 0 && aggregate.merges();
+        let panes = shares.then(|| Panes::new(aggregate.declaration().states));
         let (key, values) = aggregate.output().fields().split_at(key_by.len());
         let bounds = BOUNDS.map(|name| Arc::new(Field::new(name, TIMESTAMP, false)));
         let output = key.iter().chain(&bounds).chain(&values[1..]).cloned().collect::<Vec<FieldRef>>();
@@ -110,11 +116,12 @@ impl WindowedAggregate {
             input: SchemaRef::clone(input),
             with_start,
             output: Arc::new(Schema::new(output)),
-            key_columns: key_by.len(),
+            key_by: key_by.to_vec(),
             most_rows,
             aggregate,
-            keys: BTreeMap::new(),
-            held: 0,
+            panes,
+            firing: None,
+            next: i64::MIN,
         })
     }
 
@@ -126,14 +133,23 @@ impl WindowedAggregate {
         Declaration { ports: vec![port("main", &self.output), port(LATE, &self.input)], states, reads: vec![None] }
     }
 
-    async fn step(&mut self, input: usize, batch: &Batch, cx: &mut Context) -> Result<(), OperatorError> {
+    async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
         let times = batch.times.clone().ok_or_else(|| bug("rows without event times came to a window"))?;
+        let once = self.panes.is_some() || self.windows.slide == self.windows.size;
+        if let Some(spaces) = self.windows.all_open(&times, cx.watermark.0).filter(|_| once) {
+            return self.count(input, batch, spaces, Emit::AtEnd { most_rows: usize::MAX }, cx).await;
+        }
         let (mut open, mut closing, mut late) = (Assigned::default(), Assigned::default(), Vec::new());
         for (&time, row) in times.iter().zip(0_u32..) {
             let (mut any, mut taken) = (false, false);
             for start in self.windows.starts(time) {
                 any = true;
                 match self.windows.phase(start, cx.watermark.0) {
+                    Phase::Open if self.panes.is_some() => {
+                        open.push(row, self.windows.slice(time));
+                        taken = true;
+                        break;
+                    }
                     Phase::Open => open.push(row, start),
                     Phase::Closing => closing.push(row, start),
                     Phase::Past => continue,
@@ -144,43 +160,36 @@ impl WindowedAggregate {
                 late.push(row);
             }
         }
-        self.count(input, batch, &open, Emit::AtEnd { most_rows: usize::MAX }, cx).await?;
-        self.count(input, batch, &closing, Emit::EachRow, cx).await?;
+        for (Assigned { rows, starts }, emit) in [(open, Emit::AtEnd { most_rows: usize::MAX }), (closing, Emit::EachRow)] {
+            if !rows.is_empty() {
+                self.count(input, batch.take(&UInt32Array::from(rows)), starts, emit, cx).await?;
+            }
+        }
         if !late.is_empty() {
             cx.emit(1, Batch { hashes: None, ..batch.take(&UInt32Array::from(late)) });
         }
         Ok(())
     }
 
-    /// Counts rows into windows; with [`Emit::EachRow`] each gives its window's result.
+    /// Counts rows into the windows that start then, one for each; with [`Emit::EachRow`] each gives its window's result.
     async fn count(
         &mut self,
         input: usize,
-        batch: &Batch,
-        assigned: &Assigned,
+        rows: Batch,
+        starts: Vec<i64>,
         emit: Emit,
         cx: &mut Context,
     ) -> Result<(), OperatorError> {
-        if assigned.rows.is_empty() {
-            return Ok(());
+        if let Some(panes) = &mut self.panes {
+            panes.touched(&starts, &rows, &self.key_by);
         }
-        let all = assigned.rows.len() == batch.len() && (0..).zip(&assigned.rows).all(|(number, &row): (u32, _)| number == row);
-        let rows = if all { batch.clone() } else { batch.take(&UInt32Array::from(assigned.rows.clone())) };
-        let starts: ArrayRef = Arc::new(TimestampMillisecondArray::from(assigned.starts.clone()));
+        let starts: ArrayRef = Arc::new(TimestampMillisecondArray::from(starts));
         let columns = rows.rows.columns().iter().cloned().chain([starts]).collect();
         let counted =
             RecordBatch::try_new(SchemaRef::clone(&self.with_start), columns).map_err(|error| bug(&error.to_string()))?;
         let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
         self.aggregate.set_emit(emit);
-        self.aggregate.step(input, Batch::unkeyed(counted).at(rows.times), cx).await?;
-        for encoded in self.aggregate.take_made() {
-            let start = start_of(&encoded)?;
-            let fired = emit == Emit::EachRow;
-            let keys = self.keys.entry(start).or_default();
-            keys.fired |= fired;
-            self.held += encoded.len() + size_of::<Vec<u8>>();
-            keys.encoded.push(encoded);
-        }
+        self.aggregate.step(input, Batch { rows: counted, ..rows }, cx).await?;
         // A dead letter holds the row as it came in.
         for dead in &mut cx.dead[dead..] {
             let columns: Vec<usize> = (0..self.input.fields().len()).collect();
@@ -192,11 +201,11 @@ impl WindowedAggregate {
     /// Makes results of what the aggregate has emitted since: with both bounds of their windows, and the event time of its last moment.
     fn finish(&self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
         for Emitted { batch, .. } in &mut cx.emitted[emitted..] {
-            let starts = batch.rows.column(self.key_columns).as_primitive::<TimestampMillisecondType>();
+            let starts = batch.rows.column(self.key_by.len()).as_primitive::<TimestampMillisecondType>();
             let lasts: Vec<i64> = starts.values().iter().map(|&start| self.windows.last(start)).collect();
             let ends: ArrayRef =
                 Arc::new(TimestampMillisecondArray::from_iter_values(lasts.iter().map(|last| last.saturating_add(1))));
-            let (key, values) = batch.rows.columns().split_at(self.key_columns + 1);
+            let (key, values) = batch.rows.columns().split_at(self.key_by.len() + 1);
             let columns = key.iter().chain([&ends]).chain(values).cloned().collect();
             let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns).map_err(|error| bug(&error.to_string()))?;
             *batch = Batch::unkeyed(rows).at(Some(lasts.into()));
@@ -204,51 +213,99 @@ impl WindowedAggregate {
         Ok(())
     }
 
-    /// Lets the results of windows come out that event time has reached the end of, and forgets what takes no more rows.
-    async fn fire(&mut self, watermark: Watermark, cx: &mut Context) -> Result<(), OperatorError> {
-        let due: Vec<i64> = self.keys.keys().copied().take_while(|&start| self.windows.last(start) <= watermark.0).collect();
-        for start in due {
-            let past = self.windows.phase(start, watermark.0) == Phase::Past;
-            let Some(keys) = self.keys.get_mut(&start) else { continue };
-            let emitted = cx.emitted.len();
-            let results = match (keys.fired, past) {
-                (false, true) => Some(Results::Last),
-                (false, false) => Some(Results::Early),
-                (true, true) => Some(Results::Dropped),
-                (true, false) => None,
-            };
-            if let Some(results) = results {
-                self.aggregate.results(&keys.encoded, results, self.most_rows, cx).await?;
-                keys.fired = true;
-            }
-            if past {
-                self.held -= self.keys.remove(&start).map_or(0, |keys| keys.held());
-            }
-            self.finish(emitted, cx)?;
+    /// Lets some of the results come out of windows that event time has reached the end of, and forgets what takes no more rows.
+    async fn fire(&mut self, watermark: Watermark, cx: &mut Context) -> Result<Due, OperatorError> {
+        if let Some(firing) = self.firing.take() {
+            self.firing = self.give(firing, watermark, cx).await?;
+            return Ok(Due::More);
         }
-        Ok(())
+        while let Some(start) = self.due_from(self.next, cx)?.filter(|&start| self.windows.last(start) <= watermark.0) {
+            if self.windows.phase(start, cx.watermark.0) == Phase::Open {
+                if let Some(panes) = &mut self.panes {
+                    panes.begin(start, self.windows.last(start).saturating_add(1), state(cx)?.as_ref());
+                }
+                self.firing = Some(DueWindow { start, results: None, from: From::State(Vec::new()) });
+                return Ok(Due::More);
+            }
+            self.forget(start, watermark, cx)?;
+            self.next = start.saturating_add(1);
+        }
+        self.next = i64::MIN;
+        Ok(Due::Done)
     }
 
-    /// Finds out what windows the state holds that the task begins with.
-    fn index(&mut self, cx: &Context) -> Result<(), OperatorError> {
-        let state = cx.state.as_ref().ok_or_else(|| bug("a window was run without keyed state"))?;
-        let mut encoded = Vec::new();
-        state.for_each_key(&mut |key| encoded.push(key.to_vec()));
-        for key in encoded {
-            let start = start_of(&key)?;
-            let keys = self.keys.entry(start).or_default();
-            keys.fired = self.windows.last(start) <= cx.watermark.0;
-            self.held += key.len() + size_of::<Vec<u8>>();
-            keys.encoded.push(key);
+    /// The first window from a start on that has rows, and whose results haven't come out where that can be told.
+    fn due_from(&self, least: i64, cx: &mut Context) -> Result<Option<i64>, OperatorError> {
+        if self.panes.is_none() {
+            return Ok(state(cx)?.space_from(least));
+        }
+        let least = self.windows.first_from(least.max(self.windows.first_open(cx.watermark.0)));
+        let slice = state(cx)?.space_from(least);
+        Ok(slice.map(|slice| least.max(self.windows.first_with(slice))))
+    }
+
+    /// A step towards the results of a window that is due; the window, while there are more.
+    async fn give(
+        &mut self,
+        mut due: DueWindow,
+        watermark: Watermark,
+        cx: &mut Context,
+    ) -> Result<Option<DueWindow>, OperatorError> {
+        let emitted = cx.emitted.len();
+        let more = if let Some(results) = &mut due.results {
+            let some = results.next(self.most_rows);
+            let values = match (&due.from, &mut self.panes) {
+                (From::Slices(keys), Some(panes)) => {
+                    let mut values = panes.values(&keys.numbered(&some), &mut self.aggregate).await?;
+                    self.aggregate.columns_of(&mut values, some.len()).await?
+                }
+                (From::State(places), _) => self.aggregate.values_at(places, &some, cx).await?,
+                (From::Slices(_), None) => return Err(bug("slices without panes")),
+            };
+            self.aggregate.emit_results(results, &some, values, cx)?;
+            !results.is_empty()
+        } else {
+            if let Some(panes) = &mut self.panes {
+                if !panes.prepare(&mut self.aggregate, state(cx)?.as_mut()).await? {
+                    let keys = panes.keys();
+                    due.results = Some(self.aggregate.results_of(due.start, &keys.keys)?);
+                    due.from = From::Slices(keys);
+                }
+            } else {
+                let (results, places) = self.aggregate.results_in(due.start, cx)?;
+                (due.results, due.from) = (Some(results), From::State(places));
+            }
+            true
+        };
+        self.finish(emitted, cx)?;
+        if more {
+            return Ok(Some(due));
+        }
+        self.forget(due.start, watermark, cx)?;
+        self.next = due.start.saturating_add(1);
+        Ok(None)
+    }
+
+    /// Forgets what is only in a window whose results have come out, and in those before it, if it takes no more rows.
+    fn forget(&mut self, start: i64, watermark: Watermark, cx: &mut Context) -> Result<(), OperatorError> {
+        if self.windows.phase(start, watermark.0) != Phase::Past {
+            return Ok(());
+        }
+        let state = state(cx)?;
+        let Some(panes) = &mut self.panes else {
+            state.forget(start);
+            return Ok(());
+        };
+        while let Some(slice) = state.space_from(i64::MIN).filter(|&slice| self.windows.starts(slice).next() <= Some(start)) {
+            panes.leave(slice, state.as_mut());
+            state.forget(slice);
         }
         Ok(())
     }
 }
 
-/// The window's start that an encoded key ends with.
-fn start_of(encoded: &[u8]) -> Result<i64, OperatorError> {
-    let start = encoded.last_chunk::<8>().filter(|_| encoded.len() >= START_BYTES);
-    start.map(|start| i64::from_le_bytes(*start)).ok_or_else(|| bug("a key of a window has no window"))
+fn state(cx: &mut Context) -> Result<&mut Box<dyn KeyedState>, OperatorError> {
+    cx.state.as_mut().ok_or_else(|| bug("a window was run without keyed state"))
 }
 
 fn bug(message: &str) -> OperatorError {
@@ -257,15 +314,11 @@ fn bug(message: &str) -> OperatorError {
 
 impl Operator for WindowedAggregate {
     fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
-        Box::pin(async move { self.step(input, &batch, cx).await })
-    }
-
-    fn restored(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
-        self.index(cx)
+        Box::pin(async move { self.step(input, batch, cx).await })
     }
 
     fn watermark<'a>(&'a mut self, watermark: Watermark, cx: &'a mut Context) -> Firing<'a> {
-        Box::pin(async move { self.fire(watermark, cx).await.map(|()| Due::Done) })
+        Box::pin(async move { self.fire(watermark, cx).await })
     }
 
     fn idle(&mut self) {
@@ -274,9 +327,13 @@ impl Operator for WindowedAggregate {
 
     fn plugin_counts(&self) -> PluginCounts {
         let counts = self.aggregate.plugin_counts();
-        PluginCounts { memory: counts.memory + self.held as u64, ..counts }
+        PluginCounts { memory: counts.memory + self.panes.as_ref().map_or(0, Panes::held) as u64, ..counts }
     }
 }
 
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -13,7 +13,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use wasmill_connector::json::row_object;
 use wasmill_flow::TaskIndex;
-use wasmill_operator::{ForeignAggregate, OperatorError, PluginCounts};
+use wasmill_operator::{ForeignAggregate, Held, OperatorError, PluginCounts};
 
 use crate::bindings::aggregate_function::AggregateFunction;
 use crate::compiled::Component;
@@ -56,16 +56,18 @@ pub struct PluginAggregate {
 /// What is asked of an aggregate, of as many rows or keys as there are.
 enum Work<'a> {
     /// Rows into their keys' accumulators, with the values after each of them where they are wanted.
-    Take { held: &'a mut Vec<Vec<u8>>, keys: &'a [u32], rows: &'a RecordBatch, wanted: bool },
+    Take { held: &'a mut Held, keys: &'a [u32], rows: &'a RecordBatch, wanted: bool },
+    /// Others' accumulators of the same keys into these.
+    Merge { held: &'a Held, others: &'a Held, merged: &'a mut Held },
     /// The value of each key's accumulator.
-    Finish { held: &'a [Vec<u8>] },
+    Finish { held: &'a Held },
 }
 
 impl Work<'_> {
     fn len(&self) -> usize {
         match self {
             Self::Take { rows, .. } => rows.num_rows(),
-            Self::Finish { held } => held.len(),
+            Self::Finish { held } | Self::Merge { held, .. } => held.len(),
         }
     }
 
@@ -85,7 +87,13 @@ impl Work<'_> {
                 **held = done.held;
                 Ok(done.values)
             }
-            Self::Finish { held } => instance.finish(&held[of], result, limits).await.map(Some),
+            Self::Merge { held, others, merged } => {
+                let done = instance.merge(&held.slice(of.clone()), &others.slice(of)).await?;
+                (0..done.len()).for_each(|index| merged.push(done.get(index)));
+                Ok(None)
+            }
+            Self::Finish { held } if of == (0..held.len()) => instance.finish(held, result, limits).await.map(Some),
+            Self::Finish { held } => instance.finish(&held.slice(of), result, limits).await.map(Some),
         }
     }
 
@@ -93,7 +101,7 @@ impl Work<'_> {
     fn row(&self, row: usize) -> Option<String> {
         match self {
             Self::Take { rows, .. } => Some(row_object(rows, row)),
-            Self::Finish { .. } => None,
+            Self::Finish { .. } | Self::Merge { .. } => None,
         }
     }
 }
@@ -206,7 +214,7 @@ impl PluginAggregate {
 impl ForeignAggregate for PluginAggregate {
     fn take<'a>(
         &'a mut self,
-        held: &'a mut Vec<Vec<u8>>,
+        held: &'a mut Held,
         keys: &'a [u32],
         arguments: Vec<ArrayRef>,
         wanted: bool,
@@ -220,10 +228,24 @@ impl ForeignAggregate for PluginAggregate {
         .boxed()
     }
 
-    fn finish<'a>(&'a mut self, held: &'a [Vec<u8>]) -> BoxFuture<'a, Result<ArrayRef, OperatorError>> {
+    fn finish<'a>(&'a mut self, held: &'a Held) -> BoxFuture<'a, Result<ArrayRef, OperatorError>> {
         async move {
             let values = self.work(Work::Finish { held }).await?;
             self.column(&values)
+        }
+        .boxed()
+    }
+
+    fn merges(&self) -> bool {
+        self.definition.plan.merges
+    }
+
+    fn merge<'a>(&'a mut self, held: &'a mut Held, others: &'a Held) -> BoxFuture<'a, Result<(), OperatorError>> {
+        async move {
+            let mut merged = Held::default();
+            self.work(Work::Merge { held, others, merged: &mut merged }).await?;
+            *held = merged;
+            Ok(())
         }
         .boxed()
     }

@@ -111,6 +111,15 @@ fn nulls(name: &str, bits: Vec<u8>, rows: usize) -> Result<NullBuffer, String> {
 
 /// The values of a guest's list, one for each row. The error says what is wrong with it.
 pub(crate) fn end_to_end(list: BinaryArrayResult, rows: usize) -> Result<(OffsetBuffer<i32>, Buffer), String> {
+    check_end_to_end(&list, rows)?;
+    let BinaryArrayResult { offsets, data } = list;
+    #[expect(clippy::cast_possible_wrap, reason = "none is greater than the last, which fits")]
+    let offsets: Vec<i32> = offsets.into_iter().map(|offset| offset as i32).collect();
+    Ok((OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(data)))
+}
+
+/// Checks a list of values end to end.
+pub(crate) fn check_end_to_end(list: &BinaryArrayResult, rows: usize) -> Result<(), String> {
     let BinaryArrayResult { offsets, data } = list;
     if offsets.len() != rows + 1 {
         return Err(format!("has {} offsets for {rows} rows, expected {}", offsets.len(), rows + 1));
@@ -125,9 +134,7 @@ pub(crate) fn end_to_end(list: BinaryArrayResult, rows: usize) -> Result<(Offset
     if end as usize != data.len() || i32::try_from(end).is_err() {
         return Err(format!("its offsets end with {end}, but it has {} bytes", data.len()));
     }
-    #[expect(clippy::cast_possible_wrap, reason = "none is greater than the last, which fits")]
-    let offsets: Vec<i32> = offsets.into_iter().map(|offset| offset as i32).collect();
-    Ok((OffsetBuffer::new(ScalarBuffer::from(offsets)), Buffer::from_vec(data)))
+    Ok(())
 }
 
 fn case(array: &ArrayResult) -> &'static str {

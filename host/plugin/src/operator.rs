@@ -11,7 +11,7 @@ use arrow_schema::{DataType, FieldRef, Schema, SchemaRef};
 use chrono::{DateTime, SecondsFormat};
 use wasmill_connector::json::row_object;
 use wasmill_flow::dead_letter::Kind;
-use wasmill_flow::key::{self, EncodedKeys};
+use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Batch, TaskIndex, Watermark};
 use wasmill_operator::{Context, Dead, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use wasmill_state::CallKeys;
@@ -235,9 +235,11 @@ impl PluginOperator {
             timers.moved_on();
             return Ok(Due::Done);
         }
-        let (at, keys): (Vec<i64>, Vec<&[u8]>) = due.into_iter().unzip();
+        let mut keys = EncodedKeys::default();
+        due.iter().for_each(|(_, key)| keys.push(key));
+        let at: Vec<i64> = due.iter().map(|(at, _)| *at).collect();
         let types: Vec<DataType> = self.key_schema.fields().iter().map(|field| field.data_type().clone()).collect();
-        let columns = key::decode(&types, &keys).ok_or_else(|| self.damaged("a key can't be read".to_owned()))?;
+        let columns = keys.decode(&types).ok_or_else(|| self.damaged("a key can't be read".to_owned()))?;
         let rows =
             RecordBatch::try_new(Arc::clone(&self.key_schema), columns).map_err(|error| self.damaged(error.to_string()))?;
         self.hand_over(CallOf::Timers(domain, moment), Batch::unkeyed(rows).at(Some(at.into())), cx).await?;

@@ -1,6 +1,7 @@
 //! The suite that every backend passes: one function for each clause of [`KeyedState`]'s contract, and random calls against a model.
 
 mod model;
+mod spaces;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +27,14 @@ pub fn all(make: Make<'_>, cases: u32) {
     a_snapshot_of_other_states_is_refused(make);
     a_damaged_snapshot_is_refused(make);
     any_run_does_as_the_model_does(make, cases);
+}
+
+/// The clauses about keys in spaces, of backends made for them: `cases` random runs.
+///
+/// # Panics
+/// Where the backend breaks the contract; the message says how.
+pub fn in_spaces(make: Make<'_>, cases: u32) {
+    spaces::any_run_does_as_a_map_does(make, cases);
 }
 
 /// Clause 1.

@@ -87,6 +87,8 @@ pub enum StateError {
 
 /// The keyed state of one task: for each key of the key groups that the task owns, a value or none in each of the states.
 ///
+/// Keys may be in spaces, as the windows of a key are: then every call is by [`Self::resolve_in`]. Those that aren't are in space 0.
+///
 /// # Contract
 /// 1. A call is `resolve`, any number of `load`, at most one `apply`, `finish`; the next starts when it is finished. Nothing
 ///    changes before `apply`, and what `apply` was given is changed entirely: a call either happened or did not. (Conformance
@@ -98,12 +100,26 @@ pub enum StateError {
 /// 5. `restore` takes the concatenated pieces of one snapshot, of whichever parallelism, and keeps the keys of the task's own
 ///    groups; it may be called once for each of several snapshots' files, before the first call. On an error nothing is promised
 ///    of the content: the task doesn't start. (Conformance suite.)
+/// 6. What is forgotten with its space is gone, and is in the snapshot under way where it was there at its mark. (Conformance suite.)
 pub trait KeyedState: Send {
     /// The states, in order of their index.
     fn states(&self) -> &[StateNeed];
 
     /// Finds the distinct keys of some rows; `hashes` are the keys' own. One probe a row.
     fn resolve(&mut self, keys: &EncodedKeys, hashes: &[u64], call: &mut CallKeys);
+
+    /// The same for keys that are in spaces: the key of row `i` is in space `spaces[i]`. One key in two spaces is two keys, of one group.
+    fn resolve_in(&mut self, keys: &EncodedKeys, hashes: &[u64], spaces: &[i64], call: &mut CallKeys);
+
+    /// A call with all keys of a space that have a value, in an order that depends on nothing but what calls there were; the keys and their
+    /// hashes in that order. Without rows.
+    fn resolve_all(&mut self, space: i64, keys: &mut EncodedKeys, hashes: &mut Vec<u64>, call: &mut CallKeys);
+
+    /// Forgets all keys of a space. Between calls.
+    fn forget(&mut self, space: i64);
+
+    /// The least space from `least` on that has keys. Between calls.
+    fn space_from(&self, least: i64) -> Option<i64>;
 
     /// The stored values of all keys of the call, replacing what was in `into`.
     fn load(&self, state: usize, call: &CallKeys, into: &mut Values);

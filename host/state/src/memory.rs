@@ -8,6 +8,7 @@ mod cells;
 mod cut;
 mod packed_key;
 mod slots;
+mod spaces;
 #[cfg(test)]
 mod tests;
 
@@ -24,12 +25,13 @@ use crate::contract::{CallKeys, KeyedState, StateError, StateNeed, StateWrite};
 use crate::snapshot::Snapshot;
 use crate::values::Values;
 
+/// The bytes of a space behind a key: its number, little-endian.
+pub const SPACE_BYTES: usize = 8;
+
 /// Keyed state in memory, of one task.
 #[derive(Debug)]
 pub struct MemoryState {
     states: Vec<StateNeed>,
-    /// So many bytes at the end of a key aren't part of what it is routed by.
-    unrouted: usize,
     slots: Slots,
     cells: Vec<Cells>,
     /// Slots that may be without any value when the call under way is finished: made by it, or with a value removed.
@@ -44,21 +46,13 @@ impl MemoryState {
     #[must_use]
     pub fn new(states: Vec<StateNeed>) -> Self {
         let cells = states.iter().map(|state| Cells::new(state.width)).collect();
-        Self {
-            states,
-            unrouted: 0,
-            slots: Slots::default(),
-            cells,
-            doubtful: Vec::new(),
-            cut: Cut::default(),
-            places: Vec::new(),
-        }
+        Self { states, slots: Slots::default(), cells, doubtful: Vec::new(), cut: Cut::default(), places: Vec::new() }
     }
 
-    /// The same for keys whose last so many bytes aren't part of what they are routed by, as a window's start.
+    /// The same for keys in spaces. Where keys are bytes, as in snapshots, a key's space stands behind it in [`SPACE_BYTES`].
     #[must_use]
-    pub fn with_unrouted(self, bytes: usize) -> Self {
-        Self { unrouted: bytes, ..self }
+    pub fn in_spaces(states: Vec<StateNeed>) -> Self {
+        Self { slots: Slots::in_spaces(), ..Self::new(states) }
     }
 
     /// Makes room for the slots that were made since `doubtful` had this length. They are in no snapshot under way.
@@ -72,8 +66,9 @@ impl MemoryState {
     }
 
     /// Keeps an entry of a snapshot; its values are those of states `indices`.
-    fn put(&mut self, key: &[u8], hash: u64, indices: &[usize], values: &[Option<&[u8]>]) -> Result<(), StateError> {
-        let place = self.slots.find_or_make(key, hash, &mut self.doubtful);
+    fn put(&mut self, key: &[u8], space: i64, hash: u64, indices: &[usize], values: &[Option<&[u8]>]) -> Result<(), StateError> {
+        let table = self.slots.table(space);
+        let place = self.slots.find_or_make(key, hash, table, &mut self.doubtful);
         if self.doubtful.is_empty() {
             return Err(StateError::Damaged(format!("key {key:02x?} comes twice")));
         }
@@ -117,8 +112,43 @@ impl KeyedState for MemoryState {
 
     fn resolve(&mut self, keys: &EncodedKeys, hashes: &[u64], call: &mut CallKeys) {
         let made_from = self.doubtful.len();
-        self.slots.resolve(keys, hashes, call, &mut self.doubtful);
+        self.slots.resolve(keys, hashes, None, call, &mut self.doubtful);
         self.grow(made_from);
+    }
+
+    fn resolve_in(&mut self, keys: &EncodedKeys, hashes: &[u64], spaces: &[i64], call: &mut CallKeys) {
+        let made_from = self.doubtful.len();
+        self.slots.resolve(keys, hashes, Some(spaces), call, &mut self.doubtful);
+        self.grow(made_from);
+    }
+
+    fn resolve_all(&mut self, space: i64, keys: &mut EncodedKeys, hashes: &mut Vec<u64>, call: &mut CallKeys) {
+        self.slots.places_in(space, &mut call.places);
+        call.row_key.clear();
+        call.first_row.clear();
+        hashes.clear();
+        keys.clear();
+        for &place in &call.places {
+            keys.push(self.slots.key(place, &mut [0; 16]));
+            hashes.push(self.slots.hash(place));
+        }
+    }
+
+    fn forget(&mut self, space: i64) {
+        let mut places = std::mem::take(&mut self.places);
+        self.slots.places_in(space, &mut places);
+        self.cut.hand_over(&places, &self.slots, &self.cells);
+        for cells in &mut self.cells {
+            for &place in &places {
+                cells.remove(place);
+            }
+        }
+        self.slots.forget(space, &places);
+        self.places = places;
+    }
+
+    fn space_from(&self, least: i64) -> Option<i64> {
+        self.slots.space_from(least)
     }
 
     fn load(&self, state: usize, call: &CallKeys, into: &mut Values) {
@@ -163,13 +193,16 @@ impl KeyedState for MemoryState {
         let snapshot = Snapshot::open(snapshot)?;
         let indices = match_states(snapshot.states(), &self.states)?;
         snapshot.for_each(|entry| {
-            let hash = key::hash(entry.key);
-            let routed_by = match self.unrouted {
-                0 => hash,
-                bytes => key::hash(&entry.key[..entry.key.len().saturating_sub(bytes)]),
+            let (key, space) = match entry.key.split_last_chunk::<SPACE_BYTES>().filter(|_| self.slots.spaced) {
+                Some((key, space)) => (key, i64::from_le_bytes(*space)),
+                None if self.slots.spaced => {
+                    return Err(StateError::Damaged(format!("key {:02x?} is in no space", entry.key)));
+                }
+                None => (entry.key, 0),
             };
-            if owned.contains(&groups.group(routed_by)) {
-                self.put(entry.key, hash, &indices, &entry.values)?;
+            let hash = key::hash(key);
+            if owned.contains(&groups.group(hash)) {
+                self.put(key, space, hash, &indices, &entry.values)?;
             }
             Ok(())
         })
@@ -185,7 +218,9 @@ impl KeyedState for MemoryState {
 
     fn for_each_key(&self, each: &mut dyn FnMut(&[u8])) {
         for place in self.slots.places().filter(|&place| self.cells.iter().any(|cells| cells.is_present(place))) {
-            each(self.slots.key(place, &mut [0; 16]));
+            let mut key = Vec::new();
+            self.slots.append_key(place, &mut key);
+            each(&key);
         }
     }
 
@@ -211,7 +246,9 @@ impl KeyedState for MemoryState {
         for place in self.slots.places() {
             let values: Vec<_> = self.cells.iter().map(|cells| cells.get(place).map(<[u8]>::to_vec)).collect();
             if values.iter().any(Option::is_some) {
-                dump.insert(self.slots.key(place, &mut [0; 16]).to_vec(), values);
+                let mut key = Vec::new();
+                self.slots.append_key(place, &mut key);
+                dump.insert(key, values);
             }
         }
         dump

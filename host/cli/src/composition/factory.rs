@@ -25,7 +25,7 @@ use wasmill_operator::select::Select;
 use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
 use wasmill_operator::unnest::Unnest;
-use wasmill_operator::window::{START_BYTES, WindowedAggregate, Windows};
+use wasmill_operator::window::{WindowedAggregate, Windows};
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
@@ -228,7 +228,7 @@ impl Factory for JobFactory<'_> {
                     let most_rows = self.job.batch.max_rows;
                     let windowed = WindowedAggregate::new(&key, windows(window), columns, most_rows, &schema).map_err(refused)?;
                     let states = windowed.declaration().states;
-                    let state = MemoryState::new(states).with_unrouted(START_BYTES);
+                    let state = MemoryState::in_spaces(states);
                     return Ok(OperatorParts { operator: Box::new(windowed), state: Some(Box::new(state)) });
                 }
                 let aggregate = RunningAggregate::of(&key, columns, emit, &schema).map_err(refused)?;

@@ -1,4 +1,4 @@
-//! The columns that encoded keys were made of.
+//! Columns out of encoded keys.
 
 use std::sync::Arc;
 
@@ -8,92 +8,118 @@ use arrow_array::types::{
     UInt64Type,
 };
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray};
+use arrow_buffer::{MutableBuffer, NullBufferBuilder, ScalarBuffer};
 use arrow_schema::DataType;
 
-/// The columns of some encoded keys, whose types are `types`; `None` where the bytes are no such keys. One pass over each column.
-#[must_use]
-pub fn decode(types: &[DataType], keys: &[&[u8]]) -> Option<Vec<ArrayRef>> {
-    let mut rests = keys.to_vec();
-    let columns = types.iter().map(|data_type| column(data_type, &mut rests)).collect::<Option<Vec<_>>>()?;
-    rests.iter().all(|rest| rest.is_empty()).then_some(columns)
+use super::EncodedKeys;
+
+impl EncodedKeys {
+    /// The columns that keys were encoded from, of these types; nothing where these bytes are no keys of such columns.
+    #[must_use]
+    pub fn decode(&self, types: &[DataType]) -> Option<Vec<ArrayRef>> {
+        let mut rest: Vec<&[u8]> = (0..self.rows).map(|row| self.get(row)).collect();
+        let columns = types.iter().map(|data_type| column(data_type, &mut rest)).collect::<Option<Vec<_>>>()?;
+        rest.iter().all(|rest| rest.is_empty()).then_some(columns)
+    }
 }
 
-/// The next column of all keys, which is taken off them.
-fn column(data_type: &DataType, rests: &mut [&[u8]]) -> Option<ArrayRef> {
-    Some(match data_type {
+/// The next column, whose values are cut off.
+fn column(data_type: &DataType, rest: &mut [&[u8]]) -> Option<ArrayRef> {
+    match data_type {
         DataType::Boolean => {
-            let values = rests.iter_mut().map(|rest| fixed(rest).map(|value: Option<[u8; 1]>| value.map(|[byte]| byte != 0)));
-            Arc::new(values.collect::<Option<BooleanArray>>()?)
+            let value = |rest: &mut &[u8]| Some(if is_value(rest)? { Some(*rest.split_off_first()? != 0) } else { None });
+            Some(Arc::new(rest.iter_mut().map(value).collect::<Option<BooleanArray>>()?))
         }
-        DataType::Int32 => numbers::<Int32Type, 4>(data_type, rests, i32::from_le_bytes)?,
-        DataType::Date32 => numbers::<Date32Type, 4>(data_type, rests, i32::from_le_bytes)?,
-        DataType::Int64 => numbers::<Int64Type, 8>(data_type, rests, i64::from_le_bytes)?,
-        DataType::Timestamp(..) => numbers::<TimestampMillisecondType, 8>(data_type, rests, i64::from_le_bytes)?,
-        DataType::UInt64 => numbers::<UInt64Type, 8>(data_type, rests, u64::from_le_bytes)?,
-        DataType::Float32 => numbers::<Float32Type, 4>(data_type, rests, f32::from_le_bytes)?,
-        DataType::Float64 => numbers::<Float64Type, 8>(data_type, rests, f64::from_le_bytes)?,
-        DataType::Decimal128(..) => numbers::<Decimal128Type, 16>(data_type, rests, i128::from_le_bytes)?,
+        DataType::Int32 => numbers::<Int32Type>(data_type, rest),
+        DataType::Int64 => numbers::<Int64Type>(data_type, rest),
+        DataType::UInt64 => numbers::<UInt64Type>(data_type, rest),
+        DataType::Float32 => numbers::<Float32Type>(data_type, rest),
+        DataType::Float64 => numbers::<Float64Type>(data_type, rest),
+        DataType::Date32 => numbers::<Date32Type>(data_type, rest),
+        DataType::Timestamp(..) => numbers::<TimestampMillisecondType>(data_type, rest),
+        DataType::Decimal128(..) => numbers::<Decimal128Type>(data_type, rest),
         DataType::Utf8View => {
-            let mut builder = StringViewBuilder::with_capacity(rests.len());
-            for rest in rests {
-                match varying(rest)? {
-                    Some(bytes) => builder.append_value(std::str::from_utf8(bytes).ok()?),
-                    None => builder.append_null(),
-                }
+            let mut texts = StringViewBuilder::with_capacity(rest.len());
+            for rest in rest {
+                texts.append_option(if is_value(rest)? { Some(std::str::from_utf8(bytes(rest)?).ok()?) } else { None });
             }
-            Arc::new(builder.finish())
+            Some(Arc::new(texts.finish()))
         }
         DataType::BinaryView => {
-            let mut builder = BinaryViewBuilder::with_capacity(rests.len());
-            for rest in rests {
-                builder.append_option(varying(rest)?);
+            let mut values = BinaryViewBuilder::with_capacity(rest.len());
+            for rest in rest {
+                values.append_option(if is_value(rest)? { Some(bytes(rest)?) } else { None });
             }
-            Arc::new(builder.finish())
+            Some(Arc::new(values.finish()))
         }
-        _ => return None,
-    })
-}
-
-fn numbers<T: ArrowPrimitiveType, const WIDTH: usize>(
-    data_type: &DataType,
-    rests: &mut [&[u8]],
-    read: impl Fn([u8; WIDTH]) -> T::Native,
-) -> Option<ArrayRef> {
-    let values = rests.iter_mut().map(|rest| fixed(rest).map(|value| value.map(&read)));
-    let array = values.collect::<Option<PrimitiveArray<T>>>()?;
-    Some(Arc::new(array.with_data_type(data_type.clone())))
-}
-
-/// Takes a value of a fixed width off a key: `Some(None)` is a null.
-#[expect(clippy::option_option, reason = "no value that can be read, a null, a value")]
-fn fixed<const WIDTH: usize>(rest: &mut &[u8]) -> Option<Option<[u8; WIDTH]>> {
-    if !is_value(rest)? {
-        return Some(None);
+        _ => None,
     }
-    let (value, others) = rest.split_first_chunk::<WIDTH>()?;
-    *rest = others;
-    Some(Some(*value))
 }
 
-/// Takes a value of any length off a key.
-#[expect(clippy::option_option, reason = "no value that can be read, a null, a value")]
-fn varying<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
-    if !is_value(rest)? {
-        return Some(None);
-    }
-    let (length, others) = rest.split_first_chunk::<4>()?;
-    let (value, others) = others.split_at_checked(u32::from_le_bytes(*length) as usize)?;
-    *rest = others;
-    Some(Some(value))
-}
-
-/// Takes the tag byte off.
+/// Whether there is a value, or null.
+#[inline]
 fn is_value(rest: &mut &[u8]) -> Option<bool> {
-    let (tag, others) = rest.split_first()?;
-    *rest = others;
-    match tag {
+    match rest.split_off_first()? {
         0 => Some(false),
         1 => Some(true),
         _ => None,
+    }
+}
+
+fn bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let length = u32::from_le_bytes(*rest.split_off(..4)?.first_chunk()?);
+    rest.split_off(..length as usize)
+}
+
+/// Numbers of `T`'s width, little-endian, as Arrow has them.
+fn numbers<T: ArrowPrimitiveType>(data_type: &DataType, rest: &mut [&[u8]]) -> Option<ArrayRef> {
+    let width = size_of::<T::Native>();
+    let mut values = MutableBuffer::with_capacity(rest.len() * width);
+    let mut nulls = NullBufferBuilder::new(rest.len());
+    let count = rest.len();
+    for rest in rest {
+        let valid = is_value(rest)?;
+        nulls.append(valid);
+        if valid {
+            values.extend_from_slice(rest.split_off(..width)?);
+        } else {
+            values.extend_zeros(width);
+        }
+    }
+    let values = ScalarBuffer::new(values.into(), 0, count);
+    Some(Arc::new(PrimitiveArray::<T>::new(values, nulls.finish()).with_data_type(data_type.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow_array::{BinaryViewArray, Date32Array, Decimal128Array, Float64Array, Int32Array, StringViewArray};
+
+    #[test]
+    fn columns_of_every_type_come_back_as_they_were_and_damage_is_found() {
+        let decimals = Decimal128Array::from(vec![Some(-5), None, Some(7)]).with_precision_and_scale(10, 2).expect("decimals");
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(BooleanArray::from(vec![Some(true), None, Some(false)])),
+            Arc::new(Int32Array::from(vec![Some(-1), Some(2), None])),
+            Arc::new(Float64Array::from(vec![0.5, -2.0, f64::INFINITY])),
+            Arc::new(Date32Array::from(vec![Some(1), None, Some(3)])),
+            Arc::new(decimals),
+            Arc::new(StringViewArray::from(vec![Some("a"), Some("a text that is longer than a view"), None])),
+            Arc::new(BinaryViewArray::from_iter([Some(&b"x"[..]), Some(b""), None])),
+        ];
+        let types: Vec<DataType> = columns.iter().map(|column| column.data_type().clone()).collect();
+        let mut keys = EncodedKeys::default();
+        keys.encode(&columns);
+        assert_eq!(keys.decode(&types), Some(columns));
+        assert_eq!(keys.decode(&types[..6]), None, "bytes are left over");
+        let whole = keys.get(0).to_vec();
+        for cut in 0..whole.len() {
+            keys.clear();
+            keys.push(&whole[..cut]);
+            assert_eq!(keys.decode(&types), None, "cut at {cut}");
+        }
+        keys.clear();
+        keys.push(&[2, 0]);
+        assert_eq!(keys.decode(&[DataType::Boolean]), None, "no such tag");
     }
 }

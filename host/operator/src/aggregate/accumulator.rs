@@ -43,4 +43,7 @@ pub(super) trait Accumulator: Send + Sync + std::fmt::Debug {
     /// Takes rows, whose keys are `keys` and whose arguments are `arguments`, and gives the value after each. A row whose argument
     /// is null doesn't count.
     fn update(&self, cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef]) -> Result<ArrayRef, Overflow>;
+
+    /// Adds what a cell of other rows has seen.
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow>;
 }

@@ -63,6 +63,12 @@ impl<T: ToFloat + Debug> Step for Average<T> {
         average(cell)
     }
 
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
+        (f64::read(cell) + f64::read(other)).write(cell);
+        (i64::read(&cell[8..]) + i64::read(&other[8..])).write(&mut cell[8..]);
+        Some(())
+    }
+
     #[inline(always)]
     fn value(&self, cell: &[u8]) -> Option<f64> {
         average(cell)

@@ -34,4 +34,9 @@ impl Accumulator for Count {
             };
         Ok(Arc::new(Int64Array::from(counts)))
     }
+
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow> {
+        (i64::read(cell) + i64::read(other)).write(cell);
+        Ok(())
+    }
 }

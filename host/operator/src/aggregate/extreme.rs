@@ -47,6 +47,13 @@ where
         Some(held)
     }
 
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
+        if other[0] != 0 {
+            self.add(cell, <T::Native as Number>::read(&other[1..]))?;
+        }
+        Some(())
+    }
+
     #[inline(always)]
     fn value(&self, cell: &[u8]) -> Option<Native<T>> {
         (cell[0] != 0).then(|| <T::Native as Number>::read(&cell[1..]))

@@ -27,6 +27,9 @@ pub(super) trait Step: Send + Sync + Debug {
     /// Takes an argument and gives the value after it; nothing where that is out of range.
     fn add(&self, cell: &mut [u8], argument: Native<Self::Argument>) -> Option<Native<Self::Value>>;
 
+    /// Adds what a cell of other rows has seen; nothing where that is out of range.
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()>;
+
     /// The value, where anything was seen.
     fn value(&self, cell: &[u8]) -> Option<Native<Self::Value>>;
 }
@@ -72,5 +75,9 @@ impl<S: Step, const WIDTH: usize> Accumulator for Fold<S, WIDTH> {
             return Err(Overflow);
         }
         Ok(Arc::new(PrimitiveArray::<S::Value>::new(values.into(), nulls).with_data_type(self.0.data_type())))
+    }
+
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow> {
+        self.0.merge(cell, other).ok_or(Overflow)
     }
 }

@@ -3,13 +3,69 @@
 //! What a key holds is theirs alone; here it is bytes of any length in the key's value of the state.
 
 use std::fmt;
+use std::ops::Range;
 
 use arrow_array::ArrayRef;
 use arrow_schema::Field;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, ready};
 
 use super::layout::{Accumulators, Arguments};
 use crate::contract::{OperatorError, PluginCounts};
+
+/// The accumulators of some keys, end to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Accumulator `i` is `data[offsets[i]..offsets[i + 1]]`; the first offset is 0, and the last the length of `data`.
+    pub offsets: Vec<u32>,
+    /// Their bytes.
+    pub data: Vec<u8>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { offsets: vec![0], data: Vec::new() }
+    }
+}
+
+impl Held {
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, index: usize) -> &[u8] {
+        &self.data[self.offsets[index] as usize..self.offsets[index + 1] as usize]
+    }
+
+    /// Adds one.
+    pub fn push(&mut self, accumulator: &[u8]) {
+        self.data.extend_from_slice(accumulator);
+        #[expect(clippy::cast_possible_truncation, reason = "a call's state is far smaller than 4 GiB")]
+        self.offsets.push(self.data.len() as u32);
+    }
+
+    /// Some of them.
+    #[must_use]
+    pub fn slice(&self, some: Range<usize>) -> Self {
+        let mut slice = Self::default();
+        some.for_each(|index| slice.push(self.get(index)));
+        slice
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.offsets.truncate(1);
+        self.data.clear();
+    }
+}
 
 /// An aggregate function that is computed elsewhere.
 ///
@@ -19,17 +75,28 @@ use crate::contract::{OperatorError, PluginCounts};
 ///    that was declared.
 /// 3. After an error the job stops; what is in `held` doesn't matter then.
 pub trait ForeignAggregate: Send {
-    /// Row `i` of `arguments` goes into `held[keys[i]]`, in order. Gives the value after each row; where they aren't `wanted`, nulls.
+    /// Row `i` of `arguments` goes into accumulator `keys[i]` of `held`, in order. Gives the value after each row; where they aren't `wanted`, nulls.
     fn take<'a>(
         &'a mut self,
-        held: &'a mut Vec<Vec<u8>>,
+        held: &'a mut Held,
         keys: &'a [u32],
         arguments: Vec<ArrayRef>,
         wanted: bool,
     ) -> BoxFuture<'a, Result<ArrayRef, OperatorError>>;
 
     /// The value of each accumulator.
-    fn finish<'a>(&'a mut self, held: &'a [Vec<u8>]) -> BoxFuture<'a, Result<ArrayRef, OperatorError>>;
+    fn finish<'a>(&'a mut self, held: &'a Held) -> BoxFuture<'a, Result<ArrayRef, OperatorError>>;
+
+    /// Whether `merge` works.
+    fn merges(&self) -> bool {
+        false
+    }
+
+    /// Adds to each accumulator what another of the same key has seen; only where it merges.
+    fn merge<'a>(&'a mut self, held: &'a mut Held, others: &'a Held) -> BoxFuture<'a, Result<(), OperatorError>> {
+        let _ = (held, others);
+        Box::pin(ready(Ok(())))
+    }
 
     /// Called when no rows came for a while, so that what is only a cache can be given back.
     fn idle(&mut self);
@@ -70,8 +137,6 @@ pub(super) struct Foreign {
 pub(super) struct Elsewhere {
     /// Which of the aggregates it is.
     pub(super) number: usize,
-    /// Where among what is held its accumulators are.
-    pub(super) held: usize,
     pub(super) aggregate: Box<dyn ForeignAggregate>,
 }
 
@@ -89,21 +154,33 @@ pub(super) async fn take_all(
     arguments: &[Arguments],
     wanted: bool,
 ) -> Result<(), OperatorError> {
-    let Accumulators { held, given, .. } = accumulators;
+    let Accumulators { foreign, given, .. } = accumulators;
     given.clear();
-    for each in elsewhere {
+    for (each, held) in elsewhere.iter_mut().zip(foreign) {
         let arguments = arguments[each.number].values.clone();
-        given.push(each.aggregate.take(&mut held[each.held], row_keys, arguments, wanted).await?);
+        given.push(each.aggregate.take(held, row_keys, arguments, wanted).await?);
     }
     Ok(())
 }
 
 /// Has each of them say what each key's value is.
 pub(super) async fn finish_all(elsewhere: &mut [Elsewhere], accumulators: &mut Accumulators) -> Result<(), OperatorError> {
-    let Accumulators { held, given, .. } = accumulators;
+    let Accumulators { foreign, given, .. } = accumulators;
     given.clear();
-    for each in elsewhere {
-        given.push(each.aggregate.finish(&held[each.held]).await?);
+    for (each, held) in elsewhere.iter_mut().zip(foreign) {
+        given.push(each.aggregate.finish(held).await?);
+    }
+    Ok(())
+}
+
+/// Has each of them add others' accumulators of the same keys.
+pub(super) async fn merge_all(
+    elsewhere: &mut [Elsewhere],
+    accumulators: &mut Accumulators,
+    others: &Accumulators,
+) -> Result<(), OperatorError> {
+    for (each, (held, others)) in elsewhere.iter_mut().zip(accumulators.foreign.iter_mut().zip(&others.foreign)) {
+        each.aggregate.merge(held, others).await?;
     }
     Ok(())
 }

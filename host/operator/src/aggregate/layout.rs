@@ -3,8 +3,9 @@
 //! First the accumulators of a fixed width, in the order of the aggregates and without gaps; all of them zero is "nothing seen".
 //! Then, for each `min` or `max` of text in the order of the aggregates, a byte 0 where nothing was seen, or a byte 1, the length
 //! as a little-endian `u32`, and the text. Then, in the order of the aggregates, what `distinct` has seen (`distinct.rs`) and what
-//! the other functions hold (`general.rs`, `foreign.rs`), each with its length before it as a little-endian `u32`. The state has a fixed width
-//! where there are none of those.
+//! the other functions hold (`general.rs`), each with its length before it as a little-endian `u32`; and last, likewise, what is held of
+//! those that are computed elsewhere (`foreign.rs`). The state has a fixed width where there are none of those. Where one aggregate that
+//! is computed elsewhere is all there is, what it holds is the value.
 //!
 //! The version of the state is the lower half of the hash ([`key::hash`]) of the accumulators' formats joined by `;`: a snapshot
 //! of other aggregates is refused and never misread.
@@ -30,7 +31,7 @@ use super::count::Count;
 use super::distinct;
 use super::extreme::Extreme;
 use super::fold::{Fold, Step};
-use super::foreign::Foreign;
+use super::foreign::{Foreign, Held};
 use super::general::General;
 use super::refused::Refused;
 use super::sum::{DecimalSum, FloatSum, IntegerSum};
@@ -46,6 +47,7 @@ pub(super) struct Layout {
     fixed: usize,
     texts: usize,
     held: usize,
+    foreign: usize,
 }
 
 /// An aggregate's place.
@@ -72,9 +74,8 @@ enum Kind {
         index: usize,
         function: Box<General>,
     },
-    /// One that is computed elsewhere: where its values are among those given, and what it holds.
+    /// One that is computed elsewhere: where its values are among those given, and its accumulators among those.
     Foreign {
-        given: usize,
         index: usize,
         function: Foreign,
     },
@@ -97,21 +98,21 @@ pub(super) struct Accumulators {
     /// For each of text, each key's.
     texts: Vec<StringViewArray>,
     /// For each of no fixed width, each key's bytes.
-    pub(super) held: Vec<Vec<Vec<u8>>>,
+    held: Vec<Vec<Vec<u8>>>,
+    /// The accumulators of those that are computed elsewhere.
+    pub(super) foreign: Vec<Held>,
     /// What each of those that are computed elsewhere gave for the rows or keys at hand.
     pub(super) given: Vec<ArrayRef>,
 }
 
 impl Layout {
     pub(super) fn new(aggregates: &[Aggregate]) -> Self {
-        let mut layout = Self { slots: Vec::new(), fixed: 0, texts: 0, held: 0 };
-        let mut given = 0;
+        let mut layout = Self { slots: Vec::new(), fixed: 0, texts: 0, held: 0, foreign: 0 };
         for aggregate in aggregates {
             let seen = aggregate.distinct.then(|| next(&mut layout.held, 1));
             let kind = match (accumulator(aggregate), &aggregate.function) {
                 (_, Function::Foreign(function)) => {
-                    let index = next(&mut layout.held, 1);
-                    Kind::Foreign { given: next(&mut given, 1), index, function: function.clone() }
+                    Kind::Foreign { index: next(&mut layout.foreign, 1), function: function.clone() }
                 }
                 (Some(accumulator), _) => Kind::Fixed { offset: next(&mut layout.fixed, accumulator.width()), accumulator },
                 (None, Function::General(function)) => {
@@ -155,13 +156,13 @@ impl Layout {
         self.slots.iter().any(|slot| matches!(&slot.kind, Kind::General { function, .. } if function.has_long_values()))
     }
 
-    /// Where among what is held an aggregate's accumulators are, where it is computed elsewhere.
-    pub(super) fn held(&self, number: usize) -> Option<usize> {
-        if let Kind::Foreign { index, .. } = &self.slots[number].kind { Some(*index) } else { None }
+    fn is_fixed(&self) -> bool {
+        self.texts == 0 && self.held == 0 && self.foreign == 0
     }
 
-    fn is_fixed(&self) -> bool {
-        self.texts == 0 && self.held == 0
+    /// Whether a value is what one aggregate holds that is computed elsewhere.
+    fn is_one_foreign(&self) -> bool {
+        (self.fixed, self.texts, self.held, self.foreign) == (0, 0, 0, 1)
     }
 
     /// The bytes of one key among [`Accumulators::fixed`].
@@ -208,7 +209,7 @@ impl Layout {
         arguments: &[Arguments],
         wanted: bool,
     ) -> Result<Vec<ArrayRef>, (usize, Refused)> {
-        let Accumulators { fixed, texts, held, given } = accumulators;
+        let Accumulators { fixed, texts, held, given, .. } = accumulators;
         let update = |(number, (slot, Arguments { values, counts })): (usize, (&Slot, &Arguments))| {
             let updated = match &slot.kind {
                 Kind::Fixed { offset, accumulator } => {
@@ -221,17 +222,51 @@ impl Layout {
                     Ok(values)
                 }
                 Kind::General { index, function } => function.update(&mut held[*index], keys, values, counts.as_ref(), wanted),
-                Kind::Foreign { given: at, .. } => Ok(Arc::clone(&given[*at])),
+                Kind::Foreign { index, .. } => Ok(Arc::clone(&given[*index])),
             };
             updated.map_err(|refused| (number, refused))
         };
         self.slots.iter().zip(arguments).enumerate().map(update).collect()
     }
 
+    /// Whether [`Self::merge`] works.
+    pub(super) fn merges(&self) -> bool {
+        let merges = |slot: &Slot| slot.seen.is_none() && !matches!(slot.kind, Kind::General { .. });
+        self.slots.iter().all(merges)
+    }
+
+    /// Adds what others have seen of the same keys; but for those that are computed elsewhere. An overflow comes with the number of its
+    /// aggregate.
+    pub(super) fn merge(
+        &self,
+        accumulators: &mut Accumulators,
+        others: &Accumulators,
+        keys: usize,
+    ) -> Result<(), (usize, Refused)> {
+        for (number, slot) in self.slots.iter().enumerate() {
+            match &slot.kind {
+                Kind::Fixed { offset, accumulator } => {
+                    let cells = |key: usize| key * self.fixed + offset..key * self.fixed + offset + accumulator.width();
+                    for key in 0..keys {
+                        let (cell, other) = (&mut accumulators.fixed[cells(key)], &others.fixed[cells(key)]);
+                        accumulator.merge(cell, other).map_err(|_| (number, Refused::Overflow))?;
+                    }
+                }
+                Kind::Text { index, greatest } => {
+                    let all: Vec<u32> = (0..).take(keys).collect();
+                    let (texts, others) = (&mut accumulators.texts[*index], &others.texts[*index]);
+                    *texts = text_extreme::update(*greatest, texts, &all, &(Arc::new(others.clone()) as ArrayRef)).1;
+                }
+                Kind::General { .. } | Kind::Foreign { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
     /// The value of each of the first `keys` keys.
     pub(super) fn values(&self, accumulators: &mut Accumulators, keys: u32) -> Result<Vec<ArrayRef>, Refused> {
         let all: Vec<u32> = (0..keys).collect();
-        let Accumulators { fixed, texts, held, given } = accumulators;
+        let Accumulators { fixed, texts, held, given, .. } = accumulators;
         // A row of nulls changes nothing, and the value after it is the value.
         let nulls = |slot: &Slot| -> Vec<ArrayRef> {
             let types: &[DataType] = if slot.arguments.is_empty() { &[DataType::Boolean] } else { &slot.arguments };
@@ -244,7 +279,7 @@ impl Layout {
             }
             Kind::Text { index, greatest } => Ok(text_extreme::update(*greatest, &texts[*index], &all, &nulls(slot)[0]).0),
             Kind::General { index, function } => function.values(&held[*index]),
-            Kind::Foreign { given: at, .. } => Ok(Arc::clone(&given[*at])),
+            Kind::Foreign { index, .. } => Ok(Arc::clone(&given[*index])),
         };
         self.slots.iter().map(value).collect()
     }
@@ -262,22 +297,31 @@ impl Layout {
         Ok(())
     }
 
-    /// Takes the loaded values apart; nothing where they aren't what [`Self::encode`] makes. With a fixed width the bytes only
-    /// change hands.
+    /// Takes the loaded values apart; nothing where they aren't what [`Self::encode`] makes. With a fixed width, or what is computed elsewhere
+    /// alone, the bytes only change hands.
     pub(super) fn decode(&self, values: &mut Values, keys: usize, into: &mut Accumulators) -> Option<()> {
         into.texts.clear();
         if self.is_fixed() {
             std::mem::swap(&mut into.fixed, &mut values.data);
             return (into.fixed.len() == keys * self.fixed).then_some(());
         }
+        into.foreign.resize_with(self.foreign, Held::default);
+        if self.is_one_foreign() {
+            let Held { offsets, data } = &mut into.foreign[0];
+            std::mem::swap(offsets, &mut values.offsets);
+            std::mem::swap(data, &mut values.data);
+            return (offsets.len() == keys + 1).then_some(());
+        }
         into.fixed.clear();
         into.fixed.resize(keys * self.fixed, 0);
         let mut texts: Vec<Vec<Option<&str>>> = vec![Vec::with_capacity(keys); self.texts];
         into.held.clear();
         into.held.resize(self.held, vec![Vec::new(); keys]);
+        into.foreign.iter_mut().for_each(Held::clear);
         for key in 0..keys {
             let Some(mut rest) = values.get(key, None) else {
                 texts.iter_mut().for_each(|texts| texts.push(None));
+                into.foreign.iter_mut().for_each(|held| held.push(&[]));
                 continue;
             };
             into.fixed[key * self.fixed..(key + 1) * self.fixed].copy_from_slice(rest.split_off(..self.fixed)?);
@@ -286,6 +330,9 @@ impl Layout {
             }
             for held in &mut into.held {
                 held[key] = take_bytes(&mut rest)?.to_vec();
+            }
+            for held in &mut into.foreign {
+                held.push(take_bytes(&mut rest)?);
             }
             if !rest.is_empty() {
                 return None;
@@ -301,6 +348,12 @@ impl Layout {
             std::mem::swap(&mut from.fixed, &mut values.data);
             return;
         }
+        if self.is_one_foreign() {
+            let Held { offsets, data } = &mut from.foreign[0];
+            std::mem::swap(offsets, &mut values.offsets);
+            std::mem::swap(data, &mut values.data);
+            return;
+        }
         values.data.clear();
         values.offsets.clear();
         values.offsets.push(0);
@@ -311,6 +364,7 @@ impl Layout {
                     encode_text(texts.is_valid(key).then(|| texts.value(key)), &mut values.data);
                 }
                 from.held.iter().for_each(|held| put_bytes(&held[key], &mut values.data));
+                from.foreign.iter().for_each(|held| put_bytes(held.get(key), &mut values.data));
             }
             #[expect(clippy::cast_possible_truncation, reason = "a call's state is far smaller than 4 GiB")]
             values.offsets.push(values.data.len() as u32);

@@ -111,4 +111,22 @@ impl Accumulator for Pair {
             other => Arc::new(moments.map(|moments| other.value(&moments)).collect::<Float64Array>()),
         })
     }
+
+    /// As variances are merged.
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow> {
+        let (mut own, other) = (Moments::read(cell), Moments::read(other));
+        if other.count > 0 {
+            let all = own.count + other.count;
+            let (y, x) = (other.y - own.y, other.x - own.x);
+            let (part, weight) = (float(other.count) / float(all), float(own.count) * float(other.count) / float(all));
+            own.count = all;
+            own.y += y * part;
+            own.x += x * part;
+            own.yy += other.yy + y * y * weight;
+            own.xx += other.xx + x * x * weight;
+            own.xy += other.xy + x * y * weight;
+            own.write(cell);
+        }
+        Ok(())
+    }
 }

@@ -62,4 +62,17 @@ impl Accumulator for Spread {
         let arguments = arguments[0].as_primitive::<Float64Type>();
         Ok(Arc::new(keys.iter().zip(arguments).map(after).collect::<Float64Array>()))
     }
+
+    /// By Chan, Golub and LeVeque (1979).
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow> {
+        let read = |cell: &[u8]| (i64::read(cell), f64::read(&cell[8..]), f64::read(&cell[16..]));
+        let ((own, mean, squares), (others, their_mean, their_squares)) = (read(cell), read(other));
+        if others > 0 {
+            let (all, apart) = (own + others, their_mean - mean);
+            all.write(cell);
+            (mean + apart * float(others) / float(all)).write(&mut cell[8..]);
+            (squares + their_squares + apart * apart * float(own) * float(others) / float(all)).write(&mut cell[16..]);
+        }
+        Ok(())
+    }
 }

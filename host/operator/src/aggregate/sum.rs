@@ -44,6 +44,13 @@ where
         Some(put(cell, i64::read(&cell[1..]).checked_add(argument)?))
     }
 
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
+        if let Some(other) = sum::<i64>(other) {
+            put(cell, i64::read(&cell[1..]).checked_add(other)?);
+        }
+        Some(())
+    }
+
     #[inline(always)]
     fn value(&self, cell: &[u8]) -> Option<i64> {
         sum(cell)
@@ -72,6 +79,13 @@ where
     #[inline(always)]
     fn add(&self, cell: &mut [u8], argument: Native<T>) -> Option<f64> {
         Some(put(cell, f64::read(&cell[1..]) + f64::from(argument)))
+    }
+
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
+        if let Some(other) = sum::<f64>(other) {
+            put(cell, f64::read(&cell[1..]) + other);
+        }
+        Some(())
     }
 
     #[inline(always)]
@@ -106,6 +120,13 @@ impl Step for DecimalSum {
     fn add(&self, cell: &mut [u8], argument: i128) -> Option<i128> {
         let sum = i128::read(&cell[1..]).checked_add(argument).filter(|sum| -TOO_LARGE < *sum && *sum < TOO_LARGE)?;
         Some(put(cell, sum))
+    }
+
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
+        if let Some(other) = sum::<i128>(other) {
+            self.add(cell, other)?;
+        }
+        Some(())
     }
 
     #[inline(always)]

@@ -35,6 +35,61 @@ impl Windows {
             .take_while(move |start| time.wrapping_sub(*start) < size)
     }
 
+    /// The slice of each row, where each falls into a window and the last one of each is open when event time has come so far. Where
+    /// windows tumble, a slice is a window.
+    #[must_use]
+    pub fn all_open(&self, times: &[i64], watermark: i64) -> Option<Vec<i64>> {
+        let length = self.slice_length();
+        // The slice of the row before is most often that of the next.
+        let (mut slice, mut last) = (0, -1);
+        let mut slices = Vec::with_capacity(times.len());
+        for &time in times {
+            if time < slice || time > last {
+                slice = self.slice(time);
+                last = slice.saturating_add(length - 1);
+                if self.last(self.starts(time).next()?) <= watermark {
+                    return None;
+                }
+            }
+            slices.push(slice);
+        }
+        Some(slices)
+    }
+
+    /// The start of the slice that a time is in: all times of a slice are in the same windows, where those cover all time.
+    #[must_use]
+    pub fn slice(&self, time: i64) -> i64 {
+        time.saturating_sub(time.wrapping_sub(self.offset).rem_euclid(self.slice_length()))
+    }
+
+    /// The greatest length that both a window's length and the distance between windows are multiples of.
+    fn slice_length(&self) -> i64 {
+        let (mut greater, mut less) = (self.size, self.slide);
+        while less != 0 {
+            (greater, less) = (less, greater % less);
+        }
+        greater
+    }
+
+    /// The start of the first window that begins at a time or after it.
+    #[must_use]
+    pub fn first_from(&self, time: i64) -> i64 {
+        let behind = time.wrapping_sub(self.offset).rem_euclid(self.slide);
+        if behind == 0 { time } else { time.saturating_add(self.slide - behind) }
+    }
+
+    /// The least start of a window that is open when event time has come so far.
+    #[must_use]
+    pub fn first_open(&self, watermark: i64) -> i64 {
+        self.first_from(watermark.saturating_sub(self.size - 1).saturating_add(1))
+    }
+
+    /// The start of the first window that has a slice.
+    #[must_use]
+    pub fn first_with(&self, slice: i64) -> i64 {
+        self.first_from(slice.saturating_add(self.slice_length()).saturating_sub(self.size))
+    }
+
     /// The last moment that is in a window.
     #[must_use]
     pub fn last(&self, start: i64) -> i64 {

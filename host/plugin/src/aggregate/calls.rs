@@ -2,11 +2,12 @@
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Field, Schema};
+use wasmill_operator::Held;
 
 use crate::bindings::aggregate_function::AggregateFunction;
 use crate::bindings::aggregate_function::exports::wasmill::plugin::aggregate::AggregatePlan as WitPlan;
-use crate::bindings::wasmill::plugin::data::{Batch, BinaryArrayResult, ColumnResult};
-use crate::columns_in::{ColumnsIn, EndToEnd};
+use crate::bindings::wasmill::plugin::data::{Batch, BinaryArrayParam, BinaryArrayResult, ColumnResult};
+use crate::columns_in::ColumnsIn;
 use crate::columns_out;
 use crate::declaration::wit_fields;
 use crate::fault::Fault;
@@ -15,7 +16,7 @@ use crate::limits::{Limits, STATE_CALL_BYTES, STATE_VALUE_BYTES};
 
 /// What a call gives back: an accumulator for each key, and the values after each row, where they were asked for.
 pub(super) struct Accumulated {
-    pub(super) held: Vec<Vec<u8>>,
+    pub(super) held: Held,
     pub(super) values: Option<ArrayRef>,
 }
 
@@ -37,41 +38,48 @@ impl Instance<AggregateFunction> {
     /// Takes rows into their keys' accumulators; gives the values after each row as well where `result` says what they are.
     pub(super) async fn accumulate(
         &mut self,
-        held: &[Vec<u8>],
+        held: &Held,
         keys: &[u32],
         rows: &RecordBatch,
         result: Option<&Field>,
         limits: &Limits,
     ) -> Result<Accumulated, Fault> {
         self.begin(None);
-        let accumulators = end_to_end(held);
         let columns = ColumnsIn::hold(rows.columns().iter());
         let params = columns.params();
         #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows")]
         let batch = Batch { rows: rows.num_rows() as u32, columns: &params };
         let guest = self.exports.wasmill_plugin_aggregate();
         let Some(result) = result else {
-            let answer = guest.call_accumulate(&mut self.store, accumulators.param(), keys, batch).await;
-            return Ok(Accumulated { held: taken_apart(self.outcome(answer)?, held.len())?, values: None });
+            let answer = guest.call_accumulate(&mut self.store, param(held), keys, batch).await;
+            return Ok(Accumulated { held: checked_held(self.outcome(answer)?, held.len())?, values: None });
         };
-        let answer = guest.call_running(&mut self.store, accumulators.param(), keys, batch).await;
+        let answer = guest.call_running(&mut self.store, param(held), keys, batch).await;
         let (accumulators, values) = self.outcome(answer)?;
         let values = checked(result, values, keys.len(), limits)?;
-        Ok(Accumulated { held: taken_apart(accumulators, held.len())?, values: Some(values) })
+        Ok(Accumulated { held: checked_held(accumulators, held.len())?, values: Some(values) })
+    }
+
+    /// Accumulator `i` of both becomes one.
+    pub(super) async fn merge(&mut self, left: &Held, right: &Held) -> Result<Held, Fault> {
+        self.begin(None);
+        let guest = self.exports.wasmill_plugin_aggregate();
+        let answer = guest.call_merge(&mut self.store, param(left), param(right)).await;
+        checked_held(self.outcome(answer)?, left.len())
     }
 
     /// The value of each accumulator.
-    pub(super) async fn finish(&mut self, held: &[Vec<u8>], result: &Field, limits: &Limits) -> Result<ArrayRef, Fault> {
+    pub(super) async fn finish(&mut self, held: &Held, result: &Field, limits: &Limits) -> Result<ArrayRef, Fault> {
         self.begin(None);
-        let accumulators = end_to_end(held);
         let guest = self.exports.wasmill_plugin_aggregate();
-        let answer = guest.call_finish(&mut self.store, accumulators.param()).await;
+        let answer = guest.call_finish(&mut self.store, param(held)).await;
         checked(result, self.outcome(answer)?, held.len(), limits)
     }
 }
 
-fn end_to_end(held: &[Vec<u8>]) -> EndToEnd {
-    EndToEnd::of(held.len(), held.iter().map(|held| Some(held.as_slice())))
+/// Accumulators as the contract has them.
+fn param(held: &Held) -> BinaryArrayParam<'_> {
+    BinaryArrayParam { offsets: &held.offsets, data: &held.data }
 }
 
 /// A guest's results as a column.
@@ -84,7 +92,7 @@ fn checked(result: &Field, column: ColumnResult, rows: usize, limits: &Limits) -
 }
 
 /// A guest's accumulators, one for each key.
-fn taken_apart(accumulators: BinaryArrayResult, keys: usize) -> Result<Vec<Vec<u8>>, Fault> {
+fn checked_held(accumulators: BinaryArrayResult, keys: usize) -> Result<Held, Fault> {
     let given = accumulators.offsets.len().saturating_sub(1);
     if given != keys {
         return Err(Fault::contract(format!("broke the contract: it returned {given} accumulators for {keys} keys")));
@@ -93,15 +101,14 @@ fn taken_apart(accumulators: BinaryArrayResult, keys: usize) -> Result<Vec<Vec<u
     if bytes > STATE_CALL_BYTES {
         return Err(Fault::limit(format!("its accumulators have {bytes} bytes, at most {STATE_CALL_BYTES} are kept of a call")));
     }
-    let (offsets, data) = columns_out::end_to_end(accumulators, keys)
+    columns_out::check_end_to_end(&accumulators, keys)
         .map_err(|what| Fault::contract(format!("broke the contract: accumulators: {what}")))?;
-    let parts = offsets.windows(2).map(|part| &data[part[0] as usize..part[1] as usize]);
-    let held: Vec<Vec<u8>> = parts.map(<[u8]>::to_vec).collect();
-    match held.iter().map(Vec::len).find(|&bytes| bytes > STATE_VALUE_BYTES) {
+    let BinaryArrayResult { offsets, data } = accumulators;
+    match offsets.windows(2).map(|part| (part[1] - part[0]) as usize).find(|&bytes| bytes > STATE_VALUE_BYTES) {
         Some(bytes) => {
             Err(Fault::limit(format!("an accumulator has {bytes} bytes, at most {STATE_VALUE_BYTES} are kept of a key")))
         }
-        None => Ok(held),
+        None => Ok(Held { offsets, data }),
     }
 }
 
@@ -111,7 +118,7 @@ mod tests {
     use crate::fault::FaultKind;
 
     fn refusal(offsets: &[u32], data: Vec<u8>, keys: usize) -> Fault {
-        taken_apart(BinaryArrayResult { offsets: offsets.to_vec(), data }, keys).expect_err("refused")
+        checked_held(BinaryArrayResult { offsets: offsets.to_vec(), data }, keys).expect_err("refused")
     }
 
     #[test]

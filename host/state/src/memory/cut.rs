@@ -103,11 +103,12 @@ impl UnderWay {
             return;
         }
         let entry = self.writer.entry();
-        let mut room = [0; 16];
-        let key = slots.key(place, &mut room);
+        let start = entry.len();
+        entry.extend_from_slice(&[0; 4]);
+        slots.append_key(place, entry);
         #[expect(clippy::cast_possible_truncation, reason = "a key is part of a batch, which is far smaller than 4 GiB")]
-        entry.extend_from_slice(&(key.len() as u32).to_le_bytes());
-        entry.extend_from_slice(key);
+        let length = (entry.len() - start - 4) as u32;
+        entry[start..start + 4].copy_from_slice(&length.to_le_bytes());
         let presence = entry.len();
         entry.resize(presence + self.states.div_ceil(8), 0);
         for (index, cells) in cells.iter().enumerate() {

@@ -12,10 +12,10 @@
 //! around to 0, which no call has, all marks are set to 0 and the count goes on at 1. That is one pass over the slots in 4 billion
 //! calls.
 
-use hashbrown::HashTable;
 use wasmill_flow::key::EncodedKeys;
 
 use super::packed_key::{LongKeys, PackedKey};
+use super::spaces::Spaces;
 use crate::contract::CallKeys;
 
 /// What is known of a key beside its values: 32 bytes, two to a cache line.
@@ -34,11 +34,17 @@ const _: () = assert!(size_of::<Slot>() == 32);
 /// The slots of one task.
 #[derive(Debug, Default)]
 pub struct Slots {
-    table: HashTable<u32>,
+    /// Keys are in spaces; otherwise they are all in space 0, which stays when it has none.
+    pub spaced: bool,
+    spaces: Spaces,
     slots: Vec<Slot>,
+    /// The table that each slot is in; nothing of those at the end that are in table 0.
+    tables: Vec<u32>,
     long_keys: LongKeys,
     free: Vec<u32>,
     call: u32,
+    /// The table of each row, used by `resolve`, kept for its memory.
+    row_tables: Vec<u32>,
 }
 
 /// Numbers the distinct keys of a call.
@@ -72,6 +78,11 @@ fn position(hash: u64) -> u64 {
 }
 
 impl Slots {
+    /// No keys; those that come will be in spaces.
+    pub fn in_spaces() -> Self {
+        Self { spaced: true, ..Self::default() }
+    }
+
     /// How many slots there are, used and free: all numbers are below it.
     pub fn count(&self) -> usize {
         self.slots.len()
@@ -79,12 +90,46 @@ impl Slots {
 
     /// How many keys have a slot.
     pub fn used(&self) -> usize {
-        self.table.len()
+        self.spaces.keys()
     }
 
-    /// Finds or makes the slots of some keys, and numbers the distinct ones. Slots made are added to `made`.
-    pub fn resolve(&mut self, keys: &EncodedKeys, hashes: &[u64], call: &mut CallKeys, made: &mut Vec<u32>) {
+    /// Finds or makes the slots of some keys, all in space 0 or each in its own, and numbers the distinct ones. Slots made are added to
+    /// `made`.
+    pub fn resolve(
+        &mut self,
+        keys: &EncodedKeys,
+        hashes: &[u64],
+        spaces: Option<&[i64]>,
+        call: &mut CallKeys,
+        made: &mut Vec<u32>,
+    ) {
         let hashes = &hashes[..keys.len()];
+        let mut last = (0, self.spaces.find_or_make(spaces.and_then(|spaces| spaces.first().copied()).unwrap_or(0)));
+        let Some(spaces) = spaces.filter(|spaces| spaces.iter().any(|space| *space != spaces[0])) else {
+            return self.resolve_by(keys, hashes, |_| last.1, call, made);
+        };
+        last.0 = spaces[0];
+        let mut tables = std::mem::take(&mut self.row_tables);
+        tables.clear();
+        tables.extend(spaces.iter().map(|&space| {
+            if space != last.0 {
+                last = (space, self.spaces.find_or_make(space));
+            }
+            last.1
+        }));
+        self.resolve_by(keys, hashes, |row| tables[row], call, made);
+        self.row_tables = tables;
+    }
+
+    #[inline]
+    fn resolve_by(
+        &mut self,
+        keys: &EncodedKeys,
+        hashes: &[u64],
+        table: impl Fn(usize) -> u32,
+        call: &mut CallKeys,
+        made: &mut Vec<u32>,
+    ) {
         call.first_row.resize(hashes.len(), 0);
         call.places.resize(hashes.len(), 0);
         let mut numbering =
@@ -92,14 +137,18 @@ impl Slots {
         // What the table has at each key's position is most often the key's slot. Taking it on trust first, without a look at the slot,
         // makes both loops short, and their cache misses overlap.
         call.row_key.clear();
-        call.row_key.extend(hashes.iter().map(|&hash| self.table.find(position(hash), |_| true).copied().unwrap_or(u32::MAX)));
+        call.row_key.extend(
+            hashes.iter().enumerate().map(|(row, &hash)| {
+                self.spaces.table(table(row)).slots.find(position(hash), |_| true).copied().unwrap_or(u32::MAX)
+            }),
+        );
         let mut row = 0;
         loop {
             row = self.number_guessed(keys, row, &mut call.row_key, &mut numbering);
             if row == hashes.len() {
                 break;
             }
-            let place = self.find_or_make(keys.get(row), hashes[row], made);
+            let place = self.find_or_make(keys.get(row), hashes[row], table(row), made);
             call.row_key[row] = numbering.number(&mut self.slots[place as usize], place, row);
             row += 1;
         }
@@ -121,12 +170,18 @@ impl Slots {
         row_key.len()
     }
 
-    /// The slot of a key, made where there is none.
+    /// The number of the table of a space.
+    pub fn table(&mut self, space: i64) -> u32 {
+        self.spaces.find_or_make(space)
+    }
+
+    /// The slot of a key of a table, made where there is none.
     #[inline]
-    pub fn find_or_make(&mut self, key: &[u8], hash: u64, made: &mut Vec<u32>) -> u32 {
+    pub fn find_or_make(&mut self, key: &[u8], hash: u64, table: u32, made: &mut Vec<u32>) -> u32 {
+        let slots = &self.spaces.table(table).slots;
         let found = match PackedKey::short(key) {
-            Some(packed) => self.table.find(position(hash), |&place| self.slots[place as usize].key == packed),
-            None => self.table.find(position(hash), |&place| {
+            Some(packed) => slots.find(position(hash), |&place| self.slots[place as usize].key == packed),
+            None => slots.find(position(hash), |&place| {
                 let slot = &self.slots[place as usize];
                 slot.hash == hash && slot.key.long_place().is_some_and(|place| self.long_keys.get(place) == key)
             }),
@@ -134,7 +189,7 @@ impl Slots {
         match found {
             Some(&place) => place,
             None => {
-                let place = self.make(key, hash);
+                let place = self.make(key, hash, table);
                 made.push(place);
                 place
             }
@@ -142,7 +197,7 @@ impl Slots {
     }
 
     #[cold]
-    fn make(&mut self, key: &[u8], hash: u64) -> u32 {
+    fn make(&mut self, key: &[u8], hash: u64, table: u32) -> u32 {
         let key = PackedKey::short(key).unwrap_or_else(|| self.long_keys.insert(key));
         let slot = Slot { hash, mark: 0, number: 0, key };
         let place = match self.free.pop() {
@@ -157,18 +212,65 @@ impl Slots {
                 place
             }
         };
-        self.table.insert_unique(position(hash), place, |&place| position(self.slots[place as usize].hash));
+        if table != 0 || self.tables.len() > place as usize {
+            self.tables.resize(self.tables.len().max(place as usize + 1), 0);
+            self.tables[place as usize] = table;
+        }
+        let slots = &mut self.spaces.table_mut(table).slots;
+        slots.insert_unique(position(hash), place, |&place| position(self.slots[place as usize].hash));
         place
     }
 
     /// Frees a slot; nothing happens where it is free already.
     pub fn free(&mut self, place: u32) {
-        let slot = &self.slots[place as usize];
-        if let Ok(entry) = self.table.find_entry(position(slot.hash), |&other| other == place) {
-            entry.remove();
-            self.long_keys.remove(slot.key);
+        let slot = self.slots[place as usize];
+        let number = self.table_of(place);
+        let slots = &mut self.spaces.table_mut(number).slots;
+        let Ok(entry) = slots.find_entry(position(slot.hash), |&other| other == place) else { return };
+        entry.remove();
+        if slots.is_empty() && self.spaced {
+            self.spaces.forget(number);
+        }
+        self.long_keys.remove(slot.key);
+        self.free.push(place);
+    }
+
+    /// Forgets a space, whose slots are `places`.
+    pub fn forget(&mut self, space: i64, places: &[u32]) {
+        let Some(number) = self.spaces.find(space) else { return };
+        self.spaces.forget(number);
+        for &place in places.iter().rev() {
+            self.long_keys.remove(self.slots[place as usize].key);
             self.free.push(place);
         }
+    }
+
+    fn table_of(&self, place: u32) -> u32 {
+        self.tables.get(place as usize).copied().unwrap_or(0)
+    }
+
+    /// The slots of a space, ascending.
+    pub fn places_in(&self, space: i64, into: &mut Vec<u32>) {
+        into.clear();
+        if let Some(number) = self.spaces.find(space) {
+            into.extend(self.spaces.table(number).slots.iter().copied());
+            into.sort_unstable();
+        }
+    }
+
+    /// The least space from `least` on that has keys.
+    pub fn space_from(&self, least: i64) -> Option<i64> {
+        self.spaces.from(least)
+    }
+
+    /// The space of a slot in use.
+    pub fn space(&self, place: u32) -> i64 {
+        self.spaces.table(self.table_of(place)).space
+    }
+
+    /// The hash of the key of a slot in use.
+    pub fn hash(&self, place: u32) -> u64 {
+        self.slots[place as usize].hash
     }
 
     /// The key of a slot in use; a short one is put into `room`.
@@ -176,16 +278,24 @@ impl Slots {
         self.long_keys.bytes(self.slots[place as usize].key, room)
     }
 
+    /// Appends the bytes of the key of a slot in use, and of its space where keys are in spaces.
+    pub fn append_key(&self, place: u32, into: &mut Vec<u8>) {
+        into.extend_from_slice(self.key(place, &mut [0; 16]));
+        if self.spaced {
+            into.extend_from_slice(&self.space(place).to_le_bytes());
+        }
+    }
+
     /// The slots in use, in any order.
     pub fn places(&self) -> impl Iterator<Item = u32> {
-        self.table.iter().copied()
+        self.spaces.slots()
     }
 
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
-        self.table.allocation_size()
+        self.spaces.held()
             + self.slots.len() * size_of::<Slot>()
-            + self.free.len() * size_of::<u32>()
+            + (self.tables.len() + self.free.len()) * size_of::<u32>()
             + self.long_keys.held()
     }
 
@@ -193,8 +303,7 @@ impl Slots {
     pub fn growth(&self, keys: usize) -> usize {
         let more = keys.saturating_sub(self.free.len());
         let slots = if self.slots.len() + more > self.slots.capacity() { self.slots.len() * size_of::<Slot>() } else { 0 };
-        let table = if self.table.len() + keys > self.table.capacity() { self.table.allocation_size() * 2 } else { 0 };
-        slots.max(table)
+        slots.max(self.spaces.growth(keys))
     }
 
     fn next_call(&mut self) -> u32 {
@@ -222,7 +331,7 @@ mod tests {
         let mut keys = EncodedKeys::default();
         keys.encode(&[Arc::new(Int64Array::from(numbers)) as ArrayRef]);
         let mut call = CallKeys::default();
-        slots.resolve(&keys, &keys.hashes(), &mut call, &mut Vec::new());
+        slots.resolve(&keys, &keys.hashes(), None, &mut call, &mut Vec::new());
         call
     }
 

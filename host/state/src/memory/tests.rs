@@ -37,6 +37,11 @@ fn memory_passes_the_suite_of_backends() {
 }
 
 #[test]
+fn keys_in_spaces_pass_the_conformance_suite() {
+    conformance::in_spaces(&|states| Box::new(MemoryState::in_spaces(states)), 400);
+}
+
+#[test]
 fn keys_of_one_hash_are_different_keys() {
     let mut state = counting();
     let long = ["a key of many bytes", "another of as many!"];

@@ -110,9 +110,11 @@ impl Workload {
   even: { input: mapped, filter: 'key % 2 = 0' }
   last: { input: even, with: { ts: \"ts + interval '1 millisecond'\" } }"
                 .to_owned(),
-            (Self::WindowCount, Operators::Component) => {
-                anyhow::bail!("window-count with a component is not in this version; --operators built-in is")
-            }
+            (Self::WindowCount, Operators::Component) => format!(
+                "last: {{ input: made, key-by: [key], window: {{ tumbling: 1min }}, \
+                 aggregate: {{ count: {{ plugin: {}, of: [key] }} }} }}",
+                plugin(args, "value-count")?
+            ),
             (Self::WindowCount, Operators::BuiltIn) => {
                 "last: { input: made, key-by: [key], window: { tumbling: 1min }, aggregate: { count: count(*) } }".to_owned()
             }

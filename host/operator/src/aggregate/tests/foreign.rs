@@ -19,28 +19,31 @@ fn value(held: &[u8]) -> i64 {
 impl ForeignAggregate for Digits {
     fn take<'a>(
         &'a mut self,
-        held: &'a mut Vec<Vec<u8>>,
+        held: &'a mut Held,
         keys: &'a [u32],
         arguments: Vec<ArrayRef>,
         wanted: bool,
     ) -> BoxFuture<'a, Result<ArrayRef, OperatorError>> {
         let numbers = arguments[0].as_primitive::<Int64Type>();
         let mut after = Vec::new();
+        let mut all: Vec<Vec<u8>> = (0..held.len()).map(|key| held.get(key).to_vec()).collect();
         for (&key, number) in keys.iter().zip(numbers) {
-            let held = &mut held[key as usize];
+            let held = &mut all[key as usize];
             let Some(digit) = number.map(|number| u8::try_from(number % 10).expect("a digit")) else {
                 return ready(Err(bug("no number"))).boxed();
             };
             held.push(digit);
             after.push(value(held));
         }
+        *held = Held::default();
+        all.iter().for_each(|each| held.push(each));
         let values: ArrayRef =
             if wanted { Arc::new(Int64Array::from(after)) } else { new_null_array(&DataType::Int64, keys.len()) };
         ready(Ok(values)).boxed()
     }
 
-    fn finish<'a>(&'a mut self, held: &'a [Vec<u8>]) -> BoxFuture<'a, Result<ArrayRef, OperatorError>> {
-        let values: Int64Array = held.iter().map(|held| Some(value(held))).collect();
+    fn finish<'a>(&'a mut self, held: &'a Held) -> BoxFuture<'a, Result<ArrayRef, OperatorError>> {
+        let values: Int64Array = (0..held.len()).map(|key| Some(value(held.get(key)))).collect();
         ready(Ok(Arc::new(values) as ArrayRef)).boxed()
     }
 

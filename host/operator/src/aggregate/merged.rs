@@ -1,0 +1,45 @@
+//! Accumulators of the same keys combined: what two parts of a window's rows come to together.
+
+use wasmill_state::Values;
+
+use super::{RunningAggregate, bug, damaged, foreign, set_all};
+use crate::contract::OperatorError;
+
+impl RunningAggregate {
+    /// Whether [`Self::merge`] works: whether what is held of a part of the rows and of the others says what is held of all.
+    pub(crate) fn merges(&self) -> bool {
+        self.layout.merges() && self.elsewhere.iter().all(|each| each.aggregate.merges())
+    }
+
+    /// Adds to the values of some keys, of the state, what others have seen; those that are absent have seen nothing. The result is where
+    /// the first were, of all keys.
+    pub(crate) async fn merge(&mut self, left: &mut Values, right: &mut Values, keys: usize) -> Result<(), OperatorError> {
+        self.layout.decode(left, keys, &mut self.accumulators).ok_or_else(damaged)?;
+        self.layout.decode(right, keys, &mut self.others).ok_or_else(damaged)?;
+        foreign::merge_all(&mut self.elsewhere, &mut self.accumulators, &self.others).await?;
+        if let Err((aggregate, _)) = self.layout.merge(&mut self.accumulators, &self.others, keys) {
+            return Err(OperatorError {
+                code: "sum-overflows",
+                message: format!("{}: the sum of a window overflows", self.named[aggregate]),
+                row: None,
+                hint: Some("sum numbers with more room: cast(x as decimal(38,0))".to_owned()),
+            });
+        }
+        left.present.resize(keys.div_ceil(8), 0);
+        set_all(&mut left.present, keys);
+        self.layout.encode(&mut self.accumulators, keys, left);
+        Ok(())
+    }
+
+    /// The columns that some keys' values, of the state, come to.
+    pub(crate) async fn columns_of(
+        &mut self,
+        values: &mut Values,
+        keys: usize,
+    ) -> Result<Vec<arrow_array::ArrayRef>, OperatorError> {
+        self.layout.decode(values, keys, &mut self.accumulators).ok_or_else(damaged)?;
+        foreign::finish_all(&mut self.elsewhere, &mut self.accumulators).await?;
+        let keys = u32::try_from(keys).map_err(|_| bug("a call has too many keys"))?;
+        self.layout.values(&mut self.accumulators, keys).map_err(|_| damaged())
+    }
+}

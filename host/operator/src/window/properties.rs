@@ -1,0 +1,319 @@
+//! The operator beside its model, in any run: rows in disorder, cut into batches of any size, watermarks at any time, keys dealt to several
+//! tasks, and tasks that are restored from snapshots as others go on.
+//!
+//! A run that differs is made smaller and printed as a line, which `WASMILL_WINDOWS='LINE' cargo test windows_do_as` runs again.
+
+use std::str::FromStr;
+
+use arrow_array::types::Int64Type;
+use arrow_schema::DataType;
+use futures_util::FutureExt as _;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use wasmill_flow::key::EncodedKeys;
+use wasmill_flow::{Epoch, KeyGroups, TaskIndex};
+use wasmill_state::memory::MemoryState;
+
+use super::model::{Model, Out, Row};
+use super::*;
+use crate::testing::{batch_of, ints, rows, run, schema_of};
+
+/// Something that happens.
+#[derive(Debug, Clone, PartialEq)]
+enum Event {
+    Row(Row),
+    /// What is waiting travels together.
+    Cut,
+    Watermark(i64),
+    /// Every task is restored from a snapshot, by so many tasks.
+    Restored(u32),
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq)]
+struct Run {
+    windows: Windows,
+    /// Among the aggregates is one that parts of a window's rows can't be put together by.
+    listed: bool,
+    events: Vec<Event>,
+}
+
+impl std::fmt::Display for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Windows { size, slide, offset, allowed_lateness } = self.windows;
+        let listed = if self.listed { " listed" } else { "" };
+        write!(f, "{size},{slide},{offset},{allowed_lateness}{listed}:")?;
+        for event in &self.events {
+            match event {
+                Event::Row(Row { time, key, value: Some(value) }) => write!(f, " {time},{key},{value}")?,
+                Event::Row(Row { time, key, value: None }) => write!(f, " {time},{key}")?,
+                Event::Cut => f.write_str(" /")?,
+                Event::Watermark(watermark) => write!(f, " w{watermark}")?,
+                Event::Restored(tasks) => write!(f, " r{tasks}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for Run {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(line: &str) -> Result<Self, Self::Err> {
+        let numbers = |text: &str| text.split(',').map(str::parse).collect::<Result<Vec<i64>, _>>();
+        let (head, events) = line.split_once(':').unwrap_or((line, ""));
+        let (head, listed) = head.strip_suffix(" listed").map_or((head, false), |head| (head, true));
+        let head = numbers(head)?;
+        let windows = Windows { size: head[0], slide: head[1], offset: head[2], allowed_lateness: head[3] };
+        let event = |word: &str| {
+            Ok(match (word.as_bytes()[0], &word[1..]) {
+                (b'/', _) => Event::Cut,
+                (b'w', watermark) => Event::Watermark(watermark.parse()?),
+                (b'r', tasks) => Event::Restored(tasks.parse()?),
+                _ => {
+                    let row = numbers(word)?;
+                    Event::Row(Row { time: row[0], key: row[1].to_le_bytes()[0], value: row.get(2).copied() })
+                }
+            })
+        };
+        Ok(Self { windows, listed, events: events.split_whitespace().map(event).collect::<Result<_, _>>()? })
+    }
+}
+
+fn windows() -> impl Strategy<Value = Windows> {
+    let lateness = prop_oneof![3 => Just(0), 1 => 0..20_i64];
+    (1..25_i64, 1..25_i64, -7..7_i64, lateness, 0..4_u8).prop_map(|(size, slide, offset, allowed_lateness, kind)| {
+        let slide = match kind {
+            0 => size,
+            1 => 1 + slide % 3,
+            _ => slide,
+        };
+        Windows { size, slide: slide.min(size), offset, allowed_lateness }
+    })
+}
+
+/// Rows at about the time that has come, and now and then something else.
+fn events() -> impl Strategy<Value = Vec<Event>> {
+    let event = prop_oneof![
+        30 => (-25..25_i64, 0..6_u8, prop::option::weighted(0.9, -9..99_i64)).prop_map(|(time, key, value)| Event::Row(Row { time, key, value })),
+        3 => Just(Event::Cut),
+        4 => (0..25_i64).prop_map(Event::Watermark),
+        1 => (1..5_u32).prop_map(Event::Restored),
+    ];
+    let at_time = |events: Vec<Event>| {
+        let mut now = 0;
+        let of = |event| match event {
+            Event::Row(row) => {
+                now += 1;
+                Event::Row(Row { time: now + row.time, ..row })
+            }
+            Event::Watermark(behind) => Event::Watermark(now - behind),
+            other => other,
+        };
+        events.into_iter().map(of).collect()
+    };
+    vec(event, 0..120).prop_map(at_time)
+}
+
+/// Some tasks that together have all keys.
+struct Tasks {
+    run: Run,
+    tasks: Vec<(WindowedAggregate, Context)>,
+    waiting: Vec<Row>,
+    watermark: i64,
+}
+
+impl Tasks {
+    fn new(run: &Run) -> Self {
+        let mut tasks = Self { run: run.clone(), tasks: Vec::new(), waiting: Vec::new(), watermark: i64::MIN };
+        tasks.tasks.push(tasks.task());
+        tasks
+    }
+
+    fn task(&self) -> (WindowedAggregate, Context) {
+        let texts = [("n", "count(*)"), ("s", "sum(value)"), ("m", "max(value)"), ("l", "array_agg(value)")];
+        let texts = &texts[..if self.run.listed { 4 } else { 3 }];
+        let aggregates = texts.iter().map(|(name, text)| ((*name).to_owned(), Computation::Sql((*text).to_owned()))).collect();
+        let operator = WindowedAggregate::new(&[0], self.run.windows, aggregates, 7, &input()).expect("a window");
+        let state = MemoryState::in_spaces(operator.declaration().states);
+        (operator, Context { state: Some(Box::new(state)), watermark: Watermark(self.watermark), ..Context::stateless() })
+    }
+
+    /// Has the rows that wait travel together.
+    fn flush(&mut self) -> Out {
+        let mut out = Out::default();
+        let waiting = std::mem::take(&mut self.waiting);
+        let of = self.tasks.len();
+        for (index, (operator, cx)) in self.tasks.iter_mut().enumerate() {
+            let own: Vec<&Row> = waiting.iter().filter(|row| task_of(row.key, of) == index).collect();
+            if !own.is_empty() {
+                let columns = vec![ints(own.iter().map(|row| Some(i64::from(row.key)))), ints(own.iter().map(|row| row.value))];
+                let batch = batch_of(&input(), columns).at(Some(own.iter().map(|row| row.time).collect()));
+                run(operator, 0, batch, cx).expect("taken");
+                collect(cx, self.run.listed, &mut out);
+            }
+        }
+        out
+    }
+
+    fn watermark(&mut self, watermark: i64) -> Out {
+        let mut out = Out::default();
+        for (operator, cx) in &mut self.tasks {
+            while operator.watermark(Watermark(watermark), cx).now_or_never().expect("no waiting").expect("fires") == Due::More {}
+            cx.watermark = Watermark(watermark);
+            collect(cx, self.run.listed, &mut out);
+        }
+        self.watermark = watermark;
+        out
+    }
+
+    /// Snapshots every task, goes on for a bit as if nothing had been, and restores so many of what was there.
+    fn restore(&mut self, of: u32) {
+        let mut snapshots = Vec::new();
+        for (_, cx) in &mut self.tasks {
+            let state = cx.state.as_mut().expect("state");
+            state.snapshot(Epoch(1));
+            snapshots.push(std::iter::from_fn(|| state.snapshot_step(3)).flatten().collect::<Vec<u8>>());
+        }
+        let groups = KeyGroups::DEFAULT;
+        self.tasks.clear();
+        for index in 0..of {
+            let (mut operator, mut cx) = self.task();
+            let owned = groups.owned_by(TaskIndex { index, of });
+            for snapshot in &snapshots {
+                cx.state.as_mut().expect("state").restore(snapshot, groups, owned.clone()).expect("restored");
+            }
+            operator.restored(&mut cx).expect("state of windows");
+            self.tasks.push((operator, cx));
+        }
+    }
+
+    fn keys(&self) -> usize {
+        self.tasks.iter().map(|(_, cx)| cx.state.as_ref().expect("state").keys()).sum()
+    }
+}
+
+fn input() -> SchemaRef {
+    schema_of(&[("key", "int64"), ("value", "int64")])
+}
+
+fn task_of(key: u8, of: usize) -> usize {
+    let mut keys = EncodedKeys::default();
+    keys.encode(&[ints([Some(i64::from(key))])]);
+    let group = KeyGroups::DEFAULT.group(keys.hashes()[0]);
+    let of = u32::try_from(of).expect("few tasks");
+    (0..of).position(|index| KeyGroups::DEFAULT.owned_by(TaskIndex { index, of }).contains(&group)).expect("a task")
+}
+
+/// What came out, with times as numbers.
+fn collect(cx: &mut Context, listed: bool, out: &mut Out) {
+    for Emitted { port, batch } in std::mem::take(&mut cx.emitted) {
+        if port == 1 {
+            let [keys, values] = [0, 1].map(|column| batch.rows.column(column).as_primitive::<Int64Type>());
+            let times = batch.times.as_ref().expect("event times");
+            let late = times.iter().zip(keys.values()).zip(values).map(|((&time, &key), value)| Row {
+                time,
+                key: key.to_le_bytes()[0],
+                value,
+            });
+            out.late.extend(late);
+            continue;
+        }
+        let of = |column: &ArrayRef| match column.data_type() {
+            DataType::Timestamp(..) => {
+                ints(column.as_primitive::<TimestampMillisecondType>().values().iter().map(|time| Some(*time)))
+            }
+            _ => Arc::clone(column),
+        };
+        let columns: Vec<ArrayRef> = batch.rows.columns().iter().map(of).collect();
+        let names = (0..columns.len()).map(|column| format!("c{column}"));
+        for (row, time) in
+            rows(&RecordBatch::try_from_iter(names.zip(columns)).expect("columns")).iter().zip(batch.times.expect("times").iter())
+        {
+            let end: i64 = row.split(' ').nth(2).and_then(|end| end.parse().ok()).expect("a window's end");
+            assert_eq!(*time, end - 1, "the event time of {row}");
+            let mut row = row.clone();
+            if !listed {
+                row.push_str(" [..]");
+            }
+            out.results.push(row);
+        }
+    }
+}
+
+/// What comes out of the model, as what comes out of tasks is shown.
+fn shown(mut out: Out, listed: bool) -> Out {
+    if !listed {
+        for result in &mut out.results {
+            result.truncate(result.find('[').unwrap_or(result.len()));
+            result.push_str("[..]");
+        }
+    }
+    out
+}
+
+/// Runs it with both; what is different, if anything is.
+fn compare(run: &Run) -> Result<(), String> {
+    let (mut model, mut tasks) = (Model::new(run.windows), Tasks::new(run));
+    let mut expected = Out::default();
+    let mut now = i64::MIN;
+    let mut at = 0;
+    let same = |mut expected: Out, mut found: Out, ordered: bool, at: usize| {
+        if !ordered {
+            expected.results.sort_unstable();
+            found.results.sort_unstable();
+        }
+        expected.late.sort_unstable();
+        found.late.sort_unstable();
+        let expected = shown(expected, run.listed);
+        if expected == found { Ok(()) } else { Err(format!("at event {at}: expected {expected:?}, found {found:?}")) }
+    };
+    for event in run.events.iter().chain(&[Event::Watermark(i64::MAX / 2)]) {
+        at += 1;
+        if let Event::Row(row) = event {
+            let Out { results, late } = model.row(row);
+            expected.results.extend(results);
+            expected.late.extend(late);
+            tasks.waiting.push(row.clone());
+            continue;
+        }
+        same(std::mem::take(&mut expected), tasks.flush(), false, at)?;
+        match event {
+            Event::Watermark(watermark) if *watermark > now => {
+                now = *watermark;
+                let ordered = tasks.tasks.len() == 1;
+                same(model.watermark(now), tasks.watermark(now), ordered, at)?;
+            }
+            Event::Restored(of) => tasks.restore(*of),
+            _ => {}
+        }
+    }
+    if tasks.keys() != model.held().len() { Err(format!("{} keys are left in state", tasks.keys())) } else { Ok(()) }
+}
+
+#[test]
+fn windows_do_as_their_model_does() {
+    if let Ok(line) = std::env::var("WASMILL_WINDOWS") {
+        let run: Run = line.parse().expect("a line that a failed run printed");
+        return compare(&run).expect("the same as the model");
+    }
+    let cases = std::env::var("WASMILL_WINDOWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3_000);
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() });
+    let runs = (windows(), any::<bool>(), events()).prop_map(|(windows, listed, events)| Run { windows, listed, events });
+    let ran = runner.run(&runs, |run| {
+        compare(&run).map_err(|difference| TestCaseError::fail(format!("WASMILL_WINDOWS='{run}': {difference}")))
+    });
+    if let Err(proptest::test_runner::TestError::Fail(reason, _)) = &ran {
+        panic!("{reason}");
+    }
+    ran.expect("runs");
+}
+
+#[test]
+fn a_run_is_read_from_the_line_that_it_is_written_as() {
+    let line = "10,5,-2,3 listed: 1,0,5 / w9 r3 -4,2";
+    let run: Run = line.parse().expect("a run");
+    assert_eq!(run.to_string(), line);
+    assert_eq!(run.events[2..], [Event::Watermark(9), Event::Restored(3), Event::Row(Row { time: -4, key: 2, value: None })]);
+}

@@ -1,0 +1,13 @@
+//! What is counted, natively.
+
+use wasmill_sdk::Result;
+use wasmill_sdk::harness::AggregateHarness;
+
+use super::{Value, ValueCount};
+
+#[test]
+fn values_are_counted_and_nulls_are_not() -> Result<()> {
+    let mut harness = AggregateHarness::<ValueCount>::new(())?;
+    assert_eq!(harness.add([Some(5), None, Some(5)].map(|value| Value { value }))?, 2);
+    Ok(())
+}
