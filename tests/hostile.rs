@@ -104,6 +104,7 @@ const CASES: &[Case] = &[
     case("do: load-unknown", TRAP, "its plan has 2 states"),
     case("do: store-unknown-key", TRAP, "stored to state "),
     case("do: store-key-twice", TRAP, " twice"),
+    case("do: store-without-moment", TRAP, "a value that doesn't begin with the moment at which it is forgotten"),
     case("do: store-too-much", LIMIT, "stored more than 16777216 bytes in one call"),
     case("do: store-forever, count: 100000", LIMIT, "in one call"),
     // Figures.
@@ -117,6 +118,7 @@ const REFUSED: &[Case] = &[
     case("do: plan-without-ports", "plugin-bad-plan", "it has no output"),
     case("do: plan-unknown-column", "plugin-bad-plan", "isn't in input"),
     case("do: plan-bad-width, count: 0", "plugin-bad-plan", "has width 0, expected 1 to 1024"),
+    case("do: plan-bad-expiry", "plugin-bad-plan", "is forgotten at a moment, which has 8 bytes, but its width is less"),
     case("do: plan-two-states", "plugin-bad-plan", "is there twice"),
 ];
 

@@ -1,4 +1,4 @@
-//! Timers of plugins against a model: a slow one that goes row by row, in a test only. What `plugins/silence-alert` says must not depend on how
+//! Timers of plugins, and values that are forgotten, against a model: a slow one that goes row by row, in a test only. What `plugins/silence-alert` says must not depend on how
 //! rows travel together, nor on how many tasks there are, nor on the process being killed.
 
 mod program;
@@ -87,6 +87,24 @@ fn as_text(rows: &[Row]) -> String {
     })
 }
 
+/// The same for `plugins/deduplicate`: the rows that are let through.
+fn first_ones(rows: &[Row], after: i64, bound: i64) -> Vec<String> {
+    let mut until: BTreeMap<i64, i64> = BTreeMap::new();
+    let (mut largest, mut through) = (i64::MIN, Vec::new());
+    for &(key, at) in rows {
+        // As far as the watermark has come, keys are forgotten.
+        until.retain(|_, until| largest == i64::MIN || *until > largest - bound - 1);
+        let until = until.entry(key).or_insert(i64::MIN);
+        if at >= *until {
+            through.push(format!("{key} {at}"));
+        }
+        *until = if at >= *until { at + after } else { (at + after).max(*until) };
+        largest = largest.max(at);
+    }
+    through.sort();
+    through
+}
+
 fn found(folder: &Folder) -> Vec<String> {
     let text = folder.read("out.ndjson");
     let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
@@ -119,6 +137,30 @@ fn what_timers_say_does_not_depend_on_batches_nor_on_tasks() {
         }
     }
     assert!(told > 300, "{told} silences in {case} runs");
+}
+
+#[test]
+fn what_is_forgotten_does_not_depend_on_batches_nor_on_tasks() {
+    let plugin = program::plugin("plugins/deduplicate").display().to_string();
+    for seed in 0..8 {
+        let mut draws = Draws(seed);
+        let (keys, after, bound) = (1 + draws.below(30) as u64, 1 + draws.below(40), draws.below(20));
+        let rows: Vec<Row> = (0..600).map(|row| (draws.below(keys), row - draws.below(30))).collect();
+        let expected = first_ones(&rows, after, bound);
+        for (batch, tasks) in [(1, "1"), (7, "2"), (1_024, "1"), (1_024, "3")] {
+            let job = job(after, bound, batch).replace(&program::plugin("plugins/silence-alert").display().to_string(), &plugin);
+            let folder = Folder::of_job(&job);
+            folder.write("rows.ndjson", as_text(&rows));
+            folder.run(&["run", "job.yaml", "--parallelism", tasks, "--summary", "summary.json"]).says(0, &[]);
+            let text = folder.read("out.ndjson");
+            let through = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+            let mut through: Vec<String> =
+                through.map(|row| format!("{} {}", row["key"], row["at"].as_i64().expect("milliseconds") / 1_000)).collect();
+            through.sort();
+            assert_eq!(through, expected, "seed {seed}: after {after}, bound {bound}, batches of {batch}, {tasks} tasks");
+            assert_eq!(folder.json("summary.json")["operators"]["silent"]["state_keys"], 0, "all is forgotten at the end");
+        }
+    }
 }
 
 #[test]
@@ -163,7 +205,7 @@ sinks: {{ out: {{ input: silent, connector: blackhole }} }}
     Folder::of_job(&job("key-by: [id], ")).run(&["run", "job.yaml"]).says(
         2,
         &[
-            "error[no-event-time]: found a plugin that sets timers of event time, over rows without event time, expected sources that say what time it was",
+            "error[no-event-time]: found a plugin that goes by event time, over rows without event time, expected sources that say what time it was",
             "= add to each source before it: event-time: { field: COLUMN, max-out-of-orderness: 10s }",
         ],
     );

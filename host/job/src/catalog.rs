@@ -124,8 +124,8 @@ pub struct PluginDeclared {
     pub ports: Vec<Port>,
     /// For each input, the indices of the columns that it reads or passes on, in any order; `None` for all.
     pub reads: Vec<Option<Vec<usize>>>,
-    /// It sets timers of event time, so that its rows must have event times.
-    pub event_timers: bool,
+    /// It goes by event time, as for timers, so that its rows must have some.
+    pub needs_event_time: bool,
 }
 
 /// Why a plugin can't be used.

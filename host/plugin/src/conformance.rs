@@ -208,9 +208,14 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
             name: bytes.name(),
             version: bytes.one().into(),
             width: bytes.option(|bytes| u32::from(bytes.one()) << bytes.choice(26)),
+            expires: bytes.option(time_domain),
         }),
-        wants: Wants::empty(),
+        wants: Wants::from_bits_truncate(bytes.one()),
     }
+}
+
+fn time_domain(bytes: &mut Bytes<'_>) -> TimeDomain {
+    if bytes.choice(2) == 0 { TimeDomain::EventTime } else { TimeDomain::ProcessingTime }
 }
 
 fn wit_type(bytes: &mut Bytes<'_>) -> WitType {

@@ -47,6 +47,8 @@ pub struct Plan {
     pub wants_end: bool,
     /// How many of the states are the plugin's own. Behind them stand those of its timers.
     pub own_states: usize,
+    /// Those of them whose values are forgotten, and by which time.
+    pub expiring: Vec<(usize, TimeDomain)>,
     /// The state of timers of event time, where the plugin sets such.
     pub event_timers: Option<usize>,
     /// The state of timers of processing time, likewise.
@@ -90,6 +92,12 @@ pub enum ColumnFrom {
 }
 
 impl Plan {
+    /// Whether it goes by event time, so that its rows must have some.
+    #[must_use]
+    pub fn needs_event_time(&self) -> bool {
+        self.event_timers.is_some() || self.expiring.iter().any(|(_, domain)| *domain == TimeDomain::EventTime)
+    }
+
     /// The state of timers of a domain, where the plugin sets such.
     pub(crate) fn timer_state(&self, domain: TimeDomain) -> Option<usize> {
         match domain {
@@ -210,6 +218,7 @@ pub(crate) fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, Str
         wants_key_columns: plan.wants.contains(Wants::KEY_COLUMNS),
         wants_end: plan.wants.contains(Wants::END),
         own_states,
+        expiring: plan.states.iter().enumerate().filter_map(|(index, state)| Some((index, state.expires?))).collect(),
         event_timers,
         processing_timers,
     })
@@ -291,6 +300,9 @@ fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<Stat
             && !(1..=1_024).contains(&width)
         {
             return Err(format!("state `{}` has width {width}, expected 1 to 1024", state.name));
+        }
+        if state.expires.is_some() && state.width.is_some_and(|width| width < 8) {
+            return Err(format!("state `{}` is forgotten at a moment, which has 8 bytes, but its width is less", state.name));
         }
         needs.push(StateNeed { name: state.name.clone(), version: state.version, width: state.width });
     }

@@ -24,6 +24,7 @@ mod columns_out;
 #[cfg(feature = "test-suite")]
 pub mod conformance;
 mod engine;
+mod expiry;
 pub mod fault;
 mod imports;
 mod instance;

@@ -21,6 +21,7 @@ use crate::bindings::exports::wasmill::plugin::operator::Instance as WitInstance
 use crate::bindings::wasmill::plugin::plan::TimeDomain;
 use crate::compiled::Component;
 use crate::declaration::{InputShape, Plan, Taken};
+use crate::expiry::Expiry;
 use crate::fault::{Fault, FaultKind};
 use crate::imports::call::{Call, CallOf, OtherTimes};
 use crate::instance::Instance;
@@ -84,6 +85,8 @@ pub struct PluginOperator {
     call_keys: CallKeys,
     /// The timers of each domain that the plan wants.
     timers: Vec<Timers>,
+    /// The states whose values are forgotten.
+    expiring: Vec<Expiry>,
     /// A key's columns, named as those of the first input that has one.
     key_schema: SchemaRef,
     /// The latest event time of the rows so far.
@@ -114,6 +117,9 @@ impl PluginOperator {
         let plan = Arc::new(handed_plan(&definition.plan, &definition.handed));
         let domains = [(TimeDomain::EventTime, plan.event_timers), (TimeDomain::ProcessingTime, plan.processing_timers)];
         let timers = domains.into_iter().filter_map(|(domain, state)| Some(Timers::new(domain, state?))).collect();
+        let states = &plan.declaration.states;
+        let expiring =
+            plan.expiring.iter().map(|&(state, domain)| Expiry::new(domain, state, states[state].width)).collect();
         let keyed = definition.inputs.iter().find(|input| !input.key.is_empty());
         let key_fields: Vec<FieldRef> =
             keyed.iter().flat_map(|input| input.key.iter().map(|&column| Arc::clone(&input.schema.fields()[column]))).collect();
@@ -136,6 +142,7 @@ impl PluginOperator {
             encoded: EncodedKeys::default(),
             call_keys: CallKeys::default(),
             timers,
+            expiring,
             key_schema: Arc::new(Schema::new(key_fields)),
             latest: i64::MIN,
             definition: Arc::new(definition),
@@ -228,12 +235,14 @@ impl PluginOperator {
 
     /// Hands over some of the timers that are due.
     async fn fire(&mut self, domain: TimeDomain, moment: i64, cx: &mut Context) -> Result<Due, OperatorError> {
-        let Some(timers) = self.timers.iter_mut().find(|timers| timers.domain == domain) else { return Ok(Due::Done) };
+        let Some(timers) = self.timers.iter_mut().find(|timers| timers.domain == domain) else {
+            return Ok(self.forget_values(domain, moment, cx));
+        };
         let due = timers.due(moment, self.definition.batch_rows);
         if due.is_empty() {
             drop(due);
             timers.moved_on();
-            return Ok(Due::Done);
+            return Ok(self.forget_values(domain, moment, cx));
         }
         let mut keys = EncodedKeys::default();
         due.iter().for_each(|(_, key)| keys.push(key));
@@ -246,8 +255,16 @@ impl PluginOperator {
         Ok(Due::More)
     }
 
+    /// Forgets some of the values whose moments have come.
+    fn forget_values(&mut self, domain: TimeDomain, moment: i64, cx: &mut Context) -> Due {
+        let Some(state) = &mut cx.state else { return Due::Done };
+        let of_domain = self.expiring.iter_mut().filter(|expiry| expiry.domain == domain);
+        let more = of_domain.fold(false, |more, expiry| more | expiry.forget(moment, self.definition.batch_rows, state.as_mut()));
+        if more { Due::More } else { Due::Done }
+    }
+
     fn damaged(&self, what: String) -> OperatorError {
-        let message = format!("operator `{}`: its timers are damaged: {what}", self.definition.operator);
+        let message = format!("operator `{}`: its state is damaged: {what}", self.definition.operator);
         OperatorError { code: "internal-timers", message, row: None, hint: Some("this is a bug of Wasmill".to_owned()) }
     }
 
@@ -287,6 +304,8 @@ impl Operator for PluginOperator {
     fn restored(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
         let Some(state) = &cx.state else { return Ok(()) };
         let restored = self.timers.iter_mut().try_for_each(|timers| timers.restore(state.as_ref()));
+        let restored =
+            restored.and_then(|()| self.expiring.iter_mut().try_for_each(|expiry| expiry.restore(state.as_ref())));
         restored.map_err(|what| self.damaged(what))
     }
 
@@ -295,7 +314,9 @@ impl Operator for PluginOperator {
     }
 
     fn wakes_at(&self) -> Option<i64> {
-        self.timers.iter().find(|timers| timers.domain == TimeDomain::ProcessingTime)?.first()
+        let timers = self.timers.iter().filter(|timers| timers.domain == TimeDomain::ProcessingTime).map(Timers::first);
+        let values = self.expiring.iter().filter(|expiry| expiry.domain == TimeDomain::ProcessingTime).map(Expiry::first);
+        timers.chain(values).flatten().min()
     }
 
     fn clock<'a>(&'a mut self, now: i64, cx: &'a mut Context) -> Firing<'a> {
@@ -312,9 +333,9 @@ impl Operator for PluginOperator {
 
     fn plugin_counts(&self) -> PluginCounts {
         let instance = self.instance.as_ref().map_or(0, Instance::memory) as u64;
-        let timers = self.timers.iter().map(Timers::bytes).sum::<usize>() as u64;
+        let queues = self.timers.iter().map(Timers::bytes).chain(self.expiring.iter().map(Expiry::bytes)).sum::<usize>() as u64;
         let timers_dropped = self.timers.iter().map(|timers| timers.dropped).sum();
-        PluginCounts { memory: instance + self.staged + timers, timers_dropped, ..self.counts }
+        PluginCounts { memory: instance + self.staged + queues, timers_dropped, ..self.counts }
     }
 
     fn author_metrics(&self) -> BTreeMap<String, f64> {

@@ -45,7 +45,12 @@ pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<
         reads: specs.iter().map(|spec| Some(spec.fields.iter().map(|field| field.name.to_owned()).collect())).collect(),
         ports: std::iter::once(main).chain(others).collect(),
         states: states
-            .map(|state| StateNeed { name: state.name.to_owned(), version: state.version, width: state.width })
+            .map(|state| StateNeed {
+                name: state.name.to_owned(),
+                version: state.version,
+                width: state.width,
+                expires: state.expires,
+            })
             .collect(),
         wants: P::TIMERS.iter().fold(Wants::END, |wants, domain| {
             wants

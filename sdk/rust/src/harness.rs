@@ -290,8 +290,11 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
 
     /// The value of a key, as the last call that succeeded left it. Panics if there is no such state or it holds no `T`.
     pub fn state<T: StateValue>(&self, name: &str, key: &K) -> Option<T> {
-        let bytes = self.states[self.state_number(name)].get(key)?;
-        let value = T::read(&mut bytes.as_slice());
+        let number = self.state_number(name);
+        let bytes = self.states[number].get(key)?;
+        // The moment at which it is forgotten isn't a part of the value.
+        let start = if self.plan.states[number].expires.is_some() { 8 } else { 0 };
+        let value = T::read(&mut &bytes[start..]);
         Some(value.unwrap_or_else(|| panic!("state `{name}` holds {bytes:?}, which is no {}", std::any::type_name::<T>())))
     }
 

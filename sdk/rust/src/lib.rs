@@ -1,6 +1,6 @@
 //! Write Wasmill operators in Rust.
 //!
-//! An operator is a struct: what it remembers for a key are fields of type [`ValueState`], moments at which it looks at a key again fields
+//! An operator is a struct: what it remembers for a key are fields of type [`ValueState`] and [`ExpiringState`], moments at which it looks at a key again fields
 //! of type [`EventTimers`] and [`ProcessingTimers`], outputs beside the main one fields of type [`Port`], and the rest is its own. What it does with a record is [`Process`]; records are structs too ([`Record`]). An operator with
 //! several inputs reads an enum of records ([`Inputs`](trait@Inputs)).
 //!
@@ -114,7 +114,7 @@ pub use record::{FieldSpec, ReadRecord, Record, RecordBuilder};
 pub use settings::NoSettings;
 #[doc(hidden)]
 pub use state::sum_of_widths;
-pub use state::{Sink, StateValue, ValueState};
+pub use state::{ExpiringState, Sink, StateValue, ValueState};
 pub use timers::{Domain, EventTime, EventTimers, ProcessingTime, ProcessingTimers, TimeDomain, Timer, TimerBatch, Timers};
 pub use timestamp::Timestamp;
 /// Makes an enum the inputs of an operator that has several; see the trait [`Inputs`](trait@Inputs):

@@ -63,6 +63,8 @@ pub struct StateSpec {
     pub version: u32,
     /// The bytes of every value, where they have the same number.
     pub width: Option<u32>,
+    /// By which time values are forgotten, where they are.
+    pub expires: Option<TimeDomain>,
 }
 
 /// An output of an operator beside the main one.

@@ -1,5 +1,6 @@
 //! What an operator remembers for a key. The host keeps it; an operator has a copy of the values of a call's keys while the call lasts.
 
+mod expiring;
 mod fixed;
 mod value;
 mod varying;
@@ -9,10 +10,12 @@ use std::ops::Deref;
 
 use crate::error::{Error, Result};
 use crate::host;
+use crate::timers::TimeDomain;
 
 use fixed::Fixed;
 use varying::Varying;
 
+pub use expiring::{Expiring, ExpiringState};
 pub use value::{Sink, StateValue, sum_of_widths};
 
 /// A value for each key: a field of the operator. Its name is the field's in kebab-case; `#[state(name = "…", version = 2)]` gives
@@ -108,6 +111,10 @@ impl<T: StateValue> ValueState<T> {
         Some(width @ 1..=1_024) => Some(width),
         _ => None,
     };
+
+    /// Its values stay until they are taken away.
+    #[doc(hidden)]
+    pub const EXPIRES: Option<TimeDomain> = None;
 
     /// A state to be put into the operator.
     pub fn new() -> Self {

@@ -82,7 +82,7 @@ impl Catalog for Pure {
         Ok(PluginDeclared {
             ports: vec![port("main"), port("side")],
             reads: inputs.iter().map(|_| None).collect(),
-            event_timers: false,
+            needs_event_time: false,
         })
     }
 

@@ -39,9 +39,9 @@ impl Catalog for Composition {
         let component = self.component(path)?;
         let plan = describe(&component, &settings.to_string(), &shapes(inputs), &super::limits(limits))?;
         let port = |port: wasmill_operator::Port| Port { name: port.name, schema: port.schema };
-        let event_timers = plan.event_timers.is_some();
+        let needs_event_time = plan.needs_event_time();
         let ports = plan.declaration.ports.into_iter().map(port).collect();
-        Ok(PluginDeclared { ports, reads: plan.declaration.reads, event_timers })
+        Ok(PluginDeclared { ports, reads: plan.declaration.reads, needs_event_time })
     }
 
     fn aggregate_plugin(

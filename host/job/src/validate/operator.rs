@@ -253,10 +253,10 @@ fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, pr
             .expected(format!("a column's type: {}", column_type::SCALARS.join(", ")));
         return None;
     }
-    if declared.event_timers && !entries.iter().all(Entry::is_timed) {
+    if declared.needs_event_time && !entries.iter().all(Entry::is_timed) {
         problems
             .error(code::NO_EVENT_TIME, &written.spot)
-            .found_to_be("a plugin that sets timers of event time, over rows without event time")
+            .found_to_be("a plugin that goes by event time, over rows without event time")
             .expected("sources that say what time it was")
             .advice("add to each source before it: event-time: { field: COLUMN, max-out-of-orderness: 10s }");
         return None;

@@ -101,7 +101,7 @@ impl Catalog for Fake {
                 }
                 let ports = vec![port("main", &[("grade", DataType::Utf8View)]), port("broken", &[("why", DataType::Utf8View)])];
                 let mag = input.schema.index_of("mag").ok();
-                Ok(PluginDeclared { ports, reads: vec![mag.map(|index| vec![index])], event_timers: false })
+                Ok(PluginDeclared { ports, reads: vec![mag.map(|index| vec![index])], needs_event_time: false })
             }
             "count" => {
                 let Some(&key) = input.key.first() else {
@@ -112,21 +112,21 @@ impl Catalog for Fake {
                 Ok(PluginDeclared {
                     ports: vec![port("main", &[("key", key), ("n", DataType::Int64)])],
                     reads: vec![Some(vec![])],
-                    event_timers: false,
+                    needs_event_time: false,
                 })
             }
             "timers" => {
                 let ports = vec![port("main", &[("n", DataType::Int64)])];
-                Ok(PluginDeclared { ports, reads: vec![None], event_timers: true })
+                Ok(PluginDeclared { ports, reads: vec![None], needs_event_time: true })
             }
             "match" => {
                 let reads = inputs.iter().map(|input| Some(vec![input.schema.fields().len() - 1])).collect();
-                Ok(PluginDeclared { ports: vec![port("main", &[("n", DataType::Int64)])], reads, event_timers: false })
+                Ok(PluginDeclared { ports: vec![port("main", &[("n", DataType::Int64)])], reads, needs_event_time: false })
             }
             "odd-types" => Ok(PluginDeclared {
                 ports: vec![port("main", &[("c", DataType::UInt8)])],
                 reads: vec![None],
-                event_timers: false,
+                needs_event_time: false,
             }),
             _ => Err(PluginProblem { code: "plugin-not-found", message: format!("there is no {}", path.display()), hint: None }),
         }

@@ -21,6 +21,7 @@ impl Host for HostState {
     }
 
     fn store(&mut self, state: u32, keys: Option<Vec<u32>>, values: WitValues) -> wasmtime::Result<()> {
+        let expires = self.call.as_ref().is_some_and(|call| call.plan.expiring.iter().any(|(index, _)| *index == state as usize));
         let (keyed, width) = keyed(self, "state.store", state)?;
         let count = keyed.keys.count();
         let broken = |what: String| Refusal::contract(format!("stored to state {state} what can't be: {what}"));
@@ -40,6 +41,9 @@ impl Host for HostState {
         };
         let values = Values { present: values.present, offsets: values.values.offsets, data: values.values.data };
         values.check(written, width, STATE_VALUE_BYTES).map_err(broken)?;
+        if expires && (0..written).any(|item| values.get(item, width).is_some_and(|value| value.len() < 8)) {
+            return Err(broken("a value that doesn't begin with the moment at which it is forgotten".to_owned()));
+        }
         keyed.written_bytes += values.data.len();
         if keyed.written_bytes > STATE_CALL_BYTES {
             return Err(Refusal::limit(format!("stored more than {STATE_CALL_BYTES} bytes in one call")));

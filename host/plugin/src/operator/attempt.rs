@@ -172,6 +172,7 @@ impl PluginOperator {
                     timers.apply(&staged, &keys, &self.encoded);
                     writes.push(staged.into_write());
                 }
+                self.expiring.iter_mut().for_each(|expiry| expiry.note(&writes, &keys, &self.encoded, state.as_ref()));
                 state.apply(&keys, &writes);
             });
             state.finish(&keys);

@@ -29,7 +29,7 @@ pub fn inputs(input: TokenStream) -> TokenStream {
     expand(parse_macro_input!(input as DeriveInput), inputs::derive)
 }
 
-/// Makes a struct an operator: its fields of type `ValueState` and `Port` are its states and outputs, those of type `EventTimers` and
+/// Makes a struct an operator: its fields of type `ValueState`, `ExpiringState` and `Port` are its states and outputs, those of type `EventTimers` and
 /// `ProcessingTimers` its timers, others are its author's.
 ///
 /// `#[operator(keep = "key")]`, `"input"` or `"nothing"`, or `#[operator(keep("column", …))]` says which columns the rows of the main

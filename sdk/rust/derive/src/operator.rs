@@ -7,7 +7,7 @@ use syn::{DeriveInput, Error, Field, GenericArgument, LitInt, LitStr, PathArgume
 use crate::field;
 use crate::keep::Keep;
 
-/// A field of type `ValueState`.
+/// A field of type `ValueState` or `ExpiringState`.
 struct State<'a> {
     field: &'a Ident,
     ty: &'a Type,
@@ -59,6 +59,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
                 name: #state_names,
                 version: #versions,
                 width: <#state_types>::WIDTH,
+                expires: <#state_types>::EXPIRES,
             }),*];
             const PORTS: &'static [::wasmill_sdk::PortSpec] = &[#(::wasmill_sdk::PortSpec {
                 name: #port_names,
@@ -117,7 +118,7 @@ fn parts(input: &DeriveInput) -> Result<Parts<'_>> {
     let Parts { mut states, mut ports, mut timers } = Parts::default();
     for (name, field) in field::named(input, "an operator")? {
         let segment = field::last_segment(&field.ty);
-        if segment.is_some_and(|segment| segment.ident == "ValueState") {
+        if segment.is_some_and(|segment| segment.ident == "ValueState" || segment.ident == "ExpiringState") {
             let state = state(name, field)?;
             if states.iter().any(|other| other.name == state.name) {
                 return Err(Error::new_spanned(name, format!("two states are named `{}`", state.name)));

@@ -94,11 +94,20 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         loop {
             let (at, keys): (Vec<i64>, Vec<K>) = self.waiting(domain).due(moment, self.most_rows).into_iter().unzip();
             if keys.is_empty() {
+                self.forget_values(domain, moment);
                 return Ok(());
             }
             let (count, moments) = (keys.len() as u32, at.clone());
             let made = Made { keys: &keys, of_row: &[], fired: Some(Fired { domain, at, moment }) };
             self.call(made, |instance: &mut Instance<P>| instance.on_timers(domain, count, &moments))?;
+        }
+    }
+
+    /// Forgets values whose moments have come.
+    fn forget_values(&mut self, domain: TimeDomain, moment: i64) {
+        let lives = |value: &[u8]| value.first_chunk().is_some_and(|until| i64::from_le_bytes(*until) > moment);
+        for (values, _) in self.states.iter_mut().zip(&self.plan.states).filter(|(_, state)| state.expires == Some(domain)) {
+            values.retain(|_, value| lives(value));
         }
     }
 

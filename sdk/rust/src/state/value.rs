@@ -225,6 +225,17 @@ impl<T: StateValue, const N: usize> StateValue for [T; N] {
     }
 }
 
+/// Nothing but that it is there.
+impl StateValue for () {
+    const WIDTH: Option<u32> = Some(0);
+
+    fn write<S: Sink>(&self, _: &mut S) {}
+
+    fn read(_: &mut &[u8]) -> Option<Self> {
+        Some(())
+    }
+}
+
 macro_rules! tuples {
     ($(($($part:ident $at:tt),+))*) => {$(
         impl<$($part: StateValue),+> StateValue for ($($part,)+) {

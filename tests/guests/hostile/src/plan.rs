@@ -1,6 +1,6 @@
 //! What the guest declares, and what it may not declare.
 
-use wasmill_sdk::bindings::plan::{Port, StateNeed, Taken, Takes, Wants};
+use wasmill_sdk::bindings::plan::{Port, StateNeed, Taken, Takes, TimeDomain, Wants};
 use wasmill_sdk::bindings::{DataType, Field, Input, Plan};
 
 use crate::settings::{Do, Settings};
@@ -39,6 +39,8 @@ fn spoil(plan: &mut Plan, settings: &Settings) {
         Do::PlanTwoFields => plan.ports[0].gives = vec![field("twice", DataType::Int64), field("twice", DataType::Utf8)],
         Do::PlanBadName => plan.ports[0].name.clone_from(&settings.text),
         Do::PlanBadWidth => plan.states = vec![state("count", Some(settings.count as u32))],
+        Do::PlanBadExpiry => plan.states = vec![StateNeed { expires: Some(TimeDomain::EventTime), ..state("count", Some(7)) }],
+        Do::StoreWithoutMoment => plan.states[1].expires = Some(TimeDomain::ProcessingTime),
         Do::PlanTooFewReads => plan.reads.clear(),
         Do::PlanHuge => plan.ports = (0..settings.count).map(|number| port(&format!("port-{number}"), None)).collect(),
         _ => {}
@@ -55,5 +57,5 @@ fn field(name: &str, data_type: DataType) -> Field {
 }
 
 fn state(name: &str, width: Option<u32>) -> StateNeed {
-    StateNeed { name: name.to_owned(), version: 1, width }
+    StateNeed { name: name.to_owned(), version: 1, width, expires: None }
 }

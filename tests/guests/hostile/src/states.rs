@@ -33,6 +33,7 @@ pub(crate) fn touch(settings: &Settings, call: &Call) {
             let values = BinaryArray { offsets, data: vec![b'x'; keys] };
             state::store(TEXT, None, &Values { present: vec![0xff; keys.div_ceil(8)], values });
         }
+        Do::StoreWithoutMoment => state::store(TEXT, Some(&[0]), &varying(1, 7)),
         Do::StoreTooLong => state::store(TEXT, Some(&[0]), &varying(1, 1024 * 1024 + 1)),
         Do::StoreTooMuch => (0..17).for_each(|_| state::store(TEXT, Some(&[0]), &varying(1, 1024 * 1024))),
         Do::StoreForever => (0..settings.count).for_each(|_| state::store(COUNT, None, &fixed(keys))),
