@@ -8,7 +8,7 @@ use crate::bindings::wasmill::plugin::data::{
     ArrayParam, ArrayResult, BinaryArrayParam, BinaryArrayResult, ColumnParam, ColumnResult, DataType as WitType, DecimalType,
     FieldResult,
 };
-use crate::bindings::wasmill::plugin::plan::{Plan, Port, StateNeed, Taken, Takes, Wants};
+use crate::bindings::wasmill::plugin::plan::{Plan, Port, StateNeed, Taken, Takes, TimeDomain, Wants};
 use crate::columns_in::ColumnsIn;
 use crate::declaration::{ColumnFrom, InputShape, resolve};
 use crate::{columns_out, declaration};
