@@ -126,6 +126,8 @@ pub struct PluginDeclared {
     pub reads: Vec<Option<Vec<usize>>>,
     /// It goes by event time, as for timers, so that its rows must have some.
     pub needs_event_time: bool,
+    /// The states that it keeps for each key until it takes them away itself.
+    pub keeps: Vec<String>,
 }
 
 /// Why a plugin can't be used.

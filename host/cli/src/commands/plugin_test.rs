@@ -5,12 +5,14 @@ use std::process::{Command, Stdio};
 
 use serde::Serialize;
 use wasmill_job::catalog::PluginProblem;
-use wasmill_plugin::Component;
+use wasmill_operator::Port;
+use wasmill_plugin::{Component, Plan};
 use wasmill_runtime::JobError;
 
 use crate::arguments::{Format, Side, TestArgs};
 use crate::exit::Exit;
-use crate::plugin_cases::case::{self, Case};
+use crate::plugin_cases::aggregated::Aggregated;
+use crate::plugin_cases::case::{self, Case, Outcome};
 use crate::plugin_cases::comparison::{Difference, compare};
 use crate::plugin_cases::sandboxed::{self, BATCHES};
 use crate::plugin_cases::{shown, updated};
@@ -89,13 +91,6 @@ fn tested(args: &TestArgs) -> Result<Tested, (Exit, Box<JobError>)> {
         let file = plugin_directory::prepare(true, Stop::never())(&args.directory).map_err(unbuilt)?;
         let component = sandbox::start().and_then(|sandbox| sandbox.load(&file));
         let component = component.map_err(|error| failed(report::of_plugin_error(error)))?;
-        if component.is_aggregate() {
-            return Err(wrong(PluginProblem {
-                code: "not-in-this-version",
-                message: format!("plugin {}: cases of an aggregate function are not in this version", directory.name),
-                hint: Some("its own tests run with --only native".to_owned()),
-            }));
-        }
         for case in &read {
             cases.push(test_case(&component, &directory.name, case, args.update).map_err(wrong)?);
         }
@@ -115,6 +110,36 @@ fn tested(args: &TestArgs) -> Result<Tested, (Exit, Box<JobError>)> {
     Ok(Tested { ok, cases, native })
 }
 
+/// What a case is tried with.
+enum Tried<'a> {
+    Operator(Box<Plan>),
+    Aggregate(Box<Aggregated<'a>>),
+}
+
+impl<'a> Tried<'a> {
+    fn of(component: &'a Component, case: &'a Case, plugin: &str) -> Result<Self, PluginProblem> {
+        Ok(if component.is_aggregate() {
+            Self::Aggregate(Box::new(Aggregated::new(component, case, plugin)?))
+        } else {
+            Self::Operator(Box::new(sandboxed::plan(component, case)?))
+        })
+    }
+
+    fn ports(&self) -> Vec<Port> {
+        match self {
+            Self::Operator(plan) => plan.declaration.ports.clone(),
+            Self::Aggregate(aggregated) => aggregated.ports(),
+        }
+    }
+
+    fn run(&self, component: &Component, case: &Case, plugin: &str, most: usize) -> Result<Outcome, JobError> {
+        match self {
+            Self::Operator(plan) => sandboxed::run(component, plan, case, plugin, most),
+            Self::Aggregate(aggregated) => aggregated.run(most),
+        }
+    }
+}
+
 /// Runs a case with batches of each size. What doesn't depend on it is compared with what is expected.
 fn test_case(component: &Component, plugin: &str, case: &Case, update: bool) -> Result<TestedCase, PluginProblem> {
     let done = |result, batch_rows| TestedCase {
@@ -126,13 +151,13 @@ fn test_case(component: &Component, plugin: &str, case: &Case, update: bool) -> 
         updated: Vec::new(),
     };
     let failed = |error, rows| TestedCase { error: Some(error), ..done(CaseResult::Failed, rows) };
-    let plan = match sandboxed::plan(component, case) {
-        Ok(plan) => plan,
+    let tried = match Tried::of(component, case, plugin) {
+        Ok(tried) => tried,
         Err(problem) => return Ok(failed(report::of_plugin(problem), BATCHES[0])),
     };
     let mut outcomes = Vec::new();
     for rows in BATCHES {
-        match sandboxed::run(component, &plan, case, plugin, rows) {
+        match tried.run(component, case, plugin, rows) {
             Ok(outcome) => outcomes.push(outcome),
             Err(error) => return Ok(failed(error, rows)),
         }
@@ -147,7 +172,7 @@ fn test_case(component: &Component, plugin: &str, case: &Case, update: bool) -> 
     if update {
         return Ok(TestedCase { updated: updated::update(case, first)?, ..done(CaseResult::Ok, BATCHES[0]) });
     }
-    let Some(expected) = case.expected(&plan)? else {
+    let Some(expected) = case.expected(&tried.ports())? else {
         let mut error = JobError::new("invalid-case", format!("{}: has no expected.jsonl", case.folder.display()));
         error.hint = Some("write it, or have `wasmill plugin test --update` write what comes out".to_owned());
         return Ok(failed(error, BATCHES[0]));

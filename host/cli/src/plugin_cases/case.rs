@@ -16,7 +16,8 @@ use wasmill_connector::json::{JsonIn, RowDecoder, row_object};
 use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::{column_type, key};
 use wasmill_job::catalog::PluginProblem;
-use wasmill_plugin::{InputShape, Plan};
+use wasmill_operator::Port;
+use wasmill_plugin::InputShape;
 
 use super::written::{InOrder, Types, Written};
 
@@ -99,10 +100,10 @@ impl Case {
     ///
     /// # Errors
     /// Where a file can't be read or isn't JSON, or belongs to no output.
-    pub fn expected(&self, plan: &Plan) -> Result<Option<Outcome>, PluginProblem> {
-        self.check_files(plan)?;
+    pub fn expected(&self, ports: &[Port]) -> Result<Option<Outcome>, PluginProblem> {
+        self.check_files(ports)?;
         let mut outcome = Outcome::new();
-        for (number, port) in plan.declaration.ports.iter().enumerate() {
+        for (number, port) in ports.iter().enumerate() {
             let file = file_of(number, &port.name);
             let path = self.folder.join(&file);
             let Some(lines) = lines(&path)? else {
@@ -142,10 +143,10 @@ impl Case {
     }
 
     /// Files that no one would look at are a mistake.
-    fn check_files(&self, plan: &Plan) -> Result<(), PluginProblem> {
+    fn check_files(&self, ports: &[Port]) -> Result<(), PluginProblem> {
         let mut known: Vec<String> = self.inputs.iter().map(|input| file_of_input(&input.name)).collect();
         known.extend([ABOUT.to_owned(), DEAD.to_owned()]);
-        known.extend(plan.declaration.ports.iter().enumerate().map(|(number, port)| file_of(number, &port.name)));
+        known.extend(ports.iter().enumerate().map(|(number, port)| file_of(number, &port.name)));
         let unreadable = |error: io::Error| invalid(&self.folder, format!("can't be read: {error}"));
         for entry in fs::read_dir(&self.folder).map_err(unreadable)? {
             let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();

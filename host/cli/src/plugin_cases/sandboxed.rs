@@ -46,12 +46,15 @@ pub fn run(component: &Component, plan: &Plan, case: &Case, plugin: &str, most: 
         },
         TaskIndex { index: 0, of: 1 },
     );
-    let left = runtime.block_on(process(operator, plan, case, most)).map_err(|error| {
-        let OperatorError { code, message, row, hint } = error;
-        // What to do is about jobs, but for a limit, where it is the same.
-        JobError { row, hint: hint.filter(|_| code == "plugin-limit"), ..JobError::new(code, message) }
-    })?;
+    let left = runtime.block_on(process(operator, plan, case, most)).map_err(said)?;
     Ok(outcome(&left, plan))
+}
+
+/// An operator's error as a case's.
+pub(super) fn said(error: OperatorError) -> JobError {
+    let OperatorError { code, message, row, hint } = error;
+    // What to do is about jobs, but for a limit, where it is the same.
+    JobError { row, hint: hint.filter(|_| code == "plugin-limit"), ..JobError::new(code, message) }
 }
 
 async fn process(mut operator: PluginOperator, plan: &Plan, case: &Case, most: usize) -> Result<Context, OperatorError> {

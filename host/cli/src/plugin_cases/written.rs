@@ -25,9 +25,6 @@ pub struct Written {
     pub inputs: Option<InOrder<WrittenInput>>,
     /// The plugin's settings.
     pub settings: Option<Value>,
-    /// Not in this version.
-    #[serde(default)]
-    pub timers: Option<Value>,
 }
 
 /// One of several inputs.
@@ -86,10 +83,6 @@ impl Written {
                         `inputs` with a `schema` and `key-by` for each name";
             PluginProblem { hint: Some(hint.to_owned()), ..invalid(path, error) }
         })?;
-        if written.timers.is_some() {
-            let message = format!("{}: `timers` is not in this version", path.display());
-            return Err(PluginProblem { code: "not-in-this-version", message, hint: None });
-        }
         Ok(written)
     }
 

@@ -13,6 +13,8 @@ pub struct Operator {
     pub inputs: Vec<Input>,
     /// The rows of all its inputs have event times, and so have its own; else none of them have.
     pub timed: bool,
+    /// What it keeps for each key and never forgets: running aggregates, and a plugin's states.
+    pub keeps: Vec<String>,
     /// What it does.
     pub verb: Verb,
     /// Its outputs; the first is the main one, but for a split, which has none.

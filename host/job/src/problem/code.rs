@@ -60,6 +60,8 @@ pub const EVENT_TIME_LOST: &str = "event-time-lost";
 pub const NO_SINK: &str = "no-sink";
 /// Warning: rows that come at the end of input, which has none.
 pub const NEVER_EMITS: &str = "never-emits";
+/// Warning: state that grows with every new key, and rows that never end.
+pub const STATE_GROWS: &str = "state-grows";
 /// Warning: rows that nobody reads.
 pub const UNREAD_OUTPUT: &str = "unread-output";
 /// Warning: dead letters are asked for, and there is no place for them.

@@ -20,12 +20,14 @@ pub struct Outcome {
     pub ports: Vec<Port>,
     /// For each input.
     pub reads: Vec<Option<Vec<usize>>>,
+    /// What it keeps for each key and never forgets.
+    pub keeps: Vec<String>,
 }
 
 impl Outcome {
     /// Of an operator with one input.
     fn of_one(verb: Verb, ports: Vec<Port>, reads: Option<Vec<usize>>) -> Self {
-        Self { verb, ports, reads: vec![reads] }
+        Self { verb, ports, reads: vec![reads], keeps: Vec::new() }
     }
 }
 
@@ -53,7 +55,8 @@ pub fn resolve(
         written::Verb::Unnest { column, name } => unnest(column, name.as_ref(), &scope, problems)?,
         written::Verb::Split(conditions) => split(conditions, &scope, &schema, given, problems)?,
         written::Verb::Aggregate { columns, at_end, window: None } => {
-            aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)?
+            let keeps = columns.iter().map(|column| column.name.value.clone()).collect();
+            Outcome { keeps, ..aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)? }
         }
         written::Verb::Aggregate { columns, window: Some(window), .. } => {
             window::check_timed(first.is_timed(), window, problems)?;
@@ -64,14 +67,15 @@ pub fn resolve(
     };
     let names = operator.inputs.iter().flatten().flat_map(|input| &input.from);
     let timed = event_time::of_inputs(names.zip(entries.iter().flat_map(|entry| &entry.streams)), problems);
-    let inputs = entries.into_iter().zip(outcome.reads).map(|(entry, reads)| {
+    let Outcome { verb, ports, reads, keeps } = outcome;
+    let inputs = entries.into_iter().zip(reads).map(|(entry, reads)| {
         let Entry { name, streams, schema, key_by, .. } = entry;
         let key_by = key_by?;
         let reads = reads.and_then(|reads| needed(reads, &key_by, schema.fields().len()));
         Some(Input { name, from: streams.iter().map(|stream| stream.upstream).collect(), schema, key_by, reads })
     });
     let inputs = inputs.collect::<Option<Vec<_>>>()?;
-    Some(Operator { name: operator.name.value.clone(), inputs, timed, verb: outcome.verb, ports: outcome.ports })
+    Some(Operator { name: operator.name.value.clone(), inputs, timed, keeps, verb, ports })
 }
 
 fn main_port(schema: SchemaRef) -> Vec<Port> {
@@ -262,7 +266,7 @@ fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, pr
         return None;
     }
     let verb = Verb::Plugin(graph::Plugin { path, settings: settings.clone(), on_poison: on_poison.value, limits: *limits });
-    Some(Outcome { verb, ports: declared.ports, reads: declared.reads })
+    Some(Outcome { verb, ports: declared.ports, reads: declared.reads, keeps: declared.keeps })
 }
 
 /// All columns checked; `None` where one has a fault, after all have been checked.

@@ -41,6 +41,7 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
                 "`{source}` has no end, so that no row ever comes out; give it `rows` or `limit`, or leave `emit` out"
             ));
         }
+        growing(operator, job, index, problems);
         if let Some(Verb::Plugin { on_poison, .. }) = &operator.verb
             && on_poison.value == OnPoison::DeadLetter
             && job.dead_letters.is_none()
@@ -52,6 +53,27 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
                 .advice("without it the first such row fails the job");
         }
     }
+}
+
+/// Warns about state that grows with every new key of rows that never end.
+fn growing(operator: &written::Operator, job: &Job, index: usize, problems: &mut Problems) {
+    let keyed = operator.inputs.iter().flatten().find_map(|input| input.key_by.as_ref().filter(|key| !key.is_empty()));
+    let (Some(key), Some(source)) = (keyed, endless(job, index)) else { return };
+    let keeps = &job.operators[index].keeps;
+    if keeps.is_empty() {
+        return;
+    }
+    let forgets = match &operator.verb {
+        Some(Verb::Plugin { .. }) => "have the plugin forget it (`ExpiringState`)",
+        _ => "count in a `window`, whose state is forgotten",
+    };
+    let names: Vec<&str> = key.iter().map(|column| column.value.as_str()).collect();
+    let (keeps, names) = (keeps.join(", "), names.join(", "));
+    problems
+        .warning(code::STATE_GROWS, &key[0].spot)
+        .found(names.clone())
+        .expected("a key that has only so many values, or state that is forgotten")
+        .advice(format!("`{source}` has no end, and {keeps} of each new {names} is kept for ever: {forgets}, or leave it so where they are few"));
 }
 
 /// A source without end that an operator reads, be it by others.

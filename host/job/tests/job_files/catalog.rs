@@ -101,7 +101,7 @@ impl Catalog for Fake {
                 }
                 let ports = vec![port("main", &[("grade", DataType::Utf8View)]), port("broken", &[("why", DataType::Utf8View)])];
                 let mag = input.schema.index_of("mag").ok();
-                Ok(PluginDeclared { ports, reads: vec![mag.map(|index| vec![index])], needs_event_time: false })
+                Ok(PluginDeclared { ports, reads: vec![mag.map(|index| vec![index])], needs_event_time: false, keeps: Vec::new() })
             }
             "count" => {
                 let Some(&key) = input.key.first() else {
@@ -113,15 +113,16 @@ impl Catalog for Fake {
                     ports: vec![port("main", &[("key", key), ("n", DataType::Int64)])],
                     reads: vec![Some(vec![])],
                     needs_event_time: false,
+                    keeps: vec!["seen".to_owned()],
                 })
             }
             "timers" => {
                 let ports = vec![port("main", &[("n", DataType::Int64)])];
-                Ok(PluginDeclared { ports, reads: vec![None], needs_event_time: true })
+                Ok(PluginDeclared { ports, reads: vec![None], needs_event_time: true, keeps: Vec::new() })
             }
             "match" => {
                 let reads = inputs.iter().map(|input| Some(vec![input.schema.fields().len() - 1])).collect();
-                Ok(PluginDeclared { ports: vec![port("main", &[("n", DataType::Int64)])], reads, needs_event_time: false })
+                Ok(PluginDeclared { ports: vec![port("main", &[("n", DataType::Int64)])], reads, needs_event_time: false, keeps: Vec::new() })
             }
             "odd-types" => Ok(PluginDeclared {
                 ports: vec![port("main", &[("c", DataType::UInt8)])],

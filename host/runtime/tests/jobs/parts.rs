@@ -51,7 +51,7 @@ impl Catalog for Anything {
     }
     fn plugin(&self, _: &Path, _: &Value, inputs: &[InputSchema<'_>], _: &Limits) -> Result<PluginDeclared, PluginProblem> {
         let main = Port { name: "main".to_owned(), schema: Arc::clone(inputs[0].schema) };
-        Ok(PluginDeclared { ports: vec![main], reads: vec![None], needs_event_time: false })
+        Ok(PluginDeclared { ports: vec![main], reads: vec![None], needs_event_time: false, keeps: Vec::new() })
     }
     fn aggregate_plugin(&self, _: &Path, _: &Value, _: &Schema, _: &Limits) -> Result<Field, PluginProblem> {
         unreachable!("the job has no aggregate")

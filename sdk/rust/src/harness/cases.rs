@@ -33,6 +33,7 @@
 //! that, and `{"@clock": …}` the host's clock, which stands at the epoch before; timers that are due fire there. The end of the rows is the
 //! end of input: all timers of event time fire, those of processing time are dropped.
 
+mod aggregated;
 mod case;
 mod cell;
 mod columns;
@@ -42,6 +43,7 @@ mod time;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use crate::aggregate::Aggregate;
 use crate::error::Result;
 use crate::process_batch::ProcessBatch;
 
@@ -90,9 +92,51 @@ const SHOWN: usize = 10;
 /// ```
 #[track_caller]
 pub fn check<P: ProcessBatch>(folder: impl AsRef<Path>) {
-    let folder = folder.as_ref();
+    checked(folder.as_ref(), differences_of::<P>);
+}
+
+/// The same for an aggregate function: `schema` has the columns that it is over, and those of `key-by`, if any; `expected.jsonl` has a row for
+/// each row in, of the key's columns and `value`, what the function comes to after that row. What half of the rows come to is merged with
+/// what the others come to, too, and must come to the same: to a billionth, where values are floats, whose sums depend on their order.
+///
+/// # Panics
+/// As [`check`].
+///
+/// ```
+/// # use wasmill_sdk::{Aggregate, Record, Result};
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # struct Sum;
+/// # impl Aggregate for Sum {
+/// #     const NAME: &'static str = "sum";
+/// #     type Input<'a> = Row;
+/// #     type Accumulator = i64;
+/// #     type Output = i64;
+/// #     type Settings = wasmill_sdk::NoSettings;
+/// #     fn open(_: wasmill_sdk::NoSettings) -> Result<Self> { Ok(Self) }
+/// #     fn add(&self, sum: &mut i64, row: Row) -> Result<()> { *sum += row.n; Ok(()) }
+/// #     fn merge(&self, sum: &mut i64, other: i64) { *sum += other }
+/// #     fn finish(&self, sum: &i64) -> i64 { *sum }
+/// # }
+/// # fn main() -> std::io::Result<()> {
+/// let cases = std::env::temp_dir().join(format!("wasmill-sdk-sums-{}", std::process::id()));
+/// # std::fs::create_dir_all(cases.join("one"))?;
+/// std::fs::write(cases.join("case.json"), r#"{ "schema": { "k": "utf8", "n": "int64 not null" }, "key-by": ["k"] }"#)?;
+/// std::fs::write(cases.join("one/input.jsonl"), "{\"k\":\"a\",\"n\":1}\n{\"k\":\"a\",\"n\":2}\n")?;
+/// std::fs::write(cases.join("one/expected.jsonl"), "{\"k\":\"a\",\"value\":1}\n{\"k\":\"a\",\"value\":3}\n")?;
+/// wasmill_sdk::harness::cases::check_aggregate::<Sum>(&cases);
+/// # std::fs::remove_dir_all(cases)
+/// # }
+/// ```
+#[track_caller]
+pub fn check_aggregate<A: Aggregate>(folder: impl AsRef<Path>) {
+    checked(folder.as_ref(), aggregated::differences_of::<A>);
+}
+
+/// Panics with all differences of a folder's cases.
+#[track_caller]
+fn checked(folder: &Path, differences_of: impl Fn(&Case) -> Result<Vec<String>>) {
     let filter = std::env::var(FILTER).ok();
-    let wrong = match differences::<P>(folder, filter.as_deref()) {
+    let wrong = match differences(folder, filter.as_deref(), differences_of) {
         Ok(wrong) => wrong,
         Err(error) => panic!("{}", error.message()),
     };
@@ -100,10 +144,10 @@ pub fn check<P: ProcessBatch>(folder: impl AsRef<Path>) {
 }
 
 /// What is different in the cases of a folder, in words; nothing where nothing is.
-fn differences<P: ProcessBatch>(folder: &Path, filter: Option<&str>) -> Result<String> {
+fn differences(folder: &Path, filter: Option<&str>, differences_of: impl Fn(&Case) -> Result<Vec<String>>) -> Result<String> {
     let mut wrong = String::new();
     for case in Case::all(folder, filter)? {
-        let found = match differences_of::<P>(&case) {
+        let found = match differences_of(&case) {
             Ok(found) => found,
             Err(error) => vec![error.message().to_owned()],
         };
@@ -119,12 +163,18 @@ fn differences<P: ProcessBatch>(folder: &Path, filter: Option<&str>) -> Result<S
 }
 
 fn differences_of<P: ProcessBatch>(case: &Case) -> Result<Vec<String>> {
-    let mut first: Option<Outcome> = None;
+    with_batches(|| run::expected::<P>(case), |rows| run::run::<P>(case, rows))
+}
+
+/// What differs from what is expected, or between batches of different sizes.
+fn with_batches(expected: impl FnOnce() -> Result<Outcome>, run: impl Fn(usize) -> Result<Outcome>) -> Result<Vec<String>> {
+    let (mut first, mut expected): (Option<Outcome>, _) = (None, Some(expected));
     for rows in BATCHES {
-        let found = run::run::<P>(case, rows)?;
+        let found = run(rows)?;
         match &first {
             None => {
-                let wrong = compare(&run::expected::<P>(case)?, &found);
+                let expected = expected.take().map_or_else(|| Ok(Outcome::new()), |expected| expected())?;
+                let wrong = compare(&expected, &found);
                 if !wrong.is_empty() {
                     return Ok(wrong);
                 }

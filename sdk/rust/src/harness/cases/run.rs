@@ -70,24 +70,26 @@ fn feed<P: ProcessBatch>(harness: &mut Harness<P, String>, rows: &[(usize, Vec<C
     let rows = &rows[first..];
     let Some((number, _)) = rows.first() else { return Ok(()) };
     let Input { schema, key, .. } = &harness.inputs[*number];
-    let places = |names: &[String]| -> Vec<usize> {
-        names.iter().filter_map(|name| schema.iter().position(|field| field.name == *name)).collect()
-    };
-    let reads = harness.plan.reads[*number].as_ref().map_or_else(|| (0..schema.len()).collect(), |names| places(names));
+    let reads = harness.plan.reads[*number].as_ref().map_or_else(|| (0..schema.len()).collect(), |names| places(schema, names));
     let columns = reads.into_iter().map(|column| {
         let cells: Vec<&Cell> = rows.iter().map(|(_, row)| &row[column]).collect();
         columns::gather(schema[column].data_type, &cells)
     });
     let batch = data::Batch { rows: rows.len() as u32, columns: columns.collect() };
-    let key = places(key);
+    let key = places(schema, key);
     let of_row: Vec<String> = rows.iter().map(|(_, row)| key_text(row, &key)).collect();
     harness
         .process(*number, &batch, &of_row, !key.is_empty())
         .map_err(|error| Error::fail(format!("the call with rows from {} on failed: {}", first + 1, error.message())))
 }
 
+/// The places of columns by their names.
+pub(super) fn places(schema: &[Field], names: &[String]) -> Vec<usize> {
+    names.iter().filter_map(|name| schema.iter().position(|field| field.name == *name)).collect()
+}
+
 /// A row's key as the harness has it.
-fn key_text(row: &[Cell], key: &[usize]) -> String {
+pub(super) fn key_text(row: &[Cell], key: &[usize]) -> String {
     key.iter().map(|&column| row[column].to_json() + "\n").collect()
 }
 
@@ -98,7 +100,7 @@ fn collect<P: ProcessBatch>(mut harness: Harness<P, String>, case: &Case, rows: 
     let mut with_key = BTreeMap::new();
     for row in rows {
         let Input { schema, key, .. } = &case.inputs[row.0];
-        let key: Vec<usize> = key.iter().filter_map(|name| schema.iter().position(|field| field.name == *name)).collect();
+        let key = places(schema, key);
         with_key.entry(key_text(&row.1, &key)).or_insert(row);
     }
     let row_of = |from: &Whence<String>| match from.row {
@@ -192,7 +194,7 @@ fn file_of(number: usize, port: &Port) -> String {
 }
 
 /// An expected row as it would come out; as it was written, where it can't.
-fn as_written(fields: &[Field], row: &Row) -> String {
+pub(super) fn as_written(fields: &[Field], row: &Row) -> String {
     let known = row.keys().all(|name| fields.iter().any(|field| field.name == *name));
     let cells = fields.iter().map(|field| Cell::parse(field, row.get(&field.name).map(|json| &**json)).ok());
     match cells.collect::<Option<Vec<_>>>().filter(|_| known) {
@@ -219,7 +221,7 @@ fn dead_letter(row: &str, kind: &str, reason: &str) -> String {
     format!(r#"{{"row":{row},"kind":{kind},"reason":{reason}}}"#)
 }
 
-fn object<'a>(fields: impl Iterator<Item = (&'a str, String)>) -> String {
+pub(super) fn object<'a>(fields: impl Iterator<Item = (&'a str, String)>) -> String {
     let mut text = String::from("{");
     for (at, (name, json)) in fields.enumerate() {
         // Writing to a string can't fail.

@@ -107,7 +107,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn said<P: ProcessBatch>(files: &[(&str, &str)]) -> String {
-    match differences::<P>(folder(files).path(), None) {
+    match differences(folder(files).path(), None, differences_of::<P>) {
         Ok(wrong) => wrong,
         Err(error) => error.message().to_owned(),
     }
