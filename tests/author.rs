@@ -190,8 +190,12 @@ fn what_is_wrong_with_a_case_is_said() {
         test()
     };
     about("{").says(2, &["./cases/other/case.json: EOF while parsing", "hint: it may have `schema`, `key-by` and `settings`"]);
+    home.write("cases/other/input.jsonl", "{\"@tide\":1}\n");
+    about("{}").says(2, &["./cases/other/input.jsonl:1: expected a row, or only `@watermark` or `@clock` with a moment, found `@tide`"]);
+    home.write("cases/other/input.jsonl", "{\"@clock\":\"noon\"}\n");
+    about("{}").says(2, &["./cases/other/input.jsonl:1: @clock: expected timestamp not null, found \"noon\""]);
+    home.write("cases/other/input.jsonl", "");
     about("{\"setings\":1}").says(2, &["unknown field `setings`, expected one of"]);
-    about("{\"timers\":[]}").says(2, &["error[not-in-this-version]: ./cases/other/case.json: `timers` is not in this version"]);
     about("{\"inputs\":{\"a\":{\"schema\":{\"x\":\"int64\"}}},\"key-by\":[\"x\"]}")
         .says(2, &["`inputs` has a `schema` and a `key-by` for each input, and neither stands beside it"]);
     about(

@@ -1,12 +1,17 @@
 //! The function under the harness.
 
 use serde_json::json;
-use wasmill_sdk::harness::AggregateHarness;
+use wasmill_sdk::harness::{AggregateHarness, cases};
 
 use super::*;
 
 fn quakes(mags: &[f64]) -> impl Iterator<Item = Quake> {
     mags.iter().map(|&mag| Quake { mag: Some(mag) })
+}
+
+#[test]
+fn every_case_gives_what_it_says() {
+    cases::check_aggregate::<QuakeEnergy>("cases");
 }
 
 #[test]

@@ -95,7 +95,6 @@ impl Written {
             key_by: self.key_by.or_else(|| other.key_by.clone().filter(|_| self.inputs.is_none())),
             inputs: self.inputs.or_else(|| other.inputs.clone().filter(|_| !has_schema)),
             settings: self.settings.or_else(|| other.settings.clone()),
-            ..self
         }
     }
 }
