@@ -191,7 +191,8 @@ fn what_is_wrong_with_a_case_is_said() {
     };
     about("{").says(2, &["./cases/other/case.json: EOF while parsing", "hint: it may have `schema`, `key-by` and `settings`"]);
     home.write("cases/other/input.jsonl", "{\"@tide\":1}\n");
-    about("{}").says(2, &["./cases/other/input.jsonl:1: expected a row, or only `@watermark` or `@clock` with a moment, found `@tide`"]);
+    about("{}")
+        .says(2, &["./cases/other/input.jsonl:1: expected a row, or only `@watermark` or `@clock` with a moment, found `@tide`"]);
     home.write("cases/other/input.jsonl", "{\"@clock\":\"noon\"}\n");
     about("{}").says(2, &["./cases/other/input.jsonl:1: @clock: expected timestamp not null, found \"noon\""]);
     home.write("cases/other/input.jsonl", "");

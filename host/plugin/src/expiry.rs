@@ -83,7 +83,9 @@ impl Expiry {
         }
         let count = forgotten.len();
         let nothing = match self.width {
-            Some(width) => Values { present: vec![0; count.div_ceil(8)], offsets: Vec::new(), data: vec![0; count * width as usize] },
+            Some(width) => {
+                Values { present: vec![0; count.div_ceil(8)], offsets: Vec::new(), data: vec![0; count * width as usize] }
+            }
             None => Values { present: vec![0; count.div_ceil(8)], offsets: vec![0; count + 1], data: Vec::new() },
         };
         state.apply(&call, &[StateWrite { state: self.state, keys: Some(forgotten), values: nothing }]);

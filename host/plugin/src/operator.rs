@@ -118,8 +118,7 @@ impl PluginOperator {
         let domains = [(TimeDomain::EventTime, plan.event_timers), (TimeDomain::ProcessingTime, plan.processing_timers)];
         let timers = domains.into_iter().filter_map(|(domain, state)| Some(Timers::new(domain, state?))).collect();
         let states = &plan.declaration.states;
-        let expiring =
-            plan.expiring.iter().map(|&(state, domain)| Expiry::new(domain, state, states[state].width)).collect();
+        let expiring = plan.expiring.iter().map(|&(state, domain)| Expiry::new(domain, state, states[state].width)).collect();
         let keyed = definition.inputs.iter().find(|input| !input.key.is_empty());
         let key_fields: Vec<FieldRef> =
             keyed.iter().flat_map(|input| input.key.iter().map(|&column| Arc::clone(&input.schema.fields()[column]))).collect();
@@ -304,8 +303,7 @@ impl Operator for PluginOperator {
     fn restored(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
         let Some(state) = &cx.state else { return Ok(()) };
         let restored = self.timers.iter_mut().try_for_each(|timers| timers.restore(state.as_ref()));
-        let restored =
-            restored.and_then(|()| self.expiring.iter_mut().try_for_each(|expiry| expiry.restore(state.as_ref())));
+        let restored = restored.and_then(|()| self.expiring.iter_mut().try_for_each(|expiry| expiry.restore(state.as_ref())));
         restored.map_err(|what| self.damaged(what))
     }
 

@@ -83,6 +83,7 @@ impl Catalog for Pure {
             ports: vec![port("main"), port("side")],
             reads: inputs.iter().map(|_| None).collect(),
             needs_event_time: false,
+            keeps: Vec::new(),
         })
     }
 

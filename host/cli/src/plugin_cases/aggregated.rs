@@ -87,7 +87,7 @@ impl<'a> Aggregated<'a> {
         let columns = self.input.schema.fields().len();
         let key = if self.input.key.is_empty() { vec![columns] } else { self.input.key.clone() };
         let foreign = Computation::Foreign {
-            text: self.component.name.clone(),
+            text: self.component.name.to_string(),
             format: self.definition.plan.format(),
             result: self.definition.plan.result.clone(),
             of: arguments(self.input),

@@ -35,7 +35,7 @@ pub fn windowed(
     columns: &[AggregateColumn],
     problems: &mut Problems,
 ) -> Option<Outcome> {
-    let Outcome { verb: Verb::Aggregate { columns: texts, at_end, .. }, ports, reads } = aggregate else { return None };
+    let Outcome { verb: Verb::Aggregate { columns: texts, at_end, .. }, ports, reads, .. } = aggregate else { return None };
     let fields = ports.first()?.schema.fields();
     let (key, values) = fields.split_at(fields.len() - columns.len());
     for name in BOUNDS {
@@ -59,6 +59,7 @@ pub fn windowed(
     Some(Outcome {
         verb: Verb::Aggregate { columns: texts, at_end, window: Some(window.value) },
         ports: vec![port(MAIN_PORT, schema), port(LATE_PORT, Arc::clone(input))],
+        keeps: Vec::new(),
         reads: if late_is_read { vec![None] } else { reads },
     })
 }

@@ -101,7 +101,12 @@ impl Catalog for Fake {
                 }
                 let ports = vec![port("main", &[("grade", DataType::Utf8View)]), port("broken", &[("why", DataType::Utf8View)])];
                 let mag = input.schema.index_of("mag").ok();
-                Ok(PluginDeclared { ports, reads: vec![mag.map(|index| vec![index])], needs_event_time: false, keeps: Vec::new() })
+                Ok(PluginDeclared {
+                    ports,
+                    reads: vec![mag.map(|index| vec![index])],
+                    needs_event_time: false,
+                    keeps: Vec::new(),
+                })
             }
             "count" => {
                 let Some(&key) = input.key.first() else {
@@ -122,12 +127,18 @@ impl Catalog for Fake {
             }
             "match" => {
                 let reads = inputs.iter().map(|input| Some(vec![input.schema.fields().len() - 1])).collect();
-                Ok(PluginDeclared { ports: vec![port("main", &[("n", DataType::Int64)])], reads, needs_event_time: false, keeps: Vec::new() })
+                Ok(PluginDeclared {
+                    ports: vec![port("main", &[("n", DataType::Int64)])],
+                    reads,
+                    needs_event_time: false,
+                    keeps: Vec::new(),
+                })
             }
             "odd-types" => Ok(PluginDeclared {
                 ports: vec![port("main", &[("c", DataType::UInt8)])],
                 reads: vec![None],
                 needs_event_time: false,
+                keeps: Vec::new(),
             }),
             _ => Err(PluginProblem { code: "plugin-not-found", message: format!("there is no {}", path.display()), hint: None }),
         }

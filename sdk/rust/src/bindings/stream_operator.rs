@@ -342,6 +342,44 @@ pub mod wasmill {
           f.debug_struct("Input").field("name", &self.name).field("schema", &self.schema).field("key", &self.key).finish()
         }
       }
+      /// What moves time on, for timers and for values that are forgotten.
+      #[repr(u8)]
+      #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+      pub enum TimeDomain {
+        /// The watermark. The rows must have event times.
+        EventTime,
+        /// The host's clock.
+        ProcessingTime,
+      }
+      impl ::core::fmt::Debug for TimeDomain {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          match self {
+            TimeDomain::EventTime => {
+              f.debug_tuple("TimeDomain::EventTime").finish()
+            }
+            TimeDomain::ProcessingTime => {
+              f.debug_tuple("TimeDomain::ProcessingTime").finish()
+            }
+          }
+        }
+      }
+
+      impl TimeDomain{
+        #[doc(hidden)]
+        pub unsafe fn _lift(val: u8) -> TimeDomain{
+          if !cfg!(debug_assertions) {
+            return unsafe { ::core::mem::transmute(val) };
+          }
+
+          match val {
+            0 => TimeDomain::EventTime,
+            1 => TimeDomain::ProcessingTime,
+
+            _ => panic!("invalid enum discriminant"),
+          }
+        }
+      }
+
       /// A value for each key, of bytes that only the operator understands.
       #[derive(Clone)]
       pub struct StateNeed {
@@ -352,10 +390,14 @@ pub mod wasmill {
         /// Every value has exactly this many bytes (1 to 1,024); absent where lengths differ. A fixed width saves the offsets on
         /// every load and store.
         pub width: ::core::option::Option<u32>,
+        /// Values are forgotten: each begins with the moment at which it is, eight bytes, little-endian. When time in this domain has come as
+        /// far, and timers of that moment have been handed over, the host takes it away. A call may still be given a value whose moment
+        /// has passed for the row at hand: not to use it is the plugin's part.
+        pub expires: ::core::option::Option<TimeDomain>,
       }
       impl ::core::fmt::Debug for StateNeed {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-          f.debug_struct("StateNeed").field("name", &self.name).field("version", &self.version).field("width", &self.width).finish()
+          f.debug_struct("StateNeed").field("name", &self.name).field("version", &self.version).field("width", &self.width).field("expires", &self.expires).finish()
         }
       }
       /// Some columns of input `input`, or, without a list, all of them.
@@ -406,44 +448,6 @@ pub mod wasmill {
           f.debug_struct("Port").field("name", &self.name).field("takes", &self.takes).field("gives", &self.gives).finish()
         }
       }
-      /// What moves a timer's time on.
-      #[repr(u8)]
-      #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
-      pub enum TimeDomain {
-        /// The watermark.
-        EventTime,
-        /// The host's clock.
-        ProcessingTime,
-      }
-      impl ::core::fmt::Debug for TimeDomain {
-        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-          match self {
-            TimeDomain::EventTime => {
-              f.debug_tuple("TimeDomain::EventTime").finish()
-            }
-            TimeDomain::ProcessingTime => {
-              f.debug_tuple("TimeDomain::ProcessingTime").finish()
-            }
-          }
-        }
-      }
-
-      impl TimeDomain{
-        #[doc(hidden)]
-        pub unsafe fn _lift(val: u8) -> TimeDomain{
-          if !cfg!(debug_assertions) {
-            return unsafe { ::core::mem::transmute(val) };
-          }
-
-          match val {
-            0 => TimeDomain::EventTime,
-            1 => TimeDomain::ProcessingTime,
-
-            _ => panic!("invalid enum discriminant"),
-          }
-        }
-      }
-
       wit_bindgen::rt::bitflags::bitflags! {
         /// What the operator wants to be handed or called for, beyond `process`. What is not wanted costs nothing.
         #[derive(PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Clone, Copy)]
@@ -1341,12 +1345,12 @@ pub mod wasmill {
                   *ptr23.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result39;
                   let vec42 = states24;
                   let len42 = vec42.len();
-                  let layout42 = _rt::alloc::Layout::from_size_align(vec42.len() * (8+3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+                  let layout42 = _rt::alloc::Layout::from_size_align(vec42.len() * (16+2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
                   let (result42, _cleanup42) = wit_bindgen::rt::Cleanup::new(layout42);if let Some(cleanup) = _cleanup42 { cleanup.forget(); }
                   for (i, e) in vec42.into_iter().enumerate() {
-                    let base = result42.add(i * (8+3*::core::mem::size_of::<*const u8>()));
+                    let base = result42.add(i * (16+2*::core::mem::size_of::<*const u8>()));
                     {
-                      let super::super::super::super::wasmill::plugin::plan::StateNeed{ name:name40, version:version40, width:width40, } = e;
+                      let super::super::super::super::wasmill::plugin::plan::StateNeed{ name:name40, version:version40, width:width40, expires:expires40, } = e;
                       let vec41 = (name40.into_bytes()).into_boxed_slice();
                       let ptr41 = vec41.as_ptr().cast::<u8>();
                       let len41 = vec41.len();
@@ -1362,6 +1366,16 @@ pub mod wasmill {
                         None => {
                           {
                             *base.add(4+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                          }
+                        },
+                      };match expires40 {
+                        Some(e) => {
+                          *base.add(12+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                          *base.add(13+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (e.clone() as i32) as u8;
+                        },
+                        None => {
+                          {
+                            *base.add(12+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                           }
                         },
                       };}
@@ -1489,14 +1503,14 @@ pub mod wasmill {
                     let base31 = l27;
                     let len31 = l28;
                     for i in 0..len31 {
-                      let base = base31.add(i * (8+3*::core::mem::size_of::<*const u8>()));
+                      let base = base31.add(i * (16+2*::core::mem::size_of::<*const u8>()));
                       {
                         let l29 = *base.add(0).cast::<*mut u8>();
                         let l30 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
                         _rt::cabi_dealloc(l29, l30, 1);
                       }
                     }
-                    _rt::cabi_dealloc(base31, len31 * (8+3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                    _rt::cabi_dealloc(base31, len31 * (16+2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
                   },
                   _ => {
                     let l32 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
@@ -2636,8 +2650,8 @@ macro_rules! __export_stream_operator_impl {
     #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:stream-operator:imports and exports")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2422] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf0\x11\x01A\x02\x01\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2434] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfc\x11\x01A\x02\x01\
 A\x1e\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
 \x04data\x03\x04\0\x0cbinary-array\x03\0\x04\x01pz\x01px\x01pw\x01pv\x01pu\x01p\x01\
 \x01q\x0b\x07boolean\x01\x03\0\x05int32\x01\x06\0\x05int64\x01\x07\0\x06uint64\x01\
@@ -2655,46 +2669,47 @@ mns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present\x03\x06values
 \0\x06values\x01B\x08\x02\x03\x02\x01\x01\x04\0\x06values\x03\0\0\x01@\x01\x05st\
 atey\0\x01\x04\0\x04load\x01\x02\x01py\x01k\x03\x01@\x03\x05statey\x04keys\x04\x06\
 values\x01\x01\0\x04\0\x05store\x01\x05\x03\0\x1awasmill:plugin/state@0.1.0\x05\x02\
-\x02\x03\0\0\x06schema\x01B\x18\x02\x03\x02\x01\x03\x04\0\x06schema\x03\0\0\x01p\
-s\x01r\x03\x04names\x06schema\x01\x03key\x02\x04\0\x05input\x03\0\x03\x01ky\x01r\
-\x03\x04names\x07versiony\x05width\x05\x04\0\x0astate-need\x03\0\x06\x01k\x02\x01\
-r\x02\x05inputy\x07columns\x08\x04\0\x05taken\x03\0\x09\x01q\x03\x07nothing\0\0\x05\
-input\x01\x0a\0\x03key\0\0\x04\0\x05takes\x03\0\x0b\x01r\x03\x04names\x05takes\x0c\
-\x05gives\x01\x04\0\x04port\x03\0\x0d\x01m\x02\x0aevent-time\x0fprocessing-time\x04\
-\0\x0btime-domain\x03\0\x0f\x01n\x04\x0bkey-columns\x03end\x0cevent-timers\x11pr\
-ocessing-timers\x04\0\x05wants\x03\0\x11\x01p\x08\x01p\x0e\x01p\x07\x01r\x04\x05\
-reads\x13\x05ports\x14\x06states\x15\x05wants\x12\x04\0\x04plan\x03\0\x16\x03\0\x19\
-wasmill:plugin/plan@0.1.0\x05\x04\x02\x03\0\0\x09timestamp\x02\x03\0\x02\x0btime\
--domain\x01B\x09\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\0\0\x02\x03\x02\x01\x06\
-\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04keys\x04\
-\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\x1bwasm\
-ill:plugin/timers@0.1.0\x05\x07\x01B\x05\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\
-\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\0\x1cwasmi\
-ll:plugin/context@0.1.0\x05\x08\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x09\
-\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\
-\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06o\
-rigin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07\
-reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\
-\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
-@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugi\
-n/log@0.1.0\x05\x0b\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\
-\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plu\
-gin/metrics@0.1.0\x05\x0c\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\
-\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0d\x02\x03\0\0\x05ba\
-tch\x02\x03\0\0\x04keys\x02\x03\0\x02\x05input\x02\x03\0\x02\x04plan\x02\x03\0\x08\
-\x05error\x01B\x1f\x02\x03\x02\x01\x0e\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x0f\
-\x04\0\x04keys\x03\0\x02\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\0\x04\x02\x03\
-\x02\x01\x10\x04\0\x05input\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x04plan\x03\0\x08\
-\x02\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x0a\x02\x03\x02\x01\x12\x04\0\x05\
-error\x03\0\x0c\x01r\x02\x04tasky\x0bparallelismy\x04\0\x08instance\x03\0\x0e\x01\
-p\x07\x01j\x01\x09\x01\x0d\x01@\x02\x08settingss\x06inputs\x10\0\x11\x04\0\x08de\
-scribe\x01\x12\x01j\0\x01\x0d\x01@\x03\x08settingss\x06inputs\x10\x08instance\x0f\
-\0\x13\x04\0\x04open\x01\x14\x01k\x03\x01@\x03\x05inputy\x04rows\x01\x04keys\x15\
-\0\x13\x04\0\x07process\x01\x16\x01p\x05\x01@\x03\x06domain\x0b\x04keys\x03\x02a\
-t\x17\0\x13\x04\0\x09on-timers\x01\x18\x01@\0\0\x13\x04\0\x06on-end\x01\x19\x04\0\
-\x1dwasmill:plugin/operator@0.1.0\x05\x13\x04\0$wasmill:plugin/stream-operator@0\
-.1.0\x04\0\x0b\x15\x01\0\x0fstream-operator\x03\0\0\0G\x09producers\x01\x0cproce\
-ssed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\x02\x03\0\0\x06schema\x01B\x19\x02\x03\x02\x01\x03\x04\0\x06schema\x03\0\0\x01p\
+s\x01r\x03\x04names\x06schema\x01\x03key\x02\x04\0\x05input\x03\0\x03\x01m\x02\x0a\
+event-time\x0fprocessing-time\x04\0\x0btime-domain\x03\0\x05\x01ky\x01k\x06\x01r\
+\x04\x04names\x07versiony\x05width\x07\x07expires\x08\x04\0\x0astate-need\x03\0\x09\
+\x01k\x02\x01r\x02\x05inputy\x07columns\x0b\x04\0\x05taken\x03\0\x0c\x01q\x03\x07\
+nothing\0\0\x05input\x01\x0d\0\x03key\0\0\x04\0\x05takes\x03\0\x0e\x01r\x03\x04n\
+ames\x05takes\x0f\x05gives\x01\x04\0\x04port\x03\0\x10\x01n\x04\x0bkey-columns\x03\
+end\x0cevent-timers\x11processing-timers\x04\0\x05wants\x03\0\x12\x01p\x0b\x01p\x11\
+\x01p\x0a\x01r\x04\x05reads\x14\x05ports\x15\x06states\x16\x05wants\x13\x04\0\x04\
+plan\x03\0\x17\x03\0\x19wasmill:plugin/plan@0.1.0\x05\x04\x02\x03\0\0\x09timesta\
+mp\x02\x03\0\x02\x0btime-domain\x01B\x09\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\
+\0\0\x02\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06\
+domain\x03\x04keys\x04\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\
+\x01\x06\x03\0\x1bwasmill:plugin/timers@0.1.0\x05\x07\x01B\x05\x02\x03\x02\x01\x05\
+\x04\0\x09timestamp\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\
+\x01\x02\x03\0\x1cwasmill:plugin/context@0.1.0\x05\x08\x02\x03\0\0\x06column\x01\
+B\x0b\x02\x03\x02\x01\x09\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04\
+rows\x01\x02\0\x04keys\x01\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\
+\x01@\x03\x04porty\x06origin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01p\
+s\x01@\x02\x04rows\x02\x07reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwas\
+mill:plugin/output@0.1.0\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05e\
+rror\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\
+\x01\x02\x03\0\x18wasmill:plugin/log@0.1.0\x05\x0b\x01B\x04\x01@\x02\x04names\x03\
+addw\x01\0\x04\0\x07counter\x01\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gau\
+ge\x01\x01\x03\0\x1cwasmill:plugin/metrics@0.1.0\x05\x0c\x01B\x02\x01q\x02\x05re\
+try\x01s\0\x04fail\x01s\0\x04\0\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@\
+0.1.0\x05\x0d\x02\x03\0\0\x05batch\x02\x03\0\0\x04keys\x02\x03\0\x02\x05input\x02\
+\x03\0\x02\x04plan\x02\x03\0\x08\x05error\x01B\x1f\x02\x03\x02\x01\x0e\x04\0\x05\
+batch\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x04keys\x03\0\x02\x02\x03\x02\x01\x05\x04\
+\0\x09timestamp\x03\0\x04\x02\x03\x02\x01\x10\x04\0\x05input\x03\0\x06\x02\x03\x02\
+\x01\x11\x04\0\x04plan\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x0a\
+\x02\x03\x02\x01\x12\x04\0\x05error\x03\0\x0c\x01r\x02\x04tasky\x0bparallelismy\x04\
+\0\x08instance\x03\0\x0e\x01p\x07\x01j\x01\x09\x01\x0d\x01@\x02\x08settingss\x06\
+inputs\x10\0\x11\x04\0\x08describe\x01\x12\x01j\0\x01\x0d\x01@\x03\x08settingss\x06\
+inputs\x10\x08instance\x0f\0\x13\x04\0\x04open\x01\x14\x01k\x03\x01@\x03\x05inpu\
+ty\x04rows\x01\x04keys\x15\0\x13\x04\0\x07process\x01\x16\x01p\x05\x01@\x03\x06d\
+omain\x0b\x04keys\x03\x02at\x17\0\x13\x04\0\x09on-timers\x01\x18\x01@\0\0\x13\x04\
+\0\x06on-end\x01\x19\x04\0\x1dwasmill:plugin/operator@0.1.0\x05\x13\x04\0$wasmil\
+l:plugin/stream-operator@0.1.0\x04\0\x0b\x15\x01\0\x0fstream-operator\x03\0\0\0G\
+\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen\
+-rust\x060.61.1";
   };
   )
 }
@@ -2705,8 +2720,8 @@ pub use __export_stream_operator_impl as export;
 #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:stream-operator-with-all-of-its-exports-removed:encoded world")]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2058] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe4\x0e\x01A\x02\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2070] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf0\x0e\x01A\x02\x01\
 A\x17\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
 \x04data\x03\x04\0\x0cbinary-array\x03\0\x04\x01pz\x01px\x01pw\x01pv\x01pu\x01p\x01\
 \x01q\x0b\x07boolean\x01\x03\0\x05int32\x01\x06\0\x05int64\x01\x07\0\x06uint64\x01\
@@ -2724,35 +2739,36 @@ mns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present\x03\x06values
 \0\x06values\x01B\x08\x02\x03\x02\x01\x01\x04\0\x06values\x03\0\0\x01@\x01\x05st\
 atey\0\x01\x04\0\x04load\x01\x02\x01py\x01k\x03\x01@\x03\x05statey\x04keys\x04\x06\
 values\x01\x01\0\x04\0\x05store\x01\x05\x03\0\x1awasmill:plugin/state@0.1.0\x05\x02\
-\x02\x03\0\0\x06schema\x01B\x18\x02\x03\x02\x01\x03\x04\0\x06schema\x03\0\0\x01p\
-s\x01r\x03\x04names\x06schema\x01\x03key\x02\x04\0\x05input\x03\0\x03\x01ky\x01r\
-\x03\x04names\x07versiony\x05width\x05\x04\0\x0astate-need\x03\0\x06\x01k\x02\x01\
-r\x02\x05inputy\x07columns\x08\x04\0\x05taken\x03\0\x09\x01q\x03\x07nothing\0\0\x05\
-input\x01\x0a\0\x03key\0\0\x04\0\x05takes\x03\0\x0b\x01r\x03\x04names\x05takes\x0c\
-\x05gives\x01\x04\0\x04port\x03\0\x0d\x01m\x02\x0aevent-time\x0fprocessing-time\x04\
-\0\x0btime-domain\x03\0\x0f\x01n\x04\x0bkey-columns\x03end\x0cevent-timers\x11pr\
-ocessing-timers\x04\0\x05wants\x03\0\x11\x01p\x08\x01p\x0e\x01p\x07\x01r\x04\x05\
-reads\x13\x05ports\x14\x06states\x15\x05wants\x12\x04\0\x04plan\x03\0\x16\x03\0\x19\
-wasmill:plugin/plan@0.1.0\x05\x04\x02\x03\0\0\x09timestamp\x02\x03\0\x02\x0btime\
--domain\x01B\x09\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\0\0\x02\x03\x02\x01\x06\
-\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04keys\x04\
-\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\x1bwasm\
-ill:plugin/timers@0.1.0\x05\x07\x01B\x05\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\
-\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\0\x1cwasmi\
-ll:plugin/context@0.1.0\x05\x08\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x09\
-\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\
-\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06o\
-rigin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07\
-reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\
-\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
-@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugi\
-n/log@0.1.0\x05\x0b\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\
-\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plu\
-gin/metrics@0.1.0\x05\x0c\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\
-\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0d\x04\0Dwasmill:plu\
-gin/stream-operator-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/strea\
-m-operator-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproces\
-sed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\x02\x03\0\0\x06schema\x01B\x19\x02\x03\x02\x01\x03\x04\0\x06schema\x03\0\0\x01p\
+s\x01r\x03\x04names\x06schema\x01\x03key\x02\x04\0\x05input\x03\0\x03\x01m\x02\x0a\
+event-time\x0fprocessing-time\x04\0\x0btime-domain\x03\0\x05\x01ky\x01k\x06\x01r\
+\x04\x04names\x07versiony\x05width\x07\x07expires\x08\x04\0\x0astate-need\x03\0\x09\
+\x01k\x02\x01r\x02\x05inputy\x07columns\x0b\x04\0\x05taken\x03\0\x0c\x01q\x03\x07\
+nothing\0\0\x05input\x01\x0d\0\x03key\0\0\x04\0\x05takes\x03\0\x0e\x01r\x03\x04n\
+ames\x05takes\x0f\x05gives\x01\x04\0\x04port\x03\0\x10\x01n\x04\x0bkey-columns\x03\
+end\x0cevent-timers\x11processing-timers\x04\0\x05wants\x03\0\x12\x01p\x0b\x01p\x11\
+\x01p\x0a\x01r\x04\x05reads\x14\x05ports\x15\x06states\x16\x05wants\x13\x04\0\x04\
+plan\x03\0\x17\x03\0\x19wasmill:plugin/plan@0.1.0\x05\x04\x02\x03\0\0\x09timesta\
+mp\x02\x03\0\x02\x0btime-domain\x01B\x09\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\
+\0\0\x02\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06\
+domain\x03\x04keys\x04\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\
+\x01\x06\x03\0\x1bwasmill:plugin/timers@0.1.0\x05\x07\x01B\x05\x02\x03\x02\x01\x05\
+\x04\0\x09timestamp\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\
+\x01\x02\x03\0\x1cwasmill:plugin/context@0.1.0\x05\x08\x02\x03\0\0\x06column\x01\
+B\x0b\x02\x03\x02\x01\x09\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04\
+rows\x01\x02\0\x04keys\x01\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\
+\x01@\x03\x04porty\x06origin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01p\
+s\x01@\x02\x04rows\x02\x07reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwas\
+mill:plugin/output@0.1.0\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05e\
+rror\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\
+\x01\x02\x03\0\x18wasmill:plugin/log@0.1.0\x05\x0b\x01B\x04\x01@\x02\x04names\x03\
+addw\x01\0\x04\0\x07counter\x01\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gau\
+ge\x01\x01\x03\0\x1cwasmill:plugin/metrics@0.1.0\x05\x0c\x01B\x02\x01q\x02\x05re\
+try\x01s\0\x04fail\x01s\0\x04\0\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@\
+0.1.0\x05\x0d\x04\0Dwasmill:plugin/stream-operator-with-all-of-its-exports-remov\
+ed@0.1.0\x04\0\x0b5\x01\0/stream-operator-with-all-of-its-exports-removed\x03\0\0\
+\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bind\
+gen-rust\x060.61.1";
 
 #[inline(never)]
 #[doc(hidden)]
