@@ -87,7 +87,9 @@ impl Shell {
 
 fn chapters() -> Vec<PathBuf> {
     let entries = fs::read_dir(from_root("docs/guide/src")).expect("the guide");
-    let chapters: BTreeSet<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    let files = entries.map(|entry| entry.expect("an entry").path());
+    // Pictures lie beside the chapters that show them.
+    let chapters: BTreeSet<PathBuf> = files.filter(|file| file.extension().is_some_and(|end| end == "md")).collect();
     chapters.into_iter().collect()
 }
 

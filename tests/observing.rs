@@ -122,6 +122,28 @@ fn a_slow_sink_is_seen_as_back_pressure() {
 }
 
 #[test]
+fn a_source_that_waits_for_a_slower_one_is_seen_as_held_up() {
+    let folder = Folder::of_job(
+        "name: waits\nparallelism: 1\nsources:\n  silent: { connector: file, path: silent.ndjson, follow: true, format: json, \
+         schema: { at: timestamp }, event-time: { field: at, ascending: true, max-drift: 1s } }\n  busy: { connector: generator, \
+         fields: { at: { every: 1s, start: 2024-01-01T00:00:00Z } }, event-time: { field: at, ascending: true, max-drift: 1s } }\n\
+         operators: { both: { inputs: [silent, busy] } }\nsinks: { out: { input: both, connector: blackhole } }\n",
+    );
+    folder.write("silent.ndjson", "");
+    let mut command = folder.command(&["run", "job.yaml", "--metrics", "127.0.0.1:0"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("starts");
+    let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines().map(|line| line.expect("text"));
+    let said = lines.find(|line| line.starts_with("note: metrics at ")).expect("where the metrics are");
+    let address = said.trim_start_matches("note: metrics at http://").trim_end_matches("/metrics").to_owned();
+    thread::sleep(Duration::from_millis(2_500));
+    let page = page(&address);
+    terminate(&child);
+    assert_eq!(child.wait().expect("ends").code(), Some(0));
+    let held_up = |source| page.value("wasmill_source_backpressured_seconds_total", &[("job", "waits"), ("source", source)]);
+    assert!(held_up("busy") > Some(1.0) && held_up("silent") < Some(0.1), "{:?}, {:?}", held_up("busy"), held_up("silent"));
+}
+
+#[test]
 fn a_busy_port_is_an_error_before_the_job_starts() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();

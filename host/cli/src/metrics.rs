@@ -28,7 +28,9 @@ type Time = (&'static str, &'static str, fn(&Spent) -> f64);
 
 const TIMES: &[Time] = &[
     ("idle_seconds_total", "Time that its tasks waited for rows.", |spent| spent.idle.as_secs_f64()),
-    ("backpressured_seconds_total", "Time that its tasks waited for room downstream.", |spent| spent.held_up.as_secs_f64()),
+    ("backpressured_seconds_total", "Time that its tasks waited for room downstream, or for slower sources.", |spent| {
+        spent.held_up.as_secs_f64()
+    }),
 ];
 const SOURCE: &[Counter] = &[
     ("rows_in_total", "Rows read, malformed ones too.", |counts| number(NodeCounts::get(&counts.rows_in))),

@@ -13,7 +13,7 @@ pub enum Doing {
     Working,
     /// It waits for rows.
     Idle,
-    /// It waits for room in a lane: what comes after it is slower than it is.
+    /// It waits for others that are slower: for room in a lane, or for sources that it may not get far ahead of.
     HeldUp,
     /// It has ended.
     Ended,
@@ -26,7 +26,7 @@ pub struct Spent {
     pub working: Duration,
     /// Waiting for rows.
     pub idle: Duration,
-    /// Waiting for room in a lane.
+    /// Waiting for others that are slower.
     pub held_up: Duration,
 }
 

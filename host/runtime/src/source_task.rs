@@ -69,6 +69,11 @@ impl SourceHead {
         }
     }
 
+    /// Whether it waits for slower sources.
+    pub fn is_held(&self) -> bool {
+        self.time.as_ref().is_some_and(|time| time.held_by().is_some())
+    }
+
     /// Where the source is.
     pub fn place(&self) -> SourcePlace {
         let reached = self.time.as_ref().map(|time| time.reached()).unwrap_or_default();

@@ -111,8 +111,8 @@ impl SourceTime {
         let mut cuts = std::mem::take(&mut self.cuts);
         if let Some(times) = &whole.times {
             match said {
-                None => self.partition.cut(times, |row| Some(times[row]), &mut cuts),
-                Some(said) => self.partition.cut(times, |row| said.is_valid(row).then(|| said.value(row)), &mut cuts),
+                None => self.partition.cut(times, &mut cuts),
+                Some(said) => self.partition.cut_by(times, |row| said.is_valid(row).then(|| said.value(row)), &mut cuts),
             }
         }
         for Cut { rows, watermark } in cuts.drain(..) {

@@ -52,6 +52,14 @@ impl Head {
             Self::Inbox(inbox) => inbox.next().await,
         }
     }
+
+    /// What its task does while it waits for the next.
+    fn waiting(&self) -> Doing {
+        match self {
+            Self::Source(source) if source.is_held() => Doing::HeldUp,
+            Self::Source(_) | Self::Inbox(_) => Doing::Idle,
+        }
+    }
 }
 
 /// One task of a stage.
@@ -155,6 +163,7 @@ impl StageTask {
             return Ok(Next::Clock);
         }
         let Self { head, chain, commits, .. } = self;
+        let waiting = head.waiting();
         // One future for the look and the wait: a source that is paced registers its moment once.
         let mut inbound = pin!(head.next());
         if progress.last.is_none()
@@ -168,7 +177,7 @@ impl StageTask {
         if progress.last.is_none() {
             chain.flush().await?;
         }
-        chain.clock.turn(Doing::Idle);
+        chain.clock.turn(waiting);
         let next = tokio::select! {
             biased;
             epoch = commits.recv() => epoch.map(Next::Commit).ok_or_else(|| JobError::new("driver-gone", "the job's driver is gone")),

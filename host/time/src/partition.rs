@@ -87,29 +87,56 @@ impl PartitionTime {
     /// The watermark behind the rows so far. That of the end is never among them.
     #[must_use]
     pub fn watermark(&self) -> Watermark {
-        let behind = |largest: i64| Watermark(largest.saturating_sub(self.behind).min(Watermark::END.0 - 1));
-        self.reached.largest.map_or(Watermark::NONE, behind)
+        self.reached.largest.map_or(Watermark::NONE, |largest| self.behind(largest))
     }
 
-    /// Takes rows that were read together, by their event times and what each claims, and says where to cut them.
+    fn behind(&self, largest: i64) -> Watermark {
+        Watermark(largest.saturating_sub(self.behind).min(Watermark::END.0 - 1))
+    }
+
+    /// Takes rows that were read together, which claim their event times, and says where to cut them.
     ///
     /// A batch ends before a row that is at or behind the watermark which earlier rows of the same batch have raised: were it in one batch
     /// with them, whether it is late would depend on how rows were read together. Constant time a row.
-    pub fn cut(&mut self, times: &[i64], claim: impl Fn(usize) -> Option<i64>, cuts: &mut Vec<Cut>) {
+    pub fn cut(&mut self, times: &[i64], cuts: &mut Vec<Cut>) {
+        if self.take_together(times) {
+            cuts.push(self.ending(0..times.len()));
+        } else {
+            self.cut_by(times, |row| Some(times[row]), cuts);
+        }
+    }
+
+    /// The same for rows that claim something else, or nothing.
+    pub fn cut_by(&mut self, times: &[i64], claim: impl Fn(usize) -> Option<i64>, cuts: &mut Vec<Cut>) {
         let mut start = 0;
+        let mut watermark = self.watermark();
         for (row, &time) in times.iter().enumerate() {
-            let watermark = self.watermark();
             if time <= watermark.0 && watermark > self.sent {
                 cuts.push(self.ending(start..row));
                 start = row;
             }
             if let Some(claim) = claim(row) {
                 self.take(claim);
+                watermark = self.watermark();
             }
         }
         if start < times.len() {
             cuts.push(self.ending(start..times.len()));
         }
+    }
+
+    /// Takes rows in one pass, where none is too far ahead, nor at or behind the watermark that they raise together; whether that is so.
+    fn take_together(&mut self, times: &[i64]) -> bool {
+        let (&[first, ..], Reached { largest, ahead: None }) = (times, self.reached) else { return false };
+        let (least, greatest) =
+            times.iter().fold((first, first), |(least, greatest), &time| (least.min(time), greatest.max(time)));
+        let within = self.max_jump.is_none_or(|most| largest.is_some_and(|largest| greatest.saturating_sub(largest) <= most));
+        let largest = largest.map_or(greatest, |largest| largest.max(greatest));
+        let together = within && least > self.behind(largest).0;
+        if together {
+            self.reached.largest = Some(largest);
+        }
+        together
     }
 
     fn take(&mut self, claim: i64) {

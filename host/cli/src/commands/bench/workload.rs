@@ -28,6 +28,17 @@ pub enum Workload {
     NexmarkQ1,
     /// Nexmark's query 2: bids on every 123rd auction.
     NexmarkQ2,
+    /// Nexmark's query 7, as the highest bid in each ten seconds.
+    NexmarkQ7,
+}
+
+/// The job of one of Nexmark's queries.
+struct Query {
+    text: &'static str,
+    /// What of it is a plugin where one is measured.
+    place: &'static str,
+    /// What stands there then beside the plugin.
+    beside: &'static str,
 }
 
 impl Workload {
@@ -42,15 +53,21 @@ impl Workload {
             Self::NexmarkQ0 => "nexmark-q0",
             Self::NexmarkQ1 => "nexmark-q1",
             Self::NexmarkQ2 => "nexmark-q2",
+            Self::NexmarkQ7 => "nexmark-q7",
         }
     }
 
-    /// The job of one of Nexmark's queries, and the operator that is under test.
-    fn nexmark(self) -> Option<(&'static str, &'static str)> {
+    /// The job of one of Nexmark's queries.
+    fn nexmark(self) -> Option<Query> {
+        let operator = |text, place| Query { text, place, beside: "input: bids" };
         Some(match self {
-            Self::NexmarkQ0 => (include_str!("../../../../../nexmark/q0.yaml"), "q0"),
-            Self::NexmarkQ1 => (include_str!("../../../../../nexmark/q1.yaml"), "q1"),
-            Self::NexmarkQ2 => (include_str!("../../../../../nexmark/q2.yaml"), "q2"),
+            Self::NexmarkQ0 => operator(include_str!("../../../../../nexmark/q0.yaml"), "operators.q0"),
+            Self::NexmarkQ1 => operator(include_str!("../../../../../nexmark/q1.yaml"), "operators.q1"),
+            Self::NexmarkQ2 => operator(include_str!("../../../../../nexmark/q2.yaml"), "operators.q2"),
+            Self::NexmarkQ7 => {
+                let text = include_str!("../../../../../nexmark/q7.yaml");
+                Query { text, place: "operators.q7.aggregate.price", beside: "of: [price]" }
+            }
             Self::MapFilter | Self::KeyedCount | Self::WindowCount | Self::Latency => return None,
         })
     }
@@ -65,7 +82,7 @@ impl Workload {
         match self {
             Self::MapFilter => 40_000_000,
             Self::KeyedCount | Self::WindowCount => 20_000_000,
-            Self::NexmarkQ0 | Self::NexmarkQ1 | Self::NexmarkQ2 => 10_000_000,
+            Self::NexmarkQ0 | Self::NexmarkQ1 | Self::NexmarkQ2 | Self::NexmarkQ7 => 10_000_000,
             Self::Latency => rate * 30,
         }
     }
@@ -73,12 +90,11 @@ impl Workload {
     /// Its job.
     pub(super) fn job(self, args: &BenchArgs, events: u64, composition: &Composition) -> Result<Job, BenchError> {
         let (text, overrides) = match self.nexmark() {
-            Some((text, operator)) => {
+            Some(Query { text, place, beside }) => {
                 let rows = ("sources.events.rows".to_owned(), events.to_string());
-                let plugin = plugin(args, self.name())?;
-                let component = (format!("operators.{operator}"), format!("{{ input: bids, plugin: {plugin} }}"));
-                let operator = (args.operators == Operators::Component).then_some(component);
-                (text.to_owned(), [rows].into_iter().chain(operator).collect())
+                let component = (place.to_owned(), format!("{{ {beside}, plugin: {} }}", plugin(args, self.name())?));
+                let component = (args.operators == Operators::Component).then_some(component);
+                (text.to_owned(), [rows].into_iter().chain(component).collect())
             }
             None => (self.micro(args, events)?, Vec::new()),
         };
