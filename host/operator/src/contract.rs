@@ -75,7 +75,7 @@ pub struct PluginCounts {
     pub traps: u64,
     /// Instances opened.
     pub instances: u64,
-    /// Poison rows that were dropped, as the job asked for.
+    /// Rows that were dropped, as the job asked for: poison rows, and rows between windows.
     pub skipped: u64,
     /// Bytes that it holds beside its state now: a plugin's instance, what its last call staged, what a window knows of its keys.
     pub memory: u64,

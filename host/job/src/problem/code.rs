@@ -58,6 +58,8 @@ pub const NO_EVENT_TIME: &str = "no-event-time";
 pub const NO_SINK: &str = "no-sink";
 /// Warning: rows that come at the end of input, which has none.
 pub const NEVER_EMITS: &str = "never-emits";
+/// Warning: rows that fall between windows.
+pub const WINDOWS_LEAVE_GAPS: &str = "windows-leave-gaps";
 /// Warning: rows that nobody reads.
 pub const UNREAD_OUTPUT: &str = "unread-output";
 /// Warning: dead letters are asked for, and there is no place for them.
