@@ -48,9 +48,7 @@ const OPERATOR: &[Counter] = &[
     ("retries_total", "Calls of a plugin that were made again.", |counts| number(counts.plugin_totals().retries)),
     ("traps_total", "Calls of a plugin that trapped or broke a limit.", |counts| number(counts.plugin_totals().traps)),
     ("instances_total", "Instances of a plugin that were opened.", |counts| number(counts.plugin_totals().instances)),
-    ("skipped_rows_total", "Poison rows and timers that were dropped, as the job asks for.", |counts| {
-        number(counts.plugin_totals().skipped)
-    }),
+    ("skipped_rows_total", "Rows that were dropped, as the job asks for.", |counts| number(counts.plugin_totals().skipped)),
     ("timers_dropped_total", "Timers that still waited at the end of bounded input.", |counts| {
         number(counts.plugin_totals().timers_dropped)
     }),

@@ -73,7 +73,7 @@ struct OperatorFigures {
     #[serde(serialize_with = "in_order")]
     outputs: Vec<(String, u64)>,
     dead_letters: u64,
-    /// Poison rows that were dropped, as the job asked for.
+    /// Rows that were dropped, as the job asked for: poison rows, and rows between windows.
     skipped: u64,
     /// Timers that still waited for the clock at the end of bounded input.
     timers_dropped: u64,

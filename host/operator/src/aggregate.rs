@@ -51,7 +51,7 @@ use refused::Refused;
 
 pub use call::Aggregate;
 pub use foreign::{Computation, ForeignAggregate, Held};
-pub(crate) use last::Results;
+pub(crate) use last::{Results, in_order};
 
 /// When rows come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +197,11 @@ impl RunningAggregate {
             states: vec![self.layout.need()],
             reads: vec![Some(self.reads.clone())],
         }
+    }
+
+    /// The rows that no expression fails on; the others die.
+    pub(crate) fn alive(&self, batch: Batch, input: usize, cx: &mut Context) -> Option<Batch> {
+        compute(&self.arguments, batch, input, cx).map(|(alive, _)| alive)
     }
 
     /// Takes rows; emits, as [`Emit`] says.

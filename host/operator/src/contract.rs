@@ -75,7 +75,7 @@ pub struct PluginCounts {
     pub traps: u64,
     /// Instances opened.
     pub instances: u64,
-    /// Poison rows and timers that were dropped, as the job asked for.
+    /// Rows that were dropped, as the job asked for: poison rows and timers, and rows between windows.
     pub skipped: u64,
     /// Timers that were dropped at the end of bounded input, since their moment never came.
     pub timers_dropped: u64,

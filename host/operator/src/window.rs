@@ -10,45 +10,42 @@
 //! Windows that slide share slices, and then it is those that are spaces (`window/panes.rs`): where the aggregates can be put together of
 //! parts, and no lateness is allowed. Otherwise a row is counted in each window that it falls into.
 
+mod frame;
+mod keys;
 mod panes;
+mod session;
+mod wall;
 mod windows;
 
-use std::sync::Arc;
-
+use arrow_array::UInt32Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
-use arrow_array::{ArrayRef, RecordBatch, TimestampMillisecondArray, UInt32Array};
-use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
-use wasmill_flow::column_type::TIMESTAMP;
+use arrow_schema::SchemaRef;
 use wasmill_flow::{Batch, Watermark};
-use wasmill_state::KeyedState;
 
 use crate::aggregate::{Computation, Emit, Results, RunningAggregate};
-use crate::contract::{Context, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
+use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use crate::definition::DefinitionProblems;
-use panes::{Keys, Panes};
+use frame::{Frame, bug, state};
+use keys::Keys;
+use panes::Panes;
+pub use session::SessionAggregate;
 use windows::Phase;
 pub use windows::Windows;
 
 /// What a window's start is called behind the key's columns; no column of an input is.
 const START: &str = "@window_start";
-/// The columns that come out.
-const BOUNDS: [&str; 2] = ["window_start", "window_end"];
-/// The output of rows that came too late.
-const LATE: &str = "late";
-
 /// Aggregates by key and window. Its context has keyed state, of the one state that its declaration names, whose keys are in spaces.
 #[derive(Debug)]
 pub struct WindowedAggregate {
     windows: Windows,
-    input: SchemaRef,
-    /// The input's columns and a window's start.
-    with_start: SchemaRef,
-    output: SchemaRef,
+    frame: Frame,
     key_by: Vec<usize>,
     /// The most results that leave in a batch.
     most_rows: usize,
     aggregate: RunningAggregate,
+    /// Rows that fell between two windows.
+    between: u64,
     /// What is known of the window at hand, where windows share slices.
     panes: Option<Panes>,
     /// The window whose results are coming out.
@@ -102,23 +99,18 @@ impl WindowedAggregate {
         most_rows: usize,
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
-        let start = Arc::new(Field::new(START, TIMESTAMP, false));
-        let with_start = Arc::new(Schema::new(input.fields().iter().cloned().chain([start]).collect::<Vec<FieldRef>>()));
-        let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows }, &with_start)?;
-        let aggregate = aggregate.in_spaces(input.fields().len(), &with_start);
+        let inner = Frame::inner(input, &[START]);
+        let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows }, &inner)?;
+        let aggregate = aggregate.in_spaces(input.fields().len(), &inner);
         let shares = windows.slide < windows.size && windows.allowed_lateness == 0 && aggregate.merges();
         let panes = shares.then(|| Panes::new(aggregate.declaration().states));
-        let (key, values) = aggregate.output().fields().split_at(key_by.len());
-        let bounds = BOUNDS.map(|name| Arc::new(Field::new(name, TIMESTAMP, false)));
-        let output = key.iter().chain(&bounds).chain(&values[1..]).cloned().collect::<Vec<FieldRef>>();
         Ok(Self {
             windows,
-            input: SchemaRef::clone(input),
-            with_start,
-            output: Arc::new(Schema::new(output)),
+            frame: Frame::new(input, inner, aggregate.output(), key_by.len(), 1),
             key_by: key_by.to_vec(),
             most_rows,
             aggregate,
+            between: 0,
             panes,
             firing: None,
             next: i64::MIN,
@@ -128,9 +120,7 @@ impl WindowedAggregate {
     /// Two outputs, of results and of the input's rows that came too late; one state.
     #[must_use]
     pub fn declaration(&self) -> Declaration {
-        let Declaration { states, .. } = self.aggregate.declaration();
-        let port = |name: &str, schema: &SchemaRef| Port { name: name.to_owned(), schema: SchemaRef::clone(schema) };
-        Declaration { ports: vec![port("main", &self.output), port(LATE, &self.input)], states, reads: vec![None] }
+        self.frame.declaration(self.aggregate.declaration().states)
     }
 
     async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
@@ -156,7 +146,9 @@ impl WindowedAggregate {
                 }
                 taken = true;
             }
-            if any && !taken {
+            if !any {
+                self.between += 1;
+            } else if !taken {
                 late.push(row);
             }
         }
@@ -166,7 +158,7 @@ impl WindowedAggregate {
             }
         }
         if !late.is_empty() {
-            cx.emit(1, Batch { hashes: None, ..batch.take(&UInt32Array::from(late)) });
+            cx.emit(1, self.frame.late(&batch, late)?);
         }
         Ok(())
     }
@@ -183,34 +175,32 @@ impl WindowedAggregate {
         if let Some(panes) = &mut self.panes {
             panes.touched(&starts, &rows, &self.key_by);
         }
-        let starts: ArrayRef = Arc::new(TimestampMillisecondArray::from(starts));
-        let columns = rows.rows.columns().iter().cloned().chain([starts]).collect();
-        let counted =
-            RecordBatch::try_new(SchemaRef::clone(&self.with_start), columns).map_err(|error| bug(&error.to_string()))?;
+        let rows = self.frame.inside(rows, vec![starts])?;
         let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
         self.aggregate.set_emit(emit);
-        self.aggregate.step(input, Batch { rows: counted, ..rows }, cx).await?;
-        // A dead letter holds the row as it came in.
-        for dead in &mut cx.dead[dead..] {
-            let columns: Vec<usize> = (0..self.input.fields().len()).collect();
-            dead.rows.rows = dead.rows.rows.project(&columns).map_err(|error| bug(&error.to_string()))?;
-        }
+        self.aggregate.step(input, rows, cx).await?;
+        self.frame.outside(dead, cx)?;
         self.finish(emitted, cx)
     }
 
     /// Makes results of what the aggregate has emitted since: with both bounds of their windows, and the event time of its last moment.
     fn finish(&self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
-        for Emitted { batch, .. } in &mut cx.emitted[emitted..] {
-            let starts = batch.rows.column(self.key_by.len()).as_primitive::<TimestampMillisecondType>();
-            let lasts: Vec<i64> = starts.values().iter().map(|&start| self.windows.last(start)).collect();
-            let ends: ArrayRef =
-                Arc::new(TimestampMillisecondArray::from_iter_values(lasts.iter().map(|last| last.saturating_add(1))));
-            let (key, values) = batch.rows.columns().split_at(self.key_by.len() + 1);
-            let columns = key.iter().chain([&ends]).chain(values).cloned().collect();
-            let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns).map_err(|error| bug(&error.to_string()))?;
-            *batch = Batch::unkeyed(rows).at(Some(lasts.into()));
-        }
-        Ok(())
+        let key = self.key_by.len();
+        self.frame.bound(emitted, cx, |rows| {
+            let starts = rows.column(key).as_primitive::<TimestampMillisecondType>().values();
+            let (mut firsts, mut lasts) = (Vec::with_capacity(starts.len()), Vec::with_capacity(starts.len()));
+            // Results mostly come window by window.
+            let mut of: Option<(i64, i64, i64)> = None;
+            for &start in starts {
+                let (_, first, last) = of
+                    .filter(|(known, ..)| *known == start)
+                    .unwrap_or_else(|| (start, self.windows.first(start), self.windows.last(start)));
+                of = Some((start, first, last));
+                firsts.push(first);
+                lasts.push(last);
+            }
+            (firsts, lasts)
+        })
     }
 
     /// Lets some of the results come out of windows that event time has reached the end of, and forgets what takes no more rows.
@@ -222,7 +212,7 @@ impl WindowedAggregate {
         while let Some(start) = self.due_from(self.next, cx)?.filter(|&start| self.windows.last(start) <= watermark.0) {
             if self.windows.phase(start, cx.watermark.0) == Phase::Open {
                 if let Some(panes) = &mut self.panes {
-                    panes.begin(start, self.windows.last(start).saturating_add(1), state(cx)?.as_ref());
+                    panes.begin(start, start.saturating_add(self.windows.size), state(cx)?.as_ref());
                 }
                 self.firing = Some(DueWindow { start, results: None, from: From::State(Vec::new()) });
                 return Ok(Due::More);
@@ -296,20 +286,12 @@ impl WindowedAggregate {
             state.forget(start);
             return Ok(());
         };
-        while let Some(slice) = state.space_from(i64::MIN).filter(|&slice| self.windows.starts(slice).next() <= Some(start)) {
+        while let Some(slice) = state.space_from(i64::MIN).filter(|&slice| self.windows.latest_with(slice) <= start) {
             panes.leave(slice, state.as_mut());
             state.forget(slice);
         }
         Ok(())
     }
-}
-
-fn state(cx: &mut Context) -> Result<&mut Box<dyn KeyedState>, OperatorError> {
-    cx.state.as_mut().ok_or_else(|| bug("a window was run without keyed state"))
-}
-
-fn bug(message: &str) -> OperatorError {
-    OperatorError { code: "internal", message: message.to_owned(), row: None, hint: Some("this is a bug of Wasmill".to_owned()) }
 }
 
 impl Operator for WindowedAggregate {
@@ -327,7 +309,8 @@ impl Operator for WindowedAggregate {
 
     fn plugin_counts(&self) -> PluginCounts {
         let counts = self.aggregate.plugin_counts();
-        PluginCounts { memory: counts.memory + self.panes.as_ref().map_or(0, Panes::held) as u64, ..counts }
+        let memory = counts.memory + self.panes.as_ref().map_or(0, Panes::held) as u64;
+        PluginCounts { memory, skipped: counts.skipped + self.between, ..counts }
     }
 }
 

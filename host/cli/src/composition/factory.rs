@@ -17,7 +17,7 @@ use wasmill_connector::{ConnectorError, FormatIn, FormatOut, Limited, Sink, Sour
 use wasmill_flow::{TaskIndex, dead_letter};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph::{
-    self, Aggregate, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, Workload,
+    self, Aggregate, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, WindowShape, Workload,
 };
 use wasmill_operator::aggregate::{Computation, Emit, RunningAggregate};
 use wasmill_operator::filter::Filter;
@@ -25,7 +25,7 @@ use wasmill_operator::select::Select;
 use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
 use wasmill_operator::unnest::Unnest;
-use wasmill_operator::window::{WindowedAggregate, Windows};
+use wasmill_operator::window::{SessionAggregate, WindowedAggregate, Windows};
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
@@ -126,16 +126,30 @@ impl JobFactory<'_> {
     }
 }
 
-/// A window as its operator has it: in whole milliseconds.
-fn windows(window: &graph::Window) -> Windows {
+/// An aggregate in windows, and the states that it needs.
+fn windowed(
+    key: &[usize],
+    window: &graph::Window,
+    columns: Vec<(String, Computation)>,
+    most_rows: usize,
+    schema: &SchemaRef,
+) -> Result<(Box<dyn Operator>, Vec<StateNeed>), DefinitionProblems> {
     let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let graph::Window { size, slide, offset, allowed_lateness } = *window;
-    Windows {
-        size: milliseconds(size),
-        slide: milliseconds(slide),
-        offset: milliseconds(offset),
-        allowed_lateness: milliseconds(allowed_lateness),
-    }
+    let allowed_lateness = milliseconds(window.allowed_lateness);
+    Ok(match window.shape {
+        WindowShape::Even { size, slide, offset, zone } => {
+            let (size, slide, offset) = (milliseconds(size), milliseconds(slide), milliseconds(offset));
+            let windows = Windows { size, slide, offset, zone, allowed_lateness };
+            let operator = WindowedAggregate::new(key, windows, columns, most_rows, schema)?;
+            let states = operator.declaration().states;
+            (Box::new(operator), states)
+        }
+        WindowShape::Session(gap) => {
+            let operator = SessionAggregate::new(key, milliseconds(gap), allowed_lateness, columns, most_rows, schema)?;
+            let states = operator.declaration().states;
+            (Box::new(operator), states)
+        }
+    })
 }
 
 impl Factory for JobFactory<'_> {
@@ -226,10 +240,9 @@ impl Factory for JobFactory<'_> {
                 let columns: Vec<_> = columns.iter().filter_map(computation).collect();
                 if let Some(window) = window {
                     let most_rows = self.job.batch.max_rows;
-                    let windowed = WindowedAggregate::new(&key, windows(window), columns, most_rows, &schema).map_err(refused)?;
-                    let states = windowed.declaration().states;
+                    let (operator, states) = windowed(&key, window, columns, most_rows, &schema).map_err(refused)?;
                     let state = MemoryState::in_spaces(states);
-                    return Ok(OperatorParts { operator: Box::new(windowed), state: Some(Box::new(state)) });
+                    return Ok(OperatorParts { operator, state: Some(Box::new(state)) });
                 }
                 let aggregate = RunningAggregate::of(&key, columns, emit, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;

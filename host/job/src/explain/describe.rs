@@ -8,7 +8,7 @@ use wasmill_flow::column_type;
 use crate::graph::{
     Aggregate, ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut,
     Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb,
-    WatermarkRule, Window, Workload,
+    WatermarkRule, Window, WindowShape, Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -190,16 +190,24 @@ fn aggregated(columns: &[(String, Aggregate)]) -> String {
 }
 
 fn windows(window: &Window) -> String {
-    let Window { size, slide, offset, allowed_lateness } = *window;
-    let mut text = format!("windows of {}", show_duration(size));
-    if slide != size {
-        text += &format!(" every {}", show_duration(slide));
-    }
-    if !offset.is_zero() {
-        text += &format!(", beginning at {}", show_duration(offset));
-    }
-    if !allowed_lateness.is_zero() {
-        text += &format!(", {} late rows taken", show_duration(allowed_lateness));
+    let mut text = match &window.shape {
+        WindowShape::Session(gap) => format!("sessions that end with a pause of {}", show_duration(*gap)),
+        WindowShape::Even { size, slide, offset, zone } => {
+            let mut text = format!("windows of {}", show_duration(*size));
+            if slide != size {
+                text += &format!(" every {}", show_duration(*slide));
+            }
+            if !offset.is_zero() {
+                text += &format!(", beginning at {}", show_duration(*offset));
+            }
+            if let Some(zone) = zone {
+                text += &format!(", by the clocks of {zone}");
+            }
+            text
+        }
+    };
+    if !window.allowed_lateness.is_zero() {
+        text += &format!(", {} late rows taken", show_duration(window.allowed_lateness));
     }
     text
 }

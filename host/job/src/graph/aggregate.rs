@@ -2,19 +2,35 @@
 
 use std::time::Duration;
 
+use chrono_tz::Tz;
+
 use crate::graph::Plugin;
 
-/// Windows of event time, all of one length. All times are whole milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The windows that rows are counted in. All times are whole milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    /// How long a window is; not zero.
-    pub size: Duration,
-    /// The distance from one's start to the next one's, not zero; the same as its length where windows tumble.
-    pub slide: Duration,
-    /// Where windows begin, counted from 1970 in UTC.
-    pub offset: Duration,
+    /// What they are.
+    pub shape: WindowShape,
     /// For so long after its end a window still takes rows.
     pub allowed_lateness: Duration,
+}
+
+/// What windows are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WindowShape {
+    /// All of one length, at equal distances.
+    Even {
+        /// How long a window is; not zero.
+        size: Duration,
+        /// The distance from one's start to the next one's, not zero; the same as its length where windows tumble.
+        slide: Duration,
+        /// Where windows begin, counted from 1970.
+        offset: Duration,
+        /// The zone whose clocks lengths and distances go by, by its name; UTC where there is none.
+        zone: Option<Tz>,
+    },
+    /// A key's rows that follow one another with pauses shorter than this, which isn't zero.
+    Session(Duration),
 }
 
 /// The output of a window that has the rows that came too late.

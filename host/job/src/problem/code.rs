@@ -62,6 +62,8 @@ pub const NO_SINK: &str = "no-sink";
 pub const NEVER_EMITS: &str = "never-emits";
 /// Warning: state that grows with every new key, and rows that never end.
 pub const STATE_GROWS: &str = "state-grows";
+/// Warning: rows that fall between windows.
+pub const WINDOWS_LEAVE_GAPS: &str = "windows-leave-gaps";
 /// Warning: rows that nobody reads.
 pub const UNREAD_OUTPUT: &str = "unread-output";
 /// Warning: dead letters are asked for, and there is no place for them.

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::graph::{Job, LATE_PORT, MAIN_PORT, NodeId, OnPoison, Upstream};
+use crate::graph::{Job, LATE_PORT, MAIN_PORT, NodeId, OnPoison, Upstream, WindowShape};
+use crate::measure::show_duration;
 use crate::problem::{Problems, code};
 use crate::written::{self, Verb};
 
@@ -42,6 +43,16 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
             ));
         }
         growing(operator, job, index, problems);
+        if let Some(Verb::Aggregate { window: Some(window), .. }) = &operator.verb
+            && let WindowShape::Even { size, slide, .. } = window.value.shape
+            && slide > size
+        {
+            problems
+                .warning(code::WINDOWS_LEAVE_GAPS, &window.spot)
+                .found_to_be(format!("windows of {} every {}", show_duration(size), show_duration(slide)))
+                .expected("a `slide` of at most the window's length")
+                .advice("rows between windows are dropped, and counted as `skipped`");
+        }
         if let Some(Verb::Plugin { on_poison, .. }) = &operator.verb
             && on_poison.value == OnPoison::DeadLetter
             && job.dead_letters.is_none()

@@ -57,7 +57,7 @@ pub fn windowed(
     let schema = Arc::new(Schema::new(key.iter().chain(&bounds).chain(values).cloned().collect::<Vec<FieldRef>>()));
     let port = |name: &str, schema| Port { name: name.to_owned(), schema };
     Some(Outcome {
-        verb: Verb::Aggregate { columns: texts, at_end, window: Some(window.value) },
+        verb: Verb::Aggregate { columns: texts, at_end, window: Some(window.value.clone()) },
         ports: vec![port(MAIN_PORT, schema), port(LATE_PORT, Arc::clone(input))],
         keeps: Vec::new(),
         reads: if late_is_read { vec![None] } else { reads },

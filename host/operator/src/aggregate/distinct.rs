@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use arrow_array::{Array, ArrayRef, BooleanArray};
 use arrow_schema::DataType;
+use datafusion_common::ScalarValue;
 use wasmill_flow::key::EncodedKeys;
 
 use super::encoding;
@@ -43,6 +44,20 @@ pub(super) fn first_seen(
         first.push(new);
     }
     if refused.is_empty() { Ok(BooleanArray::from(first)) } else { Err(Refused::Rows(refused)) }
+}
+
+/// All values that keys have had, each with the number of its key; no column where there are none, and nothing where the bytes are damaged.
+pub(super) fn values(had: &[Vec<u8>], data_type: &DataType) -> Option<(Vec<u32>, Option<ArrayRef>)> {
+    let (mut keys, mut values) = (Vec::new(), Vec::new());
+    for (key, had) in (0_u32..).zip(had) {
+        let mut rest = had.as_slice();
+        while !rest.is_empty() {
+            values.push(encoding::decode(data_type, &mut rest)?);
+            keys.push(key);
+        }
+    }
+    let column = if values.is_empty() { None } else { Some(ScalarValue::iter_to_array(values).ok()?) };
+    Some((keys, column))
 }
 
 /// Takes values apart; nothing where the bytes are damaged.

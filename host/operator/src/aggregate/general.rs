@@ -139,6 +139,17 @@ impl General {
         if wanted { self.column(values) } else { Ok(arrow_array::new_null_array(&self.value, keys.len())) }
     }
 
+    /// Adds what others hold of the same keys.
+    pub(super) fn merge(&self, held: &mut [Vec<u8>], others: &[Vec<u8>]) -> Result<(), Refused> {
+        for (held, other) in held.iter_mut().zip(others).filter(|(_, other)| !other.is_empty()) {
+            let mut accumulator = self.restore(held)?;
+            let states = self.states_of(other)?;
+            accumulator.merge_batch(&states).map_err(|_| Refused::Damaged)?;
+            *held = self.save(accumulator.as_mut())?;
+        }
+        Ok(())
+    }
+
     /// The value of each key.
     pub(super) fn values(&self, held: &[Vec<u8>]) -> Result<ArrayRef, Refused> {
         let value = |held: &Vec<u8>| self.restore(held)?.evaluate().map_err(|_| Refused::Damaged);
@@ -156,16 +167,18 @@ impl General {
         cast(&array, &self.value).map_err(|_| Refused::Damaged)
     }
 
-    fn restore(&self, mut held: &[u8]) -> Result<Box<dyn Accumulator>, Refused> {
+    fn restore(&self, held: &[u8]) -> Result<Box<dyn Accumulator>, Refused> {
         let mut accumulator = self.function.create_accumulator().map_err(|_| Refused::Damaged)?;
-        if held.is_empty() {
-            return Ok(accumulator);
+        if !held.is_empty() {
+            accumulator.merge_batch(&self.states_of(held)?).map_err(|_| Refused::Damaged)?;
         }
+        Ok(accumulator)
+    }
+
+    fn states_of(&self, mut held: &[u8]) -> Result<Vec<ArrayRef>, Refused> {
         let state = |data_type: &DataType| encoding::decode(data_type, &mut held)?.to_array().ok();
         let states: Option<Vec<ArrayRef>> = self.states.iter().map(state).collect();
-        let states = states.filter(|_| held.is_empty()).ok_or(Refused::Damaged)?;
-        accumulator.merge_batch(&states).map_err(|_| Refused::Damaged)?;
-        Ok(accumulator)
+        states.filter(|_| held.is_empty()).ok_or(Refused::Damaged)
     }
 
     fn save(&self, accumulator: &mut dyn Accumulator) -> Result<Vec<u8>, Refused> {

@@ -61,9 +61,7 @@ impl RunningAggregate {
 
     /// These keys, with what comes out as their space.
     pub(crate) fn results_of(&self, space: i64, keys: &EncodedKeys) -> Result<Results, OperatorError> {
-        let types: Vec<DataType> =
-            self.output.fields()[..self.key_by.len()].iter().map(|field| field.data_type().clone()).collect();
-        let columns = keys.decode(&types).ok_or_else(damaged)?;
+        let columns = self.key_columns(keys)?;
         let order = in_order(&columns)?;
         Ok(Results { space, columns, order, given: 0 })
     }
@@ -93,10 +91,27 @@ impl RunningAggregate {
         values: Vec<ArrayRef>,
         cx: &mut Context,
     ) -> Result<(), OperatorError> {
-        let mut columns: Vec<ArrayRef> = results.columns.iter().map(|column| take(column, some)).collect();
-        if self.space.is_some() {
-            columns.push(Arc::new(TimestampMillisecondArray::from_value(results.space, some.len())));
-        }
+        let space = self.space.map(|_| TimestampMillisecondArray::from_value(results.space, some.len()));
+        self.emit_rows(&results.columns, some, space.map(|space| Arc::new(space) as ArrayRef), values, cx)
+    }
+
+    /// The columns of encoded keys.
+    pub(crate) fn key_columns(&self, keys: &EncodedKeys) -> Result<Vec<ArrayRef>, OperatorError> {
+        let fields = &self.output.fields()[..self.key_by.len()];
+        let types: Vec<DataType> = fields.iter().map(|field| field.data_type().clone()).collect();
+        keys.decode(&types).ok_or_else(damaged)
+    }
+
+    /// Emits values of some keys, which are these rows of the columns; with the spaces that they are in.
+    pub(crate) fn emit_rows(
+        &self,
+        columns: &[ArrayRef],
+        some: &UInt32Array,
+        spaces: Option<ArrayRef>,
+        values: Vec<ArrayRef>,
+        cx: &mut Context,
+    ) -> Result<(), OperatorError> {
+        let columns: Vec<ArrayRef> = columns.iter().map(|column| take(column, some)).chain(spaces).collect();
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns.into_iter().chain(values).collect())
             .map_err(|error| bug(&error.to_string()))?;
         let times = cx.times_at_end(rows.num_rows());
@@ -106,7 +121,7 @@ impl RunningAggregate {
 }
 
 /// The order of rows: ascending, nulls last.
-fn in_order(columns: &[ArrayRef]) -> Result<UInt32Array, OperatorError> {
+pub(crate) fn in_order(columns: &[ArrayRef]) -> Result<UInt32Array, OperatorError> {
     let ascending = SortOptions { descending: false, nulls_first: false };
     let order = match columns {
         [column] => sort_to_indices(column, Some(ascending), None),

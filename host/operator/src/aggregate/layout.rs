@@ -10,6 +10,8 @@
 //! The version of the state is the lower half of the hash ([`key::hash`]) of the accumulators' formats joined by `;`: a snapshot
 //! of other aggregates is refused and never misread.
 
+mod merge;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -178,7 +180,8 @@ impl Layout {
         keys: &[u32],
         arguments: &mut [Arguments],
     ) -> Result<(), (usize, Refused)> {
-        for (index, (slot, Arguments { values, counts })) in self.slots.iter().zip(arguments).enumerate() {
+        for (index, (slot, arguments)) in self.slots.iter().zip(arguments).enumerate() {
+            let Arguments { values, counts } = arguments;
             if counts.as_ref().is_some_and(|counts| counts.null_count() > 0) {
                 *counts = counts.as_ref().map(prep_null_mask_filter);
             }
@@ -187,17 +190,23 @@ impl Layout {
                 let first = distinct::first_seen(seen, keys, value, counts.as_ref()).map_err(|refused| (index, refused))?;
                 *counts = Some(first);
             }
-            if let (Some(counts), Kind::Fixed { .. } | Kind::Text { .. }) = (counts, &slot.kind) {
-                let others = BooleanArray::new(!counts.values(), None);
-                if values.is_empty() {
-                    values.push(Arc::new(others.clone()));
-                }
-                #[expect(clippy::expect_used, reason = "there is a value for each row; else a bug that must not pass silently")]
-                let counted = nullif(&values[0], &others).expect("as many values as rows");
-                values[0] = counted;
-            }
+            Self::count_only(slot, arguments);
         }
         Ok(())
+    }
+
+    /// Makes what doesn't count null, where null doesn't count.
+    fn count_only(slot: &Slot, arguments: &mut Arguments) {
+        let Arguments { values, counts } = arguments;
+        if let (Some(counts), Kind::Fixed { .. } | Kind::Text { .. }) = (counts, &slot.kind) {
+            let others = BooleanArray::new(!counts.values(), None);
+            if values.is_empty() {
+                values.push(Arc::new(others.clone()));
+            }
+            #[expect(clippy::expect_used, reason = "there is a value for each row; else a bug that must not pass silently")]
+            let counted = nullif(&values[0], &others).expect("as many values as rows");
+            values[0] = counted;
+        }
     }
 
     /// Takes rows and gives each aggregate's values after each row; of those that take long to ask, only where they are `wanted`. A
@@ -209,58 +218,35 @@ impl Layout {
         arguments: &[Arguments],
         wanted: bool,
     ) -> Result<Vec<ArrayRef>, (usize, Refused)> {
-        let Accumulators { fixed, texts, held, given, .. } = accumulators;
-        let update = |(number, (slot, Arguments { values, counts })): (usize, (&Slot, &Arguments))| {
-            let updated = match &slot.kind {
-                Kind::Fixed { offset, accumulator } => {
-                    let cells = Cells { data: fixed, stride: self.fixed, offset: *offset };
-                    accumulator.update(cells, keys, values).map_err(|_| Refused::Overflow)
-                }
-                Kind::Text { index, greatest } => {
-                    let (values, held) = text_extreme::update(*greatest, &texts[*index], keys, &values[0]);
-                    texts[*index] = held;
-                    Ok(values)
-                }
-                Kind::General { index, function } => function.update(&mut held[*index], keys, values, counts.as_ref(), wanted),
-                Kind::Foreign { index, .. } => Ok(Arc::clone(&given[*index])),
-            };
-            updated.map_err(|refused| (number, refused))
+        let update = |(number, (slot, arguments))| {
+            self.update_slot(slot, accumulators, keys, arguments, wanted).map_err(|refused| (number, refused))
         };
         self.slots.iter().zip(arguments).enumerate().map(update).collect()
     }
 
-    /// Whether [`Self::merge`] works.
-    pub(super) fn merges(&self) -> bool {
-        let merges = |slot: &Slot| slot.seen.is_none() && !matches!(slot.kind, Kind::General { .. });
-        self.slots.iter().all(merges)
-    }
-
-    /// Adds what others have seen of the same keys; but for those that are computed elsewhere. An overflow comes with the number of its
-    /// aggregate.
-    pub(super) fn merge(
+    fn update_slot(
         &self,
+        slot: &Slot,
         accumulators: &mut Accumulators,
-        others: &Accumulators,
-        keys: usize,
-    ) -> Result<(), (usize, Refused)> {
-        for (number, slot) in self.slots.iter().enumerate() {
-            match &slot.kind {
-                Kind::Fixed { offset, accumulator } => {
-                    let cells = |key: usize| key * self.fixed + offset..key * self.fixed + offset + accumulator.width();
-                    for key in 0..keys {
-                        let (cell, other) = (&mut accumulators.fixed[cells(key)], &others.fixed[cells(key)]);
-                        accumulator.merge(cell, other).map_err(|_| (number, Refused::Overflow))?;
-                    }
-                }
-                Kind::Text { index, greatest } => {
-                    let all: Vec<u32> = (0..).take(keys).collect();
-                    let (texts, others) = (&mut accumulators.texts[*index], &others.texts[*index]);
-                    *texts = text_extreme::update(*greatest, texts, &all, &(Arc::new(others.clone()) as ArrayRef)).1;
-                }
-                Kind::General { .. } | Kind::Foreign { .. } => {}
+        keys: &[u32],
+        arguments: &Arguments,
+        wanted: bool,
+    ) -> Result<ArrayRef, Refused> {
+        let Accumulators { fixed, texts, held, given, .. } = accumulators;
+        let Arguments { values, counts } = arguments;
+        match &slot.kind {
+            Kind::Fixed { offset, accumulator } => {
+                let cells = Cells { data: fixed, stride: self.fixed, offset: *offset };
+                accumulator.update(cells, keys, values).map_err(|_| Refused::Overflow)
             }
+            Kind::Text { index, greatest } => {
+                let (values, held) = text_extreme::update(*greatest, &texts[*index], keys, &values[0]);
+                texts[*index] = held;
+                Ok(values)
+            }
+            Kind::General { index, function } => function.update(&mut held[*index], keys, values, counts.as_ref(), wanted),
+            Kind::Foreign { index, .. } => Ok(Arc::clone(&given[*index])),
         }
-        Ok(())
     }
 
     /// The value of each of the first `keys` keys.

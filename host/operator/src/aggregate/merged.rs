@@ -2,13 +2,20 @@
 
 use wasmill_state::Values;
 
+use super::refused::Refused;
 use super::{RunningAggregate, bug, damaged, foreign, set_all};
 use crate::contract::OperatorError;
 
 impl RunningAggregate {
-    /// Whether [`Self::merge`] works: whether what is held of a part of the rows and of the others says what is held of all.
+    /// Whether parts of rows can be put together in whatever order they come.
     pub(crate) fn merges(&self) -> bool {
         self.layout.merges() && self.elsewhere.iter().all(|each| each.aggregate.merges())
+    }
+
+    /// The aggregates that can't be put together of parts at all, as their reasons name them.
+    pub(crate) fn whole(&self) -> impl Iterator<Item = usize> {
+        let elsewhere = self.elsewhere.iter().filter(|each| !each.aggregate.merges()).map(|each| each.number);
+        self.layout.whole().chain(elsewhere)
     }
 
     /// Adds to the values of some keys, of the state, what others have seen; those that are absent have seen nothing. The result is where
@@ -17,14 +24,22 @@ impl RunningAggregate {
         self.layout.decode(left, keys, &mut self.accumulators).ok_or_else(damaged)?;
         self.layout.decode(right, keys, &mut self.others).ok_or_else(damaged)?;
         foreign::merge_all(&mut self.elsewhere, &mut self.accumulators, &self.others).await?;
-        if let Err((aggregate, _)) = self.layout.merge(&mut self.accumulators, &self.others, keys) {
-            return Err(OperatorError {
-                code: "sum-overflows",
-                message: format!("{}: the sum of a window overflows", self.named[aggregate]),
-                row: None,
-                hint: Some("sum numbers with more room: cast(x as decimal(38,0))".to_owned()),
-            });
-        }
+        self.layout.merge(&mut self.accumulators, &self.others, keys).map_err(|(aggregate, refused)| {
+            let (code, what, hint) = match refused {
+                Refused::Damaged => return damaged(),
+                Refused::Overflow => (
+                    "sum-overflows",
+                    "the sum of a window overflows".to_owned(),
+                    "sum numbers with more room: cast(x as decimal(38,0))",
+                ),
+                Refused::Rows(rows) => {
+                    let cause = rows.into_iter().next().map_or_else(String::new, |(_, cause)| cause);
+                    ("aggregate-full", cause, "a shorter window, or a function that keeps less of its rows")
+                }
+            };
+            let message = format!("{}: {what}", self.named[aggregate]);
+            OperatorError { code, message, row: None, hint: Some(hint.to_owned()) }
+        })?;
         left.present.resize(keys.div_ceil(8), 0);
         set_all(&mut left.present, keys);
         self.layout.encode(&mut self.accumulators, keys, left);

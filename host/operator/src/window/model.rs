@@ -1,8 +1,6 @@
 //! What windows mean, as slow and as plain as can be: one row after the other, over lists. Only tests compare the operator with it.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use super::Windows;
+use super::{Windows, wall};
 
 /// A row: its event time, its key, and a number or none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,67 +19,118 @@ pub struct Out {
     pub late: Vec<Row>,
 }
 
+/// What windows are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Even(Windows),
+    Session { gap: i64, allowed_lateness: i64 },
+}
+
+/// A key's window: where it begins and ends, and its rows as they came.
+#[derive(Debug, Clone)]
+struct Held {
+    key: u8,
+    start: i64,
+    end: i64,
+    rows: Vec<Row>,
+}
+
 /// The windows of all keys, with all of their rows.
 pub struct Model {
-    windows: Windows,
+    shape: Shape,
     watermark: i64,
-    /// By start and key.
-    held: BTreeMap<(i64, u8), Vec<Row>>,
+    held: Vec<Held>,
+    /// Rows between windows.
+    pub between: u64,
 }
 
 impl Model {
-    pub fn new(windows: Windows) -> Self {
-        Self { windows, watermark: i64::MIN, held: BTreeMap::new() }
+    pub fn new(shape: Shape) -> Self {
+        Self { shape, watermark: i64::MIN, held: Vec::new(), between: 0 }
     }
 
-    fn last(&self, start: i64) -> i64 {
-        start + self.windows.size - 1
+    fn allowed_lateness(&self) -> i64 {
+        match self.shape {
+            Shape::Even(windows) => windows.allowed_lateness,
+            Shape::Session { allowed_lateness, .. } => allowed_lateness,
+        }
     }
 
-    /// The starts of all windows that a time is in: tried one after the other.
-    fn starts(&self, time: i64) -> Vec<i64> {
-        let Windows { size, slide, offset, .. } = self.windows;
-        (time - size - slide..=time).filter(|start| (start - offset) % slide == 0 && *start + size > time).collect()
+    /// Whether a window that ends there takes rows.
+    fn takes(&self, end: i64) -> bool {
+        self.watermark < end - 1 + self.allowed_lateness()
     }
 
-    fn result(&self, start: i64, key: u8) -> String {
-        result(key, start, start + self.windows.size, &self.held[&(start, key)])
+    /// The bounds of all windows that a row may be in: tried one after the other. A session's are those that it has with this row.
+    fn bounds(&self, row: &Row) -> Vec<(i64, i64)> {
+        let time = row.time;
+        match self.shape {
+            Shape::Even(Windows { size, slide, offset, zone, .. }) => {
+                let wall = zone.map_or(time, |zone| wall::at(zone, time));
+                let starts = (0..=size / slide + 1).map(|back| ((wall - offset).div_euclid(slide) - back) * slide + offset);
+                let within = starts.filter(|start| *start <= wall && wall < *start + size);
+                let bounds = |start: i64| match zone {
+                    None => (start, start + size),
+                    Some(zone) => (wall::first(zone, start), wall::last(zone, start + size)),
+                };
+                within.map(bounds).collect()
+            }
+            Shape::Session { gap, .. } => {
+                let joined = self.held.iter().filter(|held| held.key == row.key && time < held.end && held.start < time + gap);
+                let bounds = joined.map(|held| (held.start, held.end));
+                vec![bounds.fold((time, time + gap), |(start, end), (first, last)| (start.min(first), end.max(last)))]
+            }
+        }
     }
 
     pub fn row(&mut self, row: &Row) -> Out {
         let mut out = Out::default();
-        let starts = self.starts(row.time);
-        let taking = |start: &i64| self.watermark < self.last(*start) + self.windows.allowed_lateness;
-        let taking: Vec<i64> = starts.iter().copied().filter(taking).collect();
-        if taking.is_empty() && !starts.is_empty() {
+        let bounds = self.bounds(row);
+        let taking: Vec<(i64, i64)> = bounds.iter().copied().filter(|(_, end)| self.takes(*end)).collect();
+        if bounds.is_empty() {
+            self.between += 1;
+        } else if taking.is_empty() {
             out.late.push(row.clone());
         }
-        for start in taking {
-            self.held.entry((start, row.key)).or_default().push(row.clone());
-            if self.last(start) <= self.watermark {
-                out.results.push(self.result(start, row.key));
+        for (start, end) in taking {
+            let whole = |held: &Held| match self.shape {
+                Shape::Even(_) => held.start == start,
+                Shape::Session { .. } => start <= held.start && held.end <= end,
+            };
+            let (mut parts, others): (Vec<Held>, Vec<Held>) =
+                std::mem::take(&mut self.held).into_iter().partition(|held| held.key == row.key && whole(held));
+            self.held = others;
+            parts.sort_by_key(|held| held.start);
+            let rows = parts.into_iter().flat_map(|held| held.rows).chain([row.clone()]).collect();
+            let held = Held { key: row.key, start, end, rows };
+            if end - 1 <= self.watermark {
+                out.results.push(result(&held));
             }
+            self.held.push(held);
         }
         out
     }
 
     pub fn watermark(&mut self, watermark: i64) -> Out {
-        let due = |start: i64| self.watermark < self.last(start) && self.last(start) <= watermark;
-        let results = self.held.keys().filter(|(start, _)| due(*start)).map(|(start, key)| self.result(*start, *key)).collect();
+        let due = |held: &&Held| self.watermark < held.end - 1 && held.end - 1 <= watermark;
+        let mut due: Vec<&Held> = self.held.iter().filter(due).collect();
+        due.sort_by_key(|held| (held.end, held.key, held.start));
+        let results = due.into_iter().map(result).collect();
         self.watermark = watermark;
-        let (size, lateness) = (self.windows.size, self.windows.allowed_lateness);
-        self.held.retain(|(start, _), _| watermark < start + size - 1 + lateness);
+        let takes: Vec<bool> = self.held.iter().map(|held| self.takes(held.end)).collect();
+        let mut takes = takes.into_iter();
+        self.held.retain(|_| takes.next() == Some(true));
         Out { results, late: Vec::new() }
     }
 
-    /// How many keys and windows have rows.
-    pub fn held(&self) -> BTreeSet<(i64, u8)> {
-        self.held.keys().copied().collect()
+    /// How many windows of keys have rows.
+    pub fn held(&self) -> usize {
+        self.held.len()
     }
 }
 
 /// What rows come to.
-pub fn result(key: u8, start: i64, end: i64, rows: &[Row]) -> String {
+fn result(Held { key, start, end, rows }: &Held) -> String {
     let numbers: Vec<i64> = rows.iter().filter_map(|row| row.value).collect();
     let or_null = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     let sum = (!numbers.is_empty()).then(|| numbers.iter().sum());

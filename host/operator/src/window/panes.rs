@@ -18,46 +18,15 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::{ArrayRef, UInt32Array};
+use arrow_array::ArrayRef;
 use wasmill_flow::Batch;
 use wasmill_flow::key::EncodedKeys;
 use wasmill_state::memory::MemoryState;
 use wasmill_state::{CallKeys, KeyedState, StateNeed, StateWrite, Values};
 
+use super::keys::{Keys, nothing};
 use crate::aggregate::RunningAggregate;
 use crate::contract::OperatorError;
-
-/// Some keys and their hashes.
-#[derive(Debug, Default)]
-pub(super) struct Keys {
-    pub(super) keys: EncodedKeys,
-    pub(super) hashes: Vec<u64>,
-}
-
-impl Keys {
-    fn push(&mut self, key: &[u8], hash: u64) {
-        self.keys.push(key);
-        self.hashes.push(hash);
-    }
-
-    /// Those with these numbers.
-    pub(super) fn numbered(&self, numbers: &UInt32Array) -> Self {
-        let mut some = Self::default();
-        for &number in numbers.values() {
-            some.push(self.keys.get(number as usize), self.hashes[number as usize]);
-        }
-        some
-    }
-
-    /// Those that a bit is set for, or that none is set for.
-    fn only(&self, values: &Values, present: bool) -> Self {
-        let mut only = Self::default();
-        for (index, &hash) in self.hashes.iter().enumerate().filter(|(index, _)| values.is_present(*index) == present) {
-            only.push(self.keys.get(index), hash);
-        }
-        only
-    }
-}
 
 /// What is known of the window at hand.
 #[derive(Debug)]
@@ -227,7 +196,7 @@ impl Panes {
         let Some(Reach { boundary, .. }) = self.reach else { return Ok(()) };
         let mut stale = Keys::default();
         std::mem::take(&mut self.stale).iter().for_each(|(key, &hash)| stale.push(key, hash));
-        let none = nothing(stale.keys.len(), &self.front.states()[0]);
+        let none = nothing(stale.keys.len(), self.front.states()[0].width);
         write(&mut self.front, &stale, none.clone(), &mut self.call);
         write(&mut self.back, &stale, none, &mut self.call);
         // Those of the back are what `begin` said that it ends with, less what is still to be added.
@@ -299,13 +268,4 @@ fn write(state: &mut MemoryState, of: &Keys, values: Values, call: &mut CallKeys
     state.resolve(&of.keys, &of.hashes, call);
     state.apply(call, &[StateWrite { state: 0, keys: None, values }]);
     state.finish(call);
-}
-
-/// What removes the values of so many keys.
-fn nothing(keys: usize, state: &StateNeed) -> Values {
-    let present = vec![0; keys.div_ceil(8)];
-    match state.width {
-        Some(width) => Values { present, offsets: Vec::new(), data: vec![0; keys * width as usize] },
-        None => Values { present, offsets: vec![0; keys + 1], data: Vec::new() },
-    }
 }

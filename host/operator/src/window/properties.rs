@@ -3,10 +3,14 @@
 //!
 //! A run that differs is made smaller and printed as a line, which `WASMILL_WINDOWS='LINE' cargo test windows_do_as` runs again.
 
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
 use std::str::FromStr;
 
 use arrow_array::types::Int64Type;
 use arrow_schema::DataType;
+use chrono_tz::Tz;
 use futures_util::FutureExt as _;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -15,8 +19,9 @@ use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Epoch, KeyGroups, TaskIndex};
 use wasmill_state::memory::MemoryState;
 
-use super::model::{Model, Out, Row};
+use super::model::{Model, Out, Row, Shape};
 use super::*;
+use crate::contract::Emitted;
 use crate::testing::{batch_of, ints, rows, run, schema_of};
 
 /// Something that happens.
@@ -33,7 +38,7 @@ enum Event {
 /// A run.
 #[derive(Debug, Clone, PartialEq)]
 struct Run {
-    windows: Windows,
+    shape: Shape,
     /// Among the aggregates is one that parts of a window's rows can't be put together by.
     listed: bool,
     events: Vec<Event>,
@@ -41,9 +46,13 @@ struct Run {
 
 impl std::fmt::Display for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Windows { size, slide, offset, allowed_lateness } = self.windows;
-        let listed = if self.listed { " listed" } else { "" };
-        write!(f, "{size},{slide},{offset},{allowed_lateness}{listed}:")?;
+        match self.shape {
+            Shape::Even(Windows { size, slide, offset, allowed_lateness, zone }) => {
+                write!(f, "{size},{slide},{offset},{allowed_lateness}{}", if zone.is_some() { " zone" } else { "" })?;
+            }
+            Shape::Session { gap, allowed_lateness } => write!(f, "{gap},{allowed_lateness}")?,
+        }
+        f.write_str(if self.listed { " listed:" } else { ":" })?;
         for event in &self.events {
             match event {
                 Event::Row(Row { time, key, value: Some(value) }) => write!(f, " {time},{key},{value}")?,
@@ -64,8 +73,13 @@ impl FromStr for Run {
         let numbers = |text: &str| text.split(',').map(str::parse).collect::<Result<Vec<i64>, _>>();
         let (head, events) = line.split_once(':').unwrap_or((line, ""));
         let (head, listed) = head.strip_suffix(" listed").map_or((head, false), |head| (head, true));
+        let (head, zone) = head.strip_suffix(" zone").map_or((head, None), |head| (head, Some(Tz::Europe__Berlin)));
         let head = numbers(head)?;
-        let windows = Windows { size: head[0], slide: head[1], offset: head[2], allowed_lateness: head[3] };
+        let shape = match head[..] {
+            [size, slide, offset, allowed_lateness] => Shape::Even(Windows { size, slide, offset, zone, allowed_lateness }),
+            [gap, allowed_lateness] => Shape::Session { gap, allowed_lateness },
+            _ => panic!("a line begins with 2 or 4 numbers"),
+        };
         let event = |word: &str| {
             Ok(match (word.as_bytes()[0], &word[1..]) {
                 (b'/', _) => Event::Cut,
@@ -77,20 +91,24 @@ impl FromStr for Run {
                 }
             })
         };
-        Ok(Self { windows, listed, events: events.split_whitespace().map(event).collect::<Result<_, _>>()? })
+        Ok(Self { shape, listed, events: events.split_whitespace().map(event).collect::<Result<_, _>>()? })
     }
 }
 
-fn windows() -> impl Strategy<Value = Windows> {
-    let lateness = prop_oneof![3 => Just(0), 1 => 0..20_i64];
-    (1..25_i64, 1..25_i64, -7..7_i64, lateness, 0..4_u8).prop_map(|(size, slide, offset, allowed_lateness, kind)| {
+fn shapes() -> impl Strategy<Value = Shape> {
+    let lateness = || prop_oneof![3 => Just(0), 1 => 0..20_i64];
+    let even = (1..25_i64, 1..25_i64, -7..7_i64, lateness(), 0..5_u8);
+    let even = (even, prop::bool::weighted(0.3)).prop_map(|((size, slide, offset, allowed_lateness, kind), zoned)| {
         let slide = match kind {
             0 => size,
             1 => 1 + slide % 3,
-            _ => slide,
+            2 => slide,
+            _ => slide.min(size),
         };
-        Windows { size, slide: slide.min(size), offset, allowed_lateness }
-    })
+        Shape::Even(Windows { size, slide, offset, zone: zoned.then_some(Tz::Europe__Berlin), allowed_lateness })
+    });
+    let session = (1..12_i64, lateness()).prop_map(|(gap, allowed_lateness)| Shape::Session { gap, allowed_lateness });
+    prop_oneof![2 => even, 1 => session]
 }
 
 /// Rows at about the time that has come, and now and then something else.
@@ -116,27 +134,57 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
     vec(event, 0..120).prop_map(at_time)
 }
 
+/// The run with hours for milliseconds, from a day before clocks are set back in Berlin, where windows go by them.
+fn in_hours(run: &Run) -> Run {
+    const HOUR: i64 = 3_600_000;
+    let Shape::Even(Windows { size, slide, offset, allowed_lateness, zone: zone @ Some(_) }) = run.shape else {
+        return run.clone();
+    };
+    let hours = |time: i64| 1_729_900_800_000 + time * HOUR;
+    let event = |event: &Event| match event {
+        Event::Row(row) => Event::Row(Row { time: hours(row.time), ..row.clone() }),
+        Event::Watermark(watermark) => Event::Watermark(hours(*watermark)),
+        other => other.clone(),
+    };
+    let [size, slide, offset, allowed_lateness] = [size, slide, offset, allowed_lateness].map(|time| time * HOUR);
+    let shape = Shape::Even(Windows { size, slide, offset, allowed_lateness, zone });
+    Run { shape, events: run.events.iter().map(event).collect(), ..*run }
+}
+
 /// Some tasks that together have all keys.
 struct Tasks {
     run: Run,
-    tasks: Vec<(WindowedAggregate, Context)>,
+    tasks: Vec<(Box<dyn Operator>, Context)>,
     waiting: Vec<Row>,
     watermark: i64,
+    /// Rows between windows that tasks have counted which are no more.
+    between: u64,
 }
 
 impl Tasks {
     fn new(run: &Run) -> Self {
-        let mut tasks = Self { run: run.clone(), tasks: Vec::new(), waiting: Vec::new(), watermark: i64::MIN };
+        let mut tasks = Self { run: run.clone(), tasks: Vec::new(), waiting: Vec::new(), watermark: i64::MIN, between: 0 };
         tasks.tasks.push(tasks.task());
         tasks
     }
 
-    fn task(&self) -> (WindowedAggregate, Context) {
+    fn task(&self) -> (Box<dyn Operator>, Context) {
         let texts = [("n", "count(*)"), ("s", "sum(value)"), ("m", "max(value)"), ("l", "array_agg(value)")];
         let texts = &texts[..if self.run.listed { 4 } else { 3 }];
         let aggregates = texts.iter().map(|(name, text)| ((*name).to_owned(), Computation::Sql((*text).to_owned()))).collect();
-        let operator = WindowedAggregate::new(&[0], self.run.windows, aggregates, 7, &input()).expect("a window");
-        let state = MemoryState::in_spaces(operator.declaration().states);
+        let (operator, declaration): (Box<dyn Operator>, _) = match self.run.shape {
+            Shape::Even(windows) => {
+                let operator = WindowedAggregate::new(&[0], windows, aggregates, 7, &input()).expect("a window");
+                let declaration = operator.declaration();
+                (Box::new(operator), declaration)
+            }
+            Shape::Session { gap, allowed_lateness } => {
+                let operator = SessionAggregate::new(&[0], gap, allowed_lateness, aggregates, 7, &input()).expect("a window");
+                let declaration = operator.declaration();
+                (Box::new(operator), declaration)
+            }
+        };
+        let state = MemoryState::in_spaces(declaration.states);
         (operator, Context { state: Some(Box::new(state)), watermark: Watermark(self.watermark), ..Context::stateless() })
     }
 
@@ -150,7 +198,7 @@ impl Tasks {
             if !own.is_empty() {
                 let columns = vec![ints(own.iter().map(|row| Some(i64::from(row.key)))), ints(own.iter().map(|row| row.value))];
                 let batch = batch_of(&input(), columns).at(Some(own.iter().map(|row| row.time).collect()));
-                run(operator, 0, batch, cx).expect("taken");
+                run(operator.as_mut(), 0, batch, cx).expect("taken");
                 collect(cx, self.run.listed, &mut out);
             }
         }
@@ -177,6 +225,7 @@ impl Tasks {
             snapshots.push(std::iter::from_fn(|| state.snapshot_step(3)).flatten().collect::<Vec<u8>>());
         }
         let groups = KeyGroups::DEFAULT;
+        self.between += self.tasks.iter().map(|(operator, _)| operator.plugin_counts().skipped).sum::<u64>();
         self.tasks.clear();
         for index in 0..of {
             let (mut operator, mut cx) = self.task();
@@ -187,6 +236,10 @@ impl Tasks {
             operator.restored(&mut cx).expect("state of windows");
             self.tasks.push((operator, cx));
         }
+    }
+
+    fn between(&self) -> u64 {
+        self.between + self.tasks.iter().map(|(operator, _)| operator.plugin_counts().skipped).sum::<u64>()
     }
 
     fn keys(&self) -> usize {
@@ -255,7 +308,8 @@ fn shown(mut out: Out, listed: bool) -> Out {
 
 /// Runs it with both; what is different, if anything is.
 fn compare(run: &Run) -> Result<(), String> {
-    let (mut model, mut tasks) = (Model::new(run.windows), Tasks::new(run));
+    let run = &in_hours(run);
+    let (mut model, mut tasks) = (Model::new(run.shape), Tasks::new(run));
     let mut expected = Out::default();
     let mut now = i64::MIN;
     let mut at = 0;
@@ -289,7 +343,10 @@ fn compare(run: &Run) -> Result<(), String> {
             _ => {}
         }
     }
-    if tasks.keys() != model.held().len() { Err(format!("{} keys are left in state", tasks.keys())) } else { Ok(()) }
+    match (tasks.keys(), tasks.between()) {
+        (keys, between) if keys == model.held() && between == model.between => Ok(()),
+        (keys, between) => Err(format!("{keys} keys are left in state, {between} rows were between windows")),
+    }
 }
 
 #[test]
@@ -300,7 +357,7 @@ fn windows_do_as_their_model_does() {
     }
     let cases = std::env::var("WASMILL_WINDOWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3_000);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() });
-    let runs = (windows(), any::<bool>(), events()).prop_map(|(windows, listed, events)| Run { windows, listed, events });
+    let runs = (shapes(), any::<bool>(), events()).prop_map(|(shape, listed, events)| Run { shape, listed, events });
     let ran = runner.run(&runs, |run| {
         compare(&run).map_err(|difference| TestCaseError::fail(format!("WASMILL_WINDOWS='{run}': {difference}")))
     });

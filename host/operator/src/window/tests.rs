@@ -1,13 +1,18 @@
 //! Windows in event time: what comes out when, what is late, what a restored task knows.
 
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, RecordBatch};
 use futures_util::FutureExt as _;
+use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::{Epoch, KeyGroups};
 use wasmill_state::memory::MemoryState;
 
 use super::*;
+use crate::contract::Emitted;
 use crate::testing::{batch_of, dead, ints, rows, run, schema_of, texts};
 
-const TUMBLING: Windows = Windows { size: 10, slide: 10, offset: 0, allowed_lateness: 0 };
+const TUMBLING: Windows = Windows { size: 10, slide: 10, offset: 0, zone: None, allowed_lateness: 0 };
 
 fn input() -> SchemaRef {
     schema_of(&[("net", "utf8"), ("mag", "int64")])

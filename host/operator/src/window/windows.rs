@@ -1,4 +1,12 @@
 //! Which windows a row falls into: arithmetic on milliseconds.
+//!
+//! In a zone, windows are of what a clock on the wall there shows: a day is from midnight to midnight, however many hours are between. So the
+//! arithmetic is done on *wall time*, milliseconds as if the zone were UTC, and only bounds are brought back. All starts of windows and
+//! slices are in wall time; without a zone that is UTC.
+
+use chrono_tz::Tz;
+
+use super::wall;
 
 /// Windows of one length that begin at equal distances.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,8 +15,10 @@ pub struct Windows {
     pub size: i64,
     /// The distance from one's start to the next one's, at least 1; the same as `size` where windows tumble.
     pub slide: i64,
-    /// Where they begin, counted from 1970 in UTC.
+    /// Where they begin, counted from 1970 in wall time.
     pub offset: i64,
+    /// The zone whose clocks they go by; UTC where there is none.
+    pub zone: Option<Tz>,
     /// For so long after its end a window still takes rows.
     pub allowed_lateness: i64,
 }
@@ -25,9 +35,21 @@ pub enum Phase {
 }
 
 impl Windows {
+    /// What clocks show at a time.
+    fn wall(&self, time: i64) -> i64 {
+        self.zone.map_or(time, |zone| wall::at(zone, time))
+    }
+
+    /// The first moment of a window, in UTC.
+    #[must_use]
+    pub fn first(&self, start: i64) -> i64 {
+        self.zone.map_or(start, |zone| wall::first(zone, start))
+    }
+
     /// The starts of the windows that a row of this time falls into, the latest first.
     pub fn starts(&self, time: i64) -> impl Iterator<Item = i64> + use<> {
         let Self { size, slide, offset, .. } = *self;
+        let time = self.wall(time);
         // A time at the edge of what there is has no windows beyond it.
         let last = time.saturating_sub(time.wrapping_sub(offset).rem_euclid(slide));
         (0..)
@@ -44,7 +66,7 @@ impl Windows {
         let (mut slice, mut last) = (0, -1);
         let mut slices = Vec::with_capacity(times.len());
         for &time in times {
-            if time < slice || time > last {
+            if time < slice || time > last || self.zone.is_some() {
                 slice = self.slice(time);
                 last = slice.saturating_add(length - 1);
                 if self.last(self.starts(time).next()?) <= watermark {
@@ -59,7 +81,14 @@ impl Windows {
     /// The start of the slice that a time is in: all times of a slice are in the same windows, where those cover all time.
     #[must_use]
     pub fn slice(&self, time: i64) -> i64 {
+        let time = self.wall(time);
         time.saturating_sub(time.wrapping_sub(self.offset).rem_euclid(self.slice_length()))
+    }
+
+    /// The start of the last window that has a slice, where windows cover all time.
+    #[must_use]
+    pub fn latest_with(&self, slice: i64) -> i64 {
+        slice.saturating_sub(slice.wrapping_sub(self.offset).rem_euclid(self.slide))
     }
 
     /// The greatest length that both a window's length and the distance between windows are multiples of.
@@ -81,7 +110,15 @@ impl Windows {
     /// The least start of a window that is open when event time has come so far.
     #[must_use]
     pub fn first_open(&self, watermark: i64) -> i64 {
-        self.first_from(watermark.saturating_sub(self.size - 1).saturating_add(1))
+        let mut start = self.first_from(self.wall(watermark).saturating_sub(self.size - 1).saturating_add(1));
+        if self.zone.is_some() {
+            // Clocks may be set between here and there.
+            start = self.first_from(start.saturating_sub(2 * wall::DAY));
+            while self.last(start) <= watermark && start < i64::MAX - self.slide {
+                start += self.slide;
+            }
+        }
+        start
     }
 
     /// The start of the first window that has a slice.
@@ -90,10 +127,13 @@ impl Windows {
         self.first_from(slice.saturating_add(self.slice_length()).saturating_sub(self.size))
     }
 
-    /// The last moment that is in a window.
+    /// The last moment that is in a window, in UTC.
     #[must_use]
     pub fn last(&self, start: i64) -> i64 {
-        start.saturating_add(self.size - 1)
+        match self.zone {
+            None => start.saturating_add(self.size - 1),
+            Some(zone) => wall::last(zone, start.saturating_add(self.size)).saturating_sub(1),
+        }
     }
 
     /// How far a window has come when event time has come so far.
@@ -115,7 +155,7 @@ mod tests {
     use super::*;
 
     fn windows(size: i64, slide: i64, offset: i64) -> Windows {
-        Windows { size, slide, offset, allowed_lateness: 5 }
+        Windows { size, slide, offset, zone: None, allowed_lateness: 5 }
     }
 
     #[test]

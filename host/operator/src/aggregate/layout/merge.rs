@@ -1,0 +1,84 @@
+//! Accumulators of parts of a key's rows put together.
+
+use std::sync::Arc;
+
+use arrow_array::ArrayRef;
+
+use super::{Accumulators, Arguments, Kind, Layout, Slot};
+use crate::aggregate::refused::Refused;
+use crate::aggregate::{distinct, text_extreme};
+
+impl Layout {
+    /// Whether parts of rows can be put together in whatever order they come, with the result that all rows have.
+    pub(in crate::aggregate) fn merges(&self) -> bool {
+        let merges = |slot: &Slot| slot.seen.is_none() && !matches!(slot.kind, Kind::General { .. });
+        self.slots.iter().all(merges)
+    }
+
+    /// The numbers of the aggregates that [`Self::merge`] doesn't work for; those that are computed elsewhere say so themselves.
+    pub(in crate::aggregate) fn whole(&self) -> impl Iterator<Item = usize> {
+        let whole = |(number, slot): (usize, &Slot)| (slot.seen.is_some() && slot.arguments.len() != 1).then_some(number);
+        self.slots.iter().enumerate().filter_map(whole)
+    }
+
+    /// Adds what others have seen of the same keys, as if their rows had come after; but for those that are computed elsewhere. A problem
+    /// comes with the number of its aggregate.
+    pub(in crate::aggregate) fn merge(
+        &self,
+        accumulators: &mut Accumulators,
+        others: &Accumulators,
+        keys: usize,
+    ) -> Result<(), (usize, Refused)> {
+        for (number, slot) in self.slots.iter().enumerate() {
+            let merged = match slot.seen {
+                Some(seen) => self.merge_distinct(slot, seen, accumulators, others),
+                None => self.merge_slot(slot, accumulators, others, keys),
+            };
+            merged.map_err(|refused| (number, refused))?;
+        }
+        Ok(())
+    }
+
+    fn merge_slot(
+        &self,
+        slot: &Slot,
+        accumulators: &mut Accumulators,
+        others: &Accumulators,
+        keys: usize,
+    ) -> Result<(), Refused> {
+        match &slot.kind {
+            Kind::Fixed { offset, accumulator } => {
+                let width = accumulator.width();
+                for at in (0..keys).map(|key| key * self.fixed + offset) {
+                    let (cell, other) = (&mut accumulators.fixed[at..at + width], &others.fixed[at..at + width]);
+                    accumulator.merge(cell, other).map_err(|_| Refused::Overflow)?;
+                }
+            }
+            Kind::Text { index, greatest } => {
+                let all: Vec<u32> = (0..).take(keys).collect();
+                let (texts, others) = (&mut accumulators.texts[*index], &others.texts[*index]);
+                *texts = text_extreme::update(*greatest, texts, &all, &(Arc::new(others.clone()) as ArrayRef)).1;
+            }
+            Kind::General { index, function } => function.merge(&mut accumulators.held[*index], &others.held[*index])?,
+            Kind::Foreign { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// Takes the values that others have seen as rows: those that are new count.
+    fn merge_distinct(
+        &self,
+        slot: &Slot,
+        seen: usize,
+        accumulators: &mut Accumulators,
+        others: &Accumulators,
+    ) -> Result<(), Refused> {
+        let data_type = slot.arguments.first().ok_or(Refused::Damaged)?;
+        let (keys, values) = distinct::values(&others.held[seen], data_type).ok_or(Refused::Damaged)?;
+        let Some(values) = values else { return Ok(()) };
+        let first = distinct::first_seen(&mut accumulators.held[seen], &keys, &values, None)?;
+        let mut arguments = Arguments { values: vec![values], counts: Some(first) };
+        Self::count_only(slot, &mut arguments);
+        self.update_slot(slot, accumulators, &keys, &arguments, false).map(|_| ())
+    }
+}
