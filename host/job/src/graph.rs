@@ -60,7 +60,8 @@ pub struct Source {
     /// The columns that it would have besides those, and that nobody reads: they are not decoded, and so not checked.
     pub unread: Vec<String>,
     /// What the filter directly behind it says, where nobody else reads the source: rows for which this is false or null, and doesn't
-    /// fail, may be left out. Only for files of columns, which know before rows are decoded, and not with a `limit`, which counts rows.
+    /// fail, may be left out. Only for files of columns, which know before rows are decoded, not with a `limit`, which counts
+    /// rows, nor with event time, which rows raise.
     pub predicate: Option<String>,
 }
 

@@ -132,10 +132,7 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let (cpu_seconds, peak_memory_bytes) = (process::cpu_seconds(), process::peak_memory_bytes());
 
     let answer = factory.answer();
-    let expected = match nexmark::expected(args.workload, events, args.parallelism)? {
-        Some(expected) => expected,
-        None => Answer::expected(args.workload, events, args.parallelism),
-    };
+    let expected = Answer::expected(args.workload, events, args.parallelism)?;
     let correct = answer == expected && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
     let operators = match args.operators {
         Operators::Component => "component",

@@ -53,6 +53,19 @@ fn columns_that_nobody_reads_are_not_columns_of_the_source() {
 }
 
 #[test]
+fn what_event_time_needs_is_read_though_nobody_else_does() {
+    let columns = ", schema: { a: int64, b: int64, at: timestamp, mark: timestamp, d: int64 }";
+    let source = |rule| {
+        let options = format!("{columns}, event-time: {{ field: at, {rule} }}");
+        reading(&options, "{ out: { input: read, select: { x: d } } }", SINK).sources.remove(0)
+    };
+    let bounded = source("max-out-of-orderness: 5s");
+    assert_eq!((names(&bounded.schema), bounded.event_time.map(|time| time.column)), ("at d".into(), Some(0)));
+    let marked = source("watermark: mark");
+    assert_eq!((names(&marked.schema), marked.event_time.map(|time| time.column)), ("at mark d".into(), Some(0)));
+}
+
+#[test]
 fn what_passes_on_every_column_reads_every_column() {
     for (operators, sinks) in [
         ("{ out: { input: read, filter: d > 1 } }", SINK),
@@ -77,6 +90,8 @@ fn rows_are_left_out_only_where_nobody_can_see_it() {
     assert_eq!(predicate("", SINK).as_deref(), Some("d > 1"));
     assert_eq!(predicate(", limit: 5", SINK), None);
     assert_eq!(predicate("", "{ s: { input: out, connector: blackhole }, t: { input: read, connector: blackhole } }"), None);
+    let timed = ", schema: { d: int64, at: timestamp }, event-time: { field: at, ascending: true }";
+    assert_eq!(predicate(timed, SINK), None, "rows that are left out would raise no watermark");
     let json = job(&format!(
         "name: t\nsources:\n  read: {{ connector: file, path: x, format: json, schema: {{ d: int64, e: int64 }} }}\noperators: {{ f: {{ input: read, filter: d > 1 }}, out: {{ input: f, select: {{ x: d }} }} }}\nsinks: {SINK}"
     ));

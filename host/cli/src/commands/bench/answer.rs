@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use wasmill_connector::generator::mix;
 
-use super::Workload;
 use super::workload::KEYS;
+use super::{BenchError, Workload, nexmark};
 
 /// The event time that micro rows begin with, in milliseconds.
 const FIRST_TIME: i64 = 1_700_000_000_000;
@@ -54,9 +54,12 @@ impl Answer {
         }
     }
 
-    /// What must come out: of the keyed count keys and counts, of windows keys, counts and bounds, of map and filter numbers, keys, times and values.
-    #[must_use]
-    pub fn expected(workload: Workload, events: u64, parallelism: u32) -> Self {
+    /// What must come out: of the keyed count keys and counts, of windows keys, counts and bounds, of map and filter numbers, keys, times and
+    /// values; of Nexmark's queries their columns.
+    ///
+    /// # Errors
+    /// Where Nexmark's events can't be made.
+    pub fn expected(workload: Workload, events: u64, parallelism: u32) -> Result<Self, BenchError> {
         let key = |id: u64| (mix(id) >> 1) % KEYS;
         // Each task of the source has a timeline of its own.
         let tasks = u64::from(parallelism);
@@ -64,7 +67,7 @@ impl Answer {
             let row = id % (events / tasks).max(1);
             FIRST_TIME + (row * tasks * 60 / 1_000).cast_signed() - ((mix(id) >> 40) % 500).cast_signed()
         };
-        match workload {
+        Ok(match workload {
             Workload::KeyedCount | Workload::Latency => {
                 let mut counts = vec![0_i64; usize::try_from(KEYS).unwrap_or_default()];
                 (0..events).fold(Self::default(), |answer, id| {
@@ -90,7 +93,10 @@ impl Answer {
                 let integers = id.cast_signed().wrapping_add(key(id).cast_signed());
                 answer.plus(Self { rows: 1, integers, times: time(id) + 1, floats: value, texts: PAYLOAD, ..Self::default() })
             }),
-            Workload::NexmarkQ0 | Workload::NexmarkQ1 | Workload::NexmarkQ2 | Workload::NexmarkQ7 => Self::default(),
-        }
+            Workload::NexmarkQ0 => nexmark::q0(events, parallelism)?,
+            Workload::NexmarkQ1 => nexmark::q1(events, parallelism)?,
+            Workload::NexmarkQ2 => nexmark::q2(events, parallelism)?,
+            Workload::NexmarkQ7 => nexmark::q7(events, parallelism)?,
+        })
     }
 }
