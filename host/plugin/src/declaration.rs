@@ -98,6 +98,19 @@ impl Plan {
         self.event_timers.is_some() || self.expiring.iter().any(|(_, domain)| *domain == TimeDomain::EventTime)
     }
 
+    /// By which time the values of one of the plugin's own states are forgotten, in words; none where they stay.
+    #[must_use]
+    pub fn forgets_by(&self, state: usize) -> Option<&'static str> {
+        self.expiring.iter().find(|(index, _)| *index == state).map(|(_, domain)| time(*domain))
+    }
+
+    /// The times by which it sets timers, in words.
+    #[must_use]
+    pub fn timers(&self) -> Vec<&'static str> {
+        let domains = [(TimeDomain::EventTime, self.event_timers), (TimeDomain::ProcessingTime, self.processing_timers)];
+        domains.into_iter().filter_map(|(domain, state)| state.map(|_| time(domain))).collect()
+    }
+
     /// The state of timers of a domain, where the plugin sets such.
     pub(crate) fn timer_state(&self, domain: TimeDomain) -> Option<usize> {
         match domain {
@@ -141,6 +154,14 @@ impl Component {
                 PluginError::new(Code::Trapped, format!("plugin {name}: {message} while it was asked what it does"))
             }
         }
+    }
+}
+
+/// A kind of time, in words.
+fn time(domain: TimeDomain) -> &'static str {
+    match domain {
+        TimeDomain::EventTime => "event time",
+        TimeDomain::ProcessingTime => "processing time",
     }
 }
 

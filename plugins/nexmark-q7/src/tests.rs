@@ -1,7 +1,7 @@
 //! The function under the harness.
 
 use serde_json::json;
-use wasmill_sdk::harness::AggregateHarness;
+use wasmill_sdk::harness::{AggregateHarness, cases};
 
 use super::*;
 
@@ -11,6 +11,11 @@ fn new() -> AggregateHarness<NexmarkQ7> {
 
 fn bids(prices: &[Option<i64>]) -> impl Iterator<Item = Bid> {
     prices.iter().map(|&price| Bid { price })
+}
+
+#[test]
+fn every_case_gives_what_it_says() {
+    cases::check_aggregate::<NexmarkQ7>("cases");
 }
 
 #[test]

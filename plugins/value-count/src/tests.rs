@@ -1,9 +1,14 @@
 //! What is counted, natively.
 
 use wasmill_sdk::Result;
-use wasmill_sdk::harness::AggregateHarness;
+use wasmill_sdk::harness::{AggregateHarness, cases};
 
 use super::{Value, ValueCount};
+
+#[test]
+fn every_case_gives_what_it_says() {
+    cases::check_aggregate::<ValueCount>("cases");
+}
 
 #[test]
 fn values_are_counted_and_nulls_are_not() -> Result<()> {

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Instant;
 
-use arrow_schema::Field;
+use arrow_schema::{Field, Schema};
 use serde::Serialize;
 use wasmill_flow::column_type;
 use wasmill_job::catalog::PluginProblem;
 use wasmill_plugin::file::ComponentFile;
 use wasmill_plugin::{Component, InputShape, Limits, Plan, file, preflight};
 use wasmill_runtime::JobError;
+use wasmill_state::StateNeed;
 use wit_component::{DecodedWasm, decode};
 
 use crate::arguments::{Format, InspectArgs};
@@ -50,6 +51,8 @@ struct Declared {
     inputs: Vec<Input>,
     outputs: Vec<Output>,
     states: Vec<State>,
+    /// The times by which it sets timers.
+    timers: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -80,6 +83,8 @@ struct State {
     version: u32,
     /// Bytes of every value, where they have the same number.
     bytes: Option<u32>,
+    /// By which time its values are forgotten, where they are.
+    forgotten_by: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -190,16 +195,29 @@ fn declared(component: &Component, asked: Asked) -> Result<Declared, PluginProbl
     let Asked { about, inputs, settings } = asked;
     let column = |field: &Field| Column { name: field.name().clone(), kind: column_type::describe(field) };
     if let (true, [input, ..]) = (component.is_aggregate(), inputs.as_slice()) {
-        let plan = composition::describe_aggregate(component, &settings, &input.schema, &Limits::default())?;
-        let reads = input.schema.fields().iter().map(|field| column(field)).collect();
+        // It is over the columns that aren't the key.
+        let arguments: Vec<usize> = (0..input.schema.fields().len()).filter(|column| !input.key.contains(column)).collect();
+        let arguments = Schema::new(arguments.iter().map(|&column| input.schema.field(column).clone()).collect::<Vec<_>>());
+        let plan = composition::describe_aggregate(component, &settings, &arguments, &Limits::default())?;
+        let reads = arguments.fields().iter().map(|field| column(field)).collect();
         return Ok(Declared {
             about,
             inputs: vec![Input { name: input.name.clone(), reads, key: Vec::new() }],
             outputs: vec![Output { name: "result".to_owned(), columns: vec![column(&plan.result)] }],
-            states: vec![State { name: plan.result.name().clone(), version: plan.version, bytes: None }],
+            states: vec![State { name: plan.result.name().clone(), version: plan.version, bytes: None, forgotten_by: None }],
+            timers: Vec::new(),
         });
     }
     let plan = composition::describe(component, &settings, &inputs, &Limits::default())?;
+    let state = |(index, state): (usize, &StateNeed)| State {
+        name: state.name.clone(),
+        version: state.version,
+        bytes: state.width,
+        forgotten_by: plan.forgets_by(index),
+    };
+    // Behind its own states are those of its timers, which say more as what they are.
+    let states = plan.declaration.states[..plan.own_states].iter().enumerate().map(state).collect();
+    let timers = plan.timers();
     let Plan { declaration, reads, .. } = plan;
     let input = |(input, reads): (&InputShape, &Vec<usize>)| Input {
         name: input.name.clone(),
@@ -214,11 +232,8 @@ fn declared(component: &Component, asked: Asked) -> Result<Declared, PluginProbl
             .into_iter()
             .map(|port| Output { columns: port.schema.fields().iter().map(|field| column(field)).collect(), name: port.name })
             .collect(),
-        states: declaration
-            .states
-            .into_iter()
-            .map(|state| State { name: state.name, version: state.version, bytes: state.width })
-            .collect(),
+        states,
+        timers,
     })
 }
 
@@ -254,7 +269,7 @@ fn as_text(inspection: &Inspection) -> String {
 
 fn declaration(text: &mut String, declared: &Declared) {
     let columns = |columns: &[Column]| columns.iter().map(|Column { name, kind }| format!("{name}: {kind}")).collect::<Vec<_>>();
-    let Declared { about, inputs, outputs, states } = declared;
+    let Declared { about, inputs, outputs, states, timers } = declared;
     let keyed = |key: &[String]| format!("keyed by {}", if key.is_empty() { "nothing".to_owned() } else { key.join(", ") });
     match inputs.as_slice() {
         [only] => text.push_str(&format!("  declares for {about}, {}:\n", keyed(&only.key))),
@@ -270,11 +285,15 @@ fn declaration(text: &mut String, declared: &Declared) {
     for Output { name, columns: of } in outputs {
         part(&format!("output {name}"), columns(of));
     }
-    let state = |State { name, version, bytes }: &State| {
+    let state = |State { name, version, bytes, forgotten_by }: &State| {
         let size = bytes.map_or_else(|| "of any size".to_owned(), |bytes| format!("{bytes} bytes a key"));
-        format!("{name} (version {version}, {size})")
+        let forgotten = forgotten_by.map_or_else(String::new, |time| format!(", forgotten by {time}"));
+        format!("{name} (version {version}, {size}{forgotten})")
     };
     part("keeps", states.iter().map(state).collect());
+    if !timers.is_empty() {
+        part("timers", timers.iter().map(|time| format!("by {time}")).collect());
+    }
 }
 
 fn list(text: &mut String, title: &str, names: &[String]) {

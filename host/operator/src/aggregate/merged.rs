@@ -32,10 +32,11 @@ impl RunningAggregate {
                     "the sum of a window overflows".to_owned(),
                     "sum numbers with more room: cast(x as decimal(38,0))",
                 ),
-                Refused::Rows(rows) => {
-                    let cause = rows.into_iter().next().map_or_else(String::new, |(_, cause)| cause);
-                    ("aggregate-full", cause, "a shorter window, or a function that keeps less of its rows")
-                }
+                Refused::Rows(rows) => (
+                    "aggregate-full",
+                    rows.into_iter().next().map_or_else(String::new, |(_, cause)| cause),
+                    "a shorter window, or a function that keeps less of its rows",
+                ),
             };
             let message = format!("{}: {what}", self.named[aggregate]);
             OperatorError { code, message, row: None, hint: Some(hint.to_owned()) }
