@@ -222,4 +222,8 @@ fn many_timers_that_are_due_at_once_hold_up_nobody() {
     folder.write("rows.ndjson", as_text(&rows));
     folder.run(&["run", "job.yaml", "--parallelism", "1", "--summary", "summary.json"]).says(0, &[]);
     assert_eq!(found(&folder).len(), 100_001, "and one for the end");
+    let silent = &folder.json("summary.json")["operators"]["silent"];
+    let (longest, all) = (silent["longest_step_ms"].as_f64(), silent["cpu_seconds"].as_f64());
+    let (longest, all) = (longest.expect("a number"), 1_000.0 * all.expect("a number"));
+    assert!(longest < all / 5.0, "a step took {longest} ms of {all} ms");
 }
