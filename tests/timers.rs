@@ -89,17 +89,19 @@ fn as_text(rows: &[Row]) -> String {
 
 /// The same for `plugins/deduplicate`: the rows that are let through.
 fn first_ones(rows: &[Row], after: i64, bound: i64) -> Vec<String> {
-    let mut until: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut until_of: BTreeMap<i64, i64> = BTreeMap::new();
     let (mut largest, mut through) = (i64::MIN, Vec::new());
     for &(key, at) in rows {
-        // As far as the watermark has come, keys are forgotten.
-        until.retain(|_, until| largest == i64::MIN || *until > largest - bound - 1);
-        let until = until.entry(key).or_insert(i64::MIN);
+        let until = until_of.entry(key).or_insert(i64::MIN);
         if at >= *until {
             through.push(format!("{key} {at}"));
         }
         *until = if at >= *until { at + after } else { (at + after).max(*until) };
-        largest = largest.max(at);
+        // A watermark that goes further forgets.
+        if at > largest {
+            largest = at;
+            until_of.retain(|_, until| *until > largest - bound - 1);
+        }
     }
     through.sort();
     through

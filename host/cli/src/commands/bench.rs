@@ -153,7 +153,9 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
         events_per_second: rows / wall,
         events_per_cpu_second: rows / cpu_seconds,
         ns_per_event: cpu_seconds * 1e9 / rows,
-        steady_events_per_second: steady.map_or(rows / wall, |steady| rows * 0.7 / steady.as_secs_f64()),
+        steady_events_per_second: steady
+            .filter(|steady| !steady.is_zero())
+            .map_or(rows / wall, |steady| rows * 0.7 / steady.as_secs_f64()),
         peak_memory_bytes,
         latency_us: factory.latency(),
         checkpoints: 0,

@@ -55,7 +55,9 @@ pub fn resolve(
         written::Verb::Unnest { column, name } => unnest(column, name.as_ref(), &scope, problems)?,
         written::Verb::Split(conditions) => split(conditions, &scope, &schema, given, problems)?,
         written::Verb::Aggregate { columns, at_end, window: None } => {
-            let keeps = columns.iter().map(|column| column.name.value.clone()).collect();
+            // That rows at the end never come out where there is none is said by itself.
+            let kept = columns.iter().filter(|_| at_end.is_none());
+            let keeps = kept.map(|column| column.name.value.clone()).collect();
             Outcome { keeps, ..aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)? }
         }
         written::Verb::Aggregate { columns, window: Some(window), .. } => {

@@ -98,7 +98,6 @@ fn what_later_versions_bring_is_not_ignored() {
         );
     }
     for (operator, found) in [
-        ("{ input: quakes, key-by: [net], window: { session: 1h }, aggregate: { n: count(*) } }", "`session`"),
         ("{ join: { left: quakes, right: quakes }, on: { left: [id], right: [id] } }", "`join`"),
         ("{ input: quakes, key-by: [net], aggregate: { n: { plugin: energy, of: [mag], on-poison: skip } } }", "`skip`"),
     ] {

@@ -136,6 +136,29 @@ fn what_is_emitted_at_the_end_needs_an_end() {
 }
 
 #[test]
+fn state_that_grows_without_end_is_warned_of() {
+    let job = |source: &str, operator: &str| {
+        let text = format!(
+            "name: t\nsources: {{ made: {{ connector: generator, workload: micro{source} }} }}\noperators:\n  out: {operator}\nsinks: {{ sink: {{ input: out, connector: blackhole }} }}"
+        );
+        loaded(&text).expect("a job").1
+    };
+    let counted = "{ input: made, key-by: [key], aggregate: { n: count(*), top: max(value) } }";
+    assert_eq!(job(", rows: 10", counted), Vec::<String>::new());
+    let warnings = job("", counted);
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert_eq!(
+        brief(&warnings[0]),
+        "warning[state-grows]: found `key`, expected a key that has only so many values, or state that is forgotten\n  --> jobs/job.yaml:4:33 (operators.out.key-by[0])\n   = `made` has no end, and n, top of each new key is kept for ever: count in a `window`, whose state is forgotten, or leave it so where they are few"
+    );
+    let plugin = job("", "{ input: made, key-by: [key], plugin: count }");
+    assert!(
+        plugin[0].contains("seen of each new key is kept for ever: have the plugin forget it (`ExpiringState`)"),
+        "{plugin:?}"
+    );
+}
+
+#[test]
 fn keys_and_csv_have_no_lists_and_structs() {
     let listed = |operator: &str| around(&format!("  l: {{ input: quakes, select: {{ a: '[1]' }} }}\n  out: {operator}"));
     assert_eq!(
