@@ -145,9 +145,6 @@ pub trait KeyedState: Send {
     /// How many keys have a value.
     fn keys(&self) -> usize;
 
-    /// Calls `each` with every encoded key that has a value, in any order. Between calls only.
-    fn for_each_key(&self, each: &mut dyn FnMut(&[u8]));
-
     /// The memory held, in bytes, as well as it can be told; room that was never written to isn't.
     fn bytes(&self) -> usize;
 

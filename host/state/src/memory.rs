@@ -216,14 +216,6 @@ impl KeyedState for MemoryState {
         (0..self.slots.count().div_ceil(64)).map(|word| live(word).count_ones() as usize).sum()
     }
 
-    fn for_each_key(&self, each: &mut dyn FnMut(&[u8])) {
-        for place in self.slots.places().filter(|&place| self.cells.iter().any(|cells| cells.is_present(place))) {
-            let mut key = Vec::new();
-            self.slots.append_key(place, &mut key);
-            each(&key);
-        }
-    }
-
     fn bytes(&self) -> usize {
         self.slots.held() + self.cells.iter().map(Cells::held).sum::<usize>() + self.cut.held() + self.doubtful.capacity() * 4
     }

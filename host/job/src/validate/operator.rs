@@ -56,7 +56,8 @@ pub fn resolve(
             aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)?
         }
         written::Verb::Aggregate { columns, window: Some(window), .. } => {
-            let timed = first.streams.iter().all(|stream| stream.timed);
+            let timed =
+                window.value.by_clock || !window.value.shape.has_bounds() || first.streams.iter().all(|stream| stream.timed);
             window::check_timed(timed, window, problems)?;
             let aggregate = aggregate(columns, false, key_by.as_deref(), &scope, given, problems)?;
             window::windowed(aggregate, window, late_is_read, &schema, columns, problems)?
