@@ -8,7 +8,7 @@
 //! anew. Rows whose windows are all past go to the output `late`.
 //!
 //! Windows that slide share slices, and then it is those that are spaces (`window/panes.rs`): where the aggregates can be put together of
-//! parts, and no lateness is allowed. Otherwise a row is counted in each window that it falls into.
+//! parts, no lateness is allowed and nothing comes early. Otherwise a row is counted in each window that it falls into.
 
 mod by_clock;
 mod changes;
@@ -44,6 +44,7 @@ pub use windows::Windows;
 
 /// What a window's start is called behind the key's columns; no column of an input is.
 const START: &str = "@window_start";
+
 /// Aggregates by key and window. Its context has keyed state, of the one state that its declaration names, whose keys are in spaces.
 #[derive(Debug)]
 pub struct WindowedAggregate {
