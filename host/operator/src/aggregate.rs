@@ -14,7 +14,7 @@ mod average;
 mod call;
 mod count;
 mod distinct;
-mod encoding;
+pub(crate) mod encoding;
 mod extreme;
 mod fold;
 mod foreign;

@@ -8,12 +8,16 @@
 //! anew. Rows whose windows are all past go to the output `late`.
 //!
 //! Windows that slide share slices, and then it is those that are spaces (`window/panes.rs`): where the aggregates can be put together of
-//! parts, and no lateness is allowed. Otherwise a row is counted in each window that it falls into.
+//! parts, no lateness is allowed and nothing comes early. Otherwise a row is counted in each window that it falls into.
 
+mod by_clock;
+mod changes;
 mod frame;
 mod keys;
 mod panes;
+mod rows;
 mod session;
+mod trigger;
 mod wall;
 mod windows;
 
@@ -26,19 +30,28 @@ use wasmill_flow::{Batch, Watermark};
 use crate::aggregate::{Computation, Emit, Results, RunningAggregate};
 use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use crate::definition::DefinitionProblems;
+pub use by_clock::{ByClock, Ends};
+use changes::Changes;
 use frame::{Frame, bug, state};
 use keys::Keys;
 use panes::Panes;
+pub use rows::RowWindows;
 pub use session::SessionAggregate;
+pub use trigger::Trigger;
+use trigger::{ROWS, every_rows};
 use windows::Phase;
 pub use windows::Windows;
 
 /// What a window's start is called behind the key's columns; no column of an input is.
 const START: &str = "@window_start";
+
 /// Aggregates by key and window. Its context has keyed state, of the one state that its declaration names, whose keys are in spaces.
 #[derive(Debug)]
 pub struct WindowedAggregate {
     windows: Windows,
+    trigger: Trigger,
+    /// Results are changes of those before.
+    changes: Option<Changes>,
     frame: Frame,
     key_by: Vec<usize>,
     /// The most results that leave in a batch.
@@ -95,18 +108,35 @@ impl WindowedAggregate {
     pub fn new(
         key_by: &[usize],
         windows: Windows,
-        aggregates: Vec<(String, Computation)>,
+        trigger: Trigger,
+        mut aggregates: Vec<(String, Computation)>,
         most_rows: usize,
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
         let inner = Frame::inner(input, &[START]);
+        if trigger.every_rows.is_some() {
+            aggregates.insert(0, (ROWS.to_owned(), Computation::Sql("count(*)".to_owned())));
+        }
         let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows }, &inner)?;
         let aggregate = aggregate.in_spaces(input.fields().len(), &inner);
-        let shares = windows.slide < windows.size && windows.allowed_lateness == 0 && aggregate.merges();
+        let hidden = 1 + usize::from(trigger.every_rows.is_some());
+        let changes = trigger.retracting.then(|| {
+            let differ = windows.allowed_lateness > 0 || trigger.comes_before_the_end();
+            Changes::new(differ, key_by.len(), key_by.len() + hidden, aggregate.output())
+        });
+        let shares = windows.slide < windows.size
+            && windows.allowed_lateness == 0
+            && !trigger.comes_before_the_end()
+            && aggregate.merges();
         let panes = shares.then(|| Panes::new(aggregate.declaration().states));
         Ok(Self {
             windows,
-            frame: Frame::new(input, inner, aggregate.output(), key_by.len(), 1),
+            trigger,
+            frame: match &changes {
+                Some(changes) => Frame::new(input, inner, changes.output(), key_by.len() + 1, hidden),
+                None => Frame::new(input, inner, aggregate.output(), key_by.len(), hidden),
+            },
+            changes,
             key_by: key_by.to_vec(),
             most_rows,
             aggregate,
@@ -120,7 +150,10 @@ impl WindowedAggregate {
     /// Two outputs, of results and of the input's rows that came too late; one state.
     #[must_use]
     pub fn declaration(&self) -> Declaration {
-        self.frame.declaration(self.aggregate.declaration().states)
+        let mut states = self.aggregate.declaration().states;
+        let said = self.changes.as_ref().and_then(|changes| changes.need(&states[0]));
+        states.extend(said);
+        self.frame.declaration(states)
     }
 
     async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
@@ -177,15 +210,26 @@ impl WindowedAggregate {
         }
         let rows = self.frame.inside(rows, vec![starts])?;
         let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
-        self.aggregate.set_emit(emit);
+        let every = self.trigger.every_rows.filter(|_| emit != Emit::EachRow);
+        self.aggregate.set_emit(if every.is_some() { Emit::EachRow } else { emit });
         self.aggregate.step(input, rows, cx).await?;
+        if let Some(rows) = every {
+            every_rows(rows, emitted, self.key_by.len() + 1, cx);
+        }
         self.frame.outside(dead, cx)?;
         self.finish(emitted, cx)
     }
 
     /// Makes results of what the aggregate has emitted since: with both bounds of their windows, and the event time of its last moment.
-    fn finish(&self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
-        let key = self.key_by.len();
+    fn finish(&mut self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
+        let key = self.key_by.len() + usize::from(self.changes.is_some());
+        if let Some(changes) = &mut self.changes {
+            let state = cx.state.as_mut().ok_or_else(|| bug("a window was run without keyed state"))?;
+            for emitted in &mut cx.emitted[emitted..] {
+                emitted.batch.rows = changes.of(&emitted.batch.rows, state.as_mut())?;
+            }
+            cx.emitted.retain(|emitted| !emitted.batch.is_empty());
+        }
         self.frame.bound(emitted, cx, |rows| {
             let starts = rows.column(key).as_primitive::<TimestampMillisecondType>().values();
             let (mut firsts, mut lasts) = (Vec::with_capacity(starts.len()), Vec::with_capacity(starts.len()));
@@ -209,8 +253,15 @@ impl WindowedAggregate {
             self.firing = self.give(firing, watermark, cx).await?;
             return Ok(Due::More);
         }
-        while let Some(start) = self.due_from(self.next, cx)?.filter(|&start| self.windows.last(start) <= watermark.0) {
-            if self.windows.phase(start, cx.watermark.0) == Phase::Open {
+        while let Some(start) = self.due_from(self.next, cx)?.filter(|&start| self.is_due(start, watermark)) {
+            let first = self.windows.first(start);
+            let ends = self.windows.last(start) <= watermark.0;
+            let comes = if ends {
+                self.windows.phase(start, cx.watermark.0) == Phase::Open
+            } else {
+                self.trigger.comes(first, cx.watermark.0, watermark.0)
+            };
+            if comes {
                 if let Some(panes) = &mut self.panes {
                     panes.begin(start, start.saturating_add(self.windows.size), state(cx)?.as_ref());
                 }
@@ -224,13 +275,20 @@ impl WindowedAggregate {
         Ok(Due::Done)
     }
 
+    /// Whether something may be due of a window: its end, or what comes early.
+    fn is_due(&self, start: i64, watermark: Watermark) -> bool {
+        let at = if self.trigger.early.is_some() { self.windows.first(start) } else { self.windows.last(start) };
+        at <= watermark.0
+    }
+
     /// The first window from a start on that has rows, and whose results haven't come out where that can be told.
-    fn due_from(&self, least: i64, cx: &mut Context) -> Result<Option<i64>, OperatorError> {
+    fn due_from(&self, least: i64, cx: &Context) -> Result<Option<i64>, OperatorError> {
+        let state = cx.state.as_ref().ok_or_else(|| bug("a window was run without keyed state"))?;
         if self.panes.is_none() {
-            return Ok(state(cx)?.space_from(least));
+            return Ok(state.space_from(least));
         }
         let least = self.windows.first_from(least.max(self.windows.first_open(cx.watermark.0)));
-        let slice = state(cx)?.space_from(least);
+        let slice = state.space_from(least);
         Ok(slice.map(|slice| least.max(self.windows.first_with(slice))))
     }
 
@@ -291,6 +349,21 @@ impl WindowedAggregate {
             state.forget(slice);
         }
         Ok(())
+    }
+}
+
+impl Ends for WindowedAggregate {
+    fn next_end(&self, cx: &Context) -> Option<i64> {
+        let first = self.due_from(i64::MIN, cx).ok()??;
+        let end = self.windows.last(first).saturating_add(1);
+        let Some(early) = self.trigger.early else { return Some(end) };
+        let starts = std::iter::successors(Some(first), |start| self.due_from(start.checked_add(1)?, cx).ok()?);
+        let comes = |start| {
+            let first = self.windows.first(start);
+            let since = cx.clock.now().saturating_sub(first).max(0);
+            first.saturating_add((since.div_euclid(early) + 1).saturating_mul(early))
+        };
+        starts.map(comes).chain([end]).min()
     }
 }
 

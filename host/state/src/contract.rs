@@ -145,9 +145,6 @@ pub trait KeyedState: Send {
     /// How many keys have a value.
     fn keys(&self) -> usize;
 
-    /// Calls `each` with every encoded key that has a value, in any order. Between calls only.
-    fn for_each_key(&self, each: &mut dyn FnMut(&[u8]));
-
     /// Calls `each` with every encoded key that has a value in a state, and that value, in any order. Between calls only.
     fn for_each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8]));
 

@@ -216,14 +216,6 @@ impl KeyedState for MemoryState {
         (0..self.slots.count().div_ceil(64)).map(|word| live(word).count_ones() as usize).sum()
     }
 
-    fn for_each_key(&self, each: &mut dyn FnMut(&[u8])) {
-        for place in self.slots.places().filter(|&place| self.cells.iter().any(|cells| cells.is_present(place))) {
-            let mut key = Vec::new();
-            self.slots.append_key(place, &mut key);
-            each(&key);
-        }
-    }
-
     fn for_each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) {
         for place in self.slots.places() {
             if let Some(value) = self.cells[state].get(place) {

@@ -25,7 +25,7 @@ use wasmill_operator::select::Select;
 use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
 use wasmill_operator::unnest::Unnest;
-use wasmill_operator::window::{SessionAggregate, WindowedAggregate, Windows};
+use wasmill_operator::window::{ByClock, Ends, RowWindows, SessionAggregate, Trigger, WindowedAggregate, Windows};
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
@@ -136,20 +136,32 @@ fn windowed(
 ) -> Result<(Box<dyn Operator>, Vec<StateNeed>), DefinitionProblems> {
     let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let allowed_lateness = milliseconds(window.allowed_lateness);
+    let trigger = Trigger { early: window.early.map(milliseconds), every_rows: window.every_rows, retracting: window.retracting };
     Ok(match window.shape {
         WindowShape::Even { size, slide, offset, zone } => {
             let (size, slide, offset) = (milliseconds(size), milliseconds(slide), milliseconds(offset));
             let windows = Windows { size, slide, offset, zone, allowed_lateness };
-            let operator = WindowedAggregate::new(key, windows, columns, most_rows, schema)?;
+            let operator = WindowedAggregate::new(key, windows, trigger, columns, most_rows, schema)?;
+            let states = operator.declaration().states;
+            (by(window, operator), states)
+        }
+        WindowShape::Rows { rows, ends } => {
+            let operator = RowWindows::new(key, rows, ends, columns, schema)?;
             let states = operator.declaration().states;
             (Box::new(operator), states)
         }
         WindowShape::Session(gap) => {
-            let operator = SessionAggregate::new(key, milliseconds(gap), allowed_lateness, columns, most_rows, schema)?;
+            let gap = milliseconds(gap);
+            let operator = SessionAggregate::new(key, gap, allowed_lateness, trigger, columns, most_rows, schema)?;
             let states = operator.declaration().states;
-            (Box::new(operator), states)
+            (by(window, operator), states)
         }
     })
+}
+
+/// Windows by the time that they go by.
+fn by<W: Ends + 'static>(window: &graph::Window, windows: W) -> Box<dyn Operator> {
+    if window.by_clock { Box::new(ByClock::new(windows)) } else { Box::new(windows) }
 }
 
 impl Factory for JobFactory<'_> {
@@ -241,7 +253,10 @@ impl Factory for JobFactory<'_> {
                 if let Some(window) = window {
                     let most_rows = self.job.batch.max_rows;
                     let (operator, states) = windowed(&key, window, columns, most_rows, &schema).map_err(refused)?;
-                    let state = MemoryState::in_spaces(states);
+                    let state = match window.shape.has_bounds() {
+                        true => MemoryState::in_spaces(states),
+                        false => MemoryState::new(states),
+                    };
                     return Ok(OperatorParts { operator, state: Some(Box::new(state)) });
                 }
                 let aggregate = RunningAggregate::of(&key, columns, emit, &schema).map_err(refused)?;

@@ -191,6 +191,8 @@ fn aggregated(columns: &[(String, Aggregate)]) -> String {
 
 fn windows(window: &Window) -> String {
     let mut text = match &window.shape {
+        WindowShape::Rows { rows, ends: true } => format!("windows of {rows} rows"),
+        WindowShape::Rows { rows, ends: false } => format!("a window without end, results every {rows} rows"),
         WindowShape::Session(gap) => format!("sessions that end with a pause of {}", show_duration(*gap)),
         WindowShape::Even { size, slide, offset, zone } => {
             let mut text = format!("windows of {}", show_duration(*size));
@@ -206,6 +208,18 @@ fn windows(window: &Window) -> String {
             text
         }
     };
+    if window.by_clock {
+        text += ", by the host's clock";
+    }
+    if let Some(early) = window.early {
+        text += &format!(", results early every {}", show_duration(early));
+    }
+    if let Some(rows) = window.every_rows {
+        text += &format!(", results every {rows} rows");
+    }
+    if window.retracting {
+        text += ", results as changes";
+    }
     if !window.allowed_lateness.is_zero() {
         text += &format!(", {} late rows taken", show_duration(window.allowed_lateness));
     }

@@ -13,6 +13,14 @@ pub struct Window {
     pub shape: WindowShape,
     /// For so long after its end a window still takes rows.
     pub allowed_lateness: Duration,
+    /// Rows are in the windows of the time when they come, by the host's clock, and not of their event time.
+    pub by_clock: bool,
+    /// Results come out early each time that a window has gone on for so long; not zero.
+    pub early: Option<Duration>,
+    /// Results come out early each time that a key has so many rows more in a window; not zero.
+    pub every_rows: Option<u64>,
+    /// Results are changes of those before, with what they are in front.
+    pub retracting: bool,
 }
 
 /// What windows are.
@@ -31,6 +39,21 @@ pub enum WindowShape {
     },
     /// A key's rows that follow one another with pauses shorter than this, which isn't zero.
     Session(Duration),
+    /// So many rows of a key; without bounds.
+    Rows {
+        /// How many; not zero.
+        rows: u64,
+        /// A window ends with them; otherwise there is one for ever, whose results come out each time that it has so many more.
+        ends: bool,
+    },
+}
+
+impl WindowShape {
+    /// Whether windows are of times.
+    #[must_use]
+    pub fn has_bounds(&self) -> bool {
+        !matches!(self, Self::Rows { .. })
+    }
 }
 
 /// The output of a window that has the rows that came too late.

@@ -12,26 +12,50 @@ use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::mapping::Mapping;
 
-const KEYS: &[&str] = &["tumbling", "sliding", "slide", "offset", "zone", "session", "allowed-lateness"];
-const LATER: &[&str] = &["count", "global", "time", "trigger", "results"];
+const KEYS: &[&str] = &[
+    "tumbling",
+    "sliding",
+    "slide",
+    "offset",
+    "zone",
+    "session",
+    "count",
+    "global",
+    "time",
+    "trigger",
+    "results",
+    "allowed-lateness",
+];
+const TRIGGERS: &[&str] = &["early", "every-rows", "late"];
 /// The keys that say what windows are: one of them.
-const SHAPES: &[&str] = &["tumbling", "sliding", "session"];
+const SHAPES: &[&str] = &["tumbling", "sliding", "session", "count", "global"];
+/// Those of them that have bounds in time.
+const TIMED: &[&str] = &["tumbling", "sliding", "session"];
 /// Keys that go with some shapes only.
 const BESIDE: &[(&str, &[&str], &str)] = &[
     ("slide", &["sliding"], "`sliding` beside it: windows that tumble follow one another"),
     ("offset", &["tumbling", "sliding"], "`tumbling` or `sliding` beside it: others begin with a row"),
     ("zone", &["tumbling", "sliding"], "`tumbling` or `sliding` beside it: others don't begin by the clock"),
+    ("time", TIMED, "a window of some length beside it: rows are counted whenever they come"),
+    ("allowed-lateness", TIMED, "a window of some length beside it: where rows are counted, none is late"),
+    (
+        "trigger",
+        &["tumbling", "sliding", "session", "global"],
+        "another window beside it: this one's result comes with its last row",
+    ),
 ];
 /// The shortest window, and the unit of all times.
 const LEAST: Duration = Duration::from_millis(1);
+/// The most rows that can be asked for.
+const MOST_ROWS: i128 = 1_000_000_000;
 /// What clocks are set by, as a rule; windows of less may come twice and in parts.
 const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Reads a window. `None` where anything of it is wrong.
 pub fn read(field: &Field<'_>, problems: &mut Problems) -> Option<At<Window>> {
     let before = problems.count();
-    let keys = Mapping::open(field, "a window: a mapping with tumbling, sliding or session", problems)?;
-    let known = keys.check_keys(KEYS, LATER, problems);
+    let keys = Mapping::open(field, "a window: a mapping with tumbling, sliding, session, count or global", problems)?;
+    let known = keys.check_keys(KEYS, &[], problems);
     let written: Vec<&str> = SHAPES.iter().copied().filter(|shape| keys.get(shape).is_some()).collect();
     for (key, shapes, expected) in BESIDE {
         if let Some(field) = keys.get(key)
@@ -46,11 +70,17 @@ pub fn read(field: &Field<'_>, problems: &mut Problems) -> Option<At<Window>> {
             let gap = keys.get("session").and_then(|field| field.duration(LEAST, problems));
             gap.map(WindowShape::Session)
         }
+        ["count"] => {
+            let rows = keys.get("count").and_then(|field| field.integer(1..=MOST_ROWS, problems));
+            rows.map(|rows| WindowShape::Rows { rows, ends: true })
+        }
+        ["global"] => global(&keys, problems),
         [shape] => even(shape, &keys, problems),
         [] => {
             if known {
                 let problem = problems.error(code::MISSING_KEY, keys.spot());
-                problem.expected("`tumbling`, `sliding` or `session`, how long a window or a pause is: 1h");
+                problem
+                    .expected("`tumbling`, `sliding` or `session`, how long a window or a pause is: 1h; or `count` or `global`");
             }
             None
         }
@@ -61,8 +91,79 @@ pub fn read(field: &Field<'_>, problems: &mut Problems) -> Option<At<Window>> {
         }
     };
     let allowed_lateness = or_none("allowed-lateness", &keys, problems);
-    let window = Window { shape: shape?, allowed_lateness: allowed_lateness? };
+    let by_clock = match keys.get("time") {
+        Some(field) => field.word(&[("event", false), ("processing", true)], &[], problems)?,
+        None => false,
+    };
+    if let Some(field) = keys.get("allowed-lateness").filter(|_| by_clock) {
+        let problem = problems.error(code::MISPLACED_KEY, &field.key_spot()).found("allowed-lateness");
+        problem.expected("`time: event` beside it: by the clock no row is late");
+    }
+    let retracting = match keys.get("results") {
+        Some(field) => {
+            let retracting = field.word(&[("accumulating", false), ("retracting", true)], &["discarding"], problems)?;
+            if retracting && !matches!(shape, Some(WindowShape::Even { .. }) | None) {
+                let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.spot).found("retracting");
+                problem.expected("`accumulating`: what was said is taken back in windows of one length");
+            }
+            retracting
+        }
+        None => false,
+    };
+    let (early, every_rows) = match keys.get("trigger") {
+        Some(field) => trigger(&field, shape.as_ref(), problems)?,
+        None => (None, None),
+    };
+    let window = Window { shape: shape?, allowed_lateness: allowed_lateness?, by_clock, early, every_rows, retracting };
     (problems.count() == before).then(|| field.at(window))
+}
+
+/// A window without end: only a trigger has its results come out.
+fn global(keys: &Mapping<'_>, problems: &mut Problems) -> Option<WindowShape> {
+    let field = keys.get("global")?;
+    if !field.flag(problems)? {
+        problems.error(code::INVALID_VALUE, &field.spot).found("false").expected("true, or another window");
+        return None;
+    }
+    let every_rows = keys.get("trigger").and_then(|trigger| Mapping::open_if(&trigger)?.get("every-rows"));
+    let Some(every_rows) = every_rows else {
+        let problem = problems.error(code::MISSING_KEY, &field.key_spot());
+        problem
+            .expected("`trigger: { every-rows: 100 }` beside it: a window that never ends has no result by itself")
+            .advice("for a row out with each row in, leave `window` out");
+        return None;
+    };
+    let rows = every_rows.integer(1..=MOST_ROWS, problems)?;
+    Some(WindowShape::Rows { rows, ends: false })
+}
+
+/// When results come out beside the end: early by time, and by rows.
+fn trigger(field: &Field<'_>, shape: Option<&WindowShape>, problems: &mut Problems) -> Option<(Option<Duration>, Option<u64>)> {
+    let keys = Mapping::open(field, "a trigger: { early: 10s, every-rows: 5, late: each }", problems)?;
+    keys.check_keys(TRIGGERS, &[], problems);
+    if let Some(field) = keys.get("late") {
+        field.word(&[("each", ())], &[], problems)?;
+    }
+    let early = match keys.get("early") {
+        Some(field) => Some(field.duration(LEAST, problems)?),
+        None => None,
+    };
+    match (&keys.get("early"), early, shape) {
+        (Some(field), _, Some(WindowShape::Session(_) | WindowShape::Rows { .. })) => {
+            let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.key_spot()).found("early");
+            problem.expected("`every-rows`: `early` is for windows of one length");
+        }
+        (Some(field), Some(early), Some(WindowShape::Even { size, .. })) if early >= *size => {
+            let problem = problems.error(code::INVALID_VALUE, &field.spot).found(show_duration(early));
+            problem.expected(format!("less than {}, the length of a window: this trigger can't fire", show_duration(*size)));
+        }
+        _ => {}
+    }
+    let every_rows = match keys.get("every-rows") {
+        Some(field) => Some(field.integer(1..=MOST_ROWS, problems)?),
+        None => None,
+    };
+    Some((early, every_rows))
 }
 
 /// Windows of one length.

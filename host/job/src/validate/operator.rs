@@ -61,7 +61,8 @@ pub fn resolve(
             Outcome { keeps, ..aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)? }
         }
         written::Verb::Aggregate { columns, window: Some(window), .. } => {
-            window::check_timed(first.is_timed(), window, problems)?;
+            let timed = window.value.by_clock || !window.value.shape.has_bounds() || first.is_timed();
+            window::check_timed(timed, window, problems)?;
             let aggregate = aggregate(columns, false, key_by.as_deref(), &scope, given, problems)?;
             window::windowed(aggregate, window, late_is_read, &schema, columns, problems)?
         }

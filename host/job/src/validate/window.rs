@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use wasmill_flow::column_type::TIMESTAMP;
 
 use crate::graph::{LATE_PORT, MAIN_PORT, Port, Verb, Window};
@@ -11,6 +11,8 @@ use crate::problem::{Problems, code};
 use crate::validate::operator::Outcome;
 use crate::written::AggregateColumn;
 
+/// The column that says what a result is to those before it.
+const CHANGE: &str = "change";
 /// The columns that say when a window begins and ends.
 const BOUNDS: [&str; 2] = ["window_start", "window_end"];
 
@@ -21,7 +23,7 @@ pub fn check_timed(timed: bool, window: &At<Window>, problems: &mut Problems) ->
         problem
             .found_to_be("a window over rows without event time")
             .expected("sources that say what time it was")
-            .advice("add to each source before it: event-time: { field: COLUMN, max-out-of-orderness: 10s }");
+            .advice("add to each source before it: event-time: { field: COLUMN, max-out-of-orderness: 10s }; or to the window: time: processing");
     }
     timed.then_some(())
 }
@@ -36,25 +38,33 @@ pub fn windowed(
     problems: &mut Problems,
 ) -> Option<Outcome> {
     let Outcome { verb: Verb::Aggregate { columns: texts, at_end, .. }, ports, reads, .. } = aggregate else { return None };
+    if !window.value.shape.has_bounds() {
+        let verb = Verb::Aggregate { columns: texts, at_end, window: Some(window.value.clone()) };
+        let keeps = columns.iter().map(|column| column.name.value.clone()).collect();
+        return Some(Outcome { verb, ports, reads, keeps });
+    }
     let fields = ports.first()?.schema.fields();
     let (key, values) = fields.split_at(fields.len() - columns.len());
-    for name in BOUNDS {
+    let change = window.value.retracting.then_some(CHANGE);
+    for name in BOUNDS.into_iter().chain(change) {
         if let Some(column) = columns.iter().find(|column| column.name.value == name) {
             let problem = problems.error(code::DUPLICATE_COLUMN, &column.name.spot).found(name);
-            problem.expected("another name: it is that of a window's bound");
+            problem.expected("another name: it is that of a column which windows have");
             return None;
         }
         if key.iter().any(|field| field.name() == name) {
             let problem = problems.error(code::DUPLICATE_COLUMN, &window.spot);
             problem
-                .found_to_be(format!("a key of column `{name}`, which is what a window's bound is called"))
+                .found_to_be(format!("a key of column `{name}`, which is what a column is called that windows have"))
                 .expected("a key of columns with other names")
                 .advice("give it another name before, with `select` or `with`");
             return None;
         }
     }
     let bounds = BOUNDS.map(|name| Arc::new(Field::new(name, TIMESTAMP, false)));
-    let schema = Arc::new(Schema::new(key.iter().chain(&bounds).chain(values).cloned().collect::<Vec<FieldRef>>()));
+    let change: Option<FieldRef> = change.map(|name| Arc::new(Field::new(name, DataType::Utf8View, false)));
+    let fields = change.iter().chain(key).chain(&bounds).chain(values).cloned();
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
     let port = |name: &str, schema| Port { name: name.to_owned(), schema };
     Some(Outcome {
         verb: Verb::Aggregate { columns: texts, at_end, window: Some(window.value.clone()) },

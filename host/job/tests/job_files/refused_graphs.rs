@@ -149,7 +149,7 @@ fn state_that_grows_without_end_is_warned_of() {
     assert_eq!(warnings.len(), 1, "{warnings:?}");
     assert_eq!(
         brief(&warnings[0]),
-        "warning[state-grows]: found `key`, expected a key that has only so many values, or state that is forgotten\n  --> jobs/job.yaml:4:33 (operators.out.key-by[0])\n   = `made` has no end, and n, top of each new key is kept for ever: count in a `window`, whose state is forgotten, or leave it so where they are few"
+        "warning[state-grows]: found `key`, expected a key that has only so many values, or state that is forgotten\n  --> jobs/job.yaml:4:32 (operators.out.key-by[0])\n   = `made` has no end, and n, top of each new key is kept for ever: count in a `window`, whose state is forgotten, or leave it so where they are few"
     );
     let plugin = job("", "{ input: made, key-by: [key], plugin: count }");
     assert!(

@@ -29,7 +29,7 @@ pub(super) fn is_supported(data_type: &DataType) -> bool {
 }
 
 /// Appends the value of a row.
-pub(super) fn encode(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
+pub(crate) fn encode(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
     use DataType as T;
     if array.is_null(row) {
         return out.push(0);
@@ -59,7 +59,7 @@ pub(super) fn encode(array: &dyn Array, row: usize, out: &mut Vec<u8>) {
 }
 
 /// Reads a value and leaves what follows it; nothing where the bytes are damaged.
-pub(super) fn decode(data_type: &DataType, bytes: &mut &[u8]) -> Option<ScalarValue> {
+pub(crate) fn decode(data_type: &DataType, bytes: &mut &[u8]) -> Option<ScalarValue> {
     use DataType as T;
     match bytes.split_off_first()? {
         0 => return ScalarValue::try_from(data_type).ok(),

@@ -25,21 +25,22 @@ impl RunningAggregate {
         self.layout.decode(right, keys, &mut self.others).ok_or_else(damaged)?;
         foreign::merge_all(&mut self.elsewhere, &mut self.accumulators, &self.others).await?;
         self.layout.merge(&mut self.accumulators, &self.others, keys).map_err(|(aggregate, refused)| {
-            let (code, what, hint) = match refused {
-                Refused::Damaged => return damaged(),
-                Refused::Overflow => (
-                    "sum-overflows",
-                    "the sum of a window overflows".to_owned(),
-                    "sum numbers with more room: cast(x as decimal(38,0))",
-                ),
-                Refused::Rows(rows) => (
-                    "aggregate-full",
-                    rows.into_iter().next().map_or_else(String::new, |(_, cause)| cause),
-                    "a shorter window, or a function that keeps less of its rows",
-                ),
-            };
-            let message = format!("{}: {what}", self.named[aggregate]);
-            OperatorError { code, message, row: None, hint: Some(hint.to_owned()) }
+            let named = &self.named[aggregate];
+            match refused {
+                Refused::Damaged => damaged(),
+                Refused::Overflow => OperatorError {
+                    code: "sum-overflows",
+                    message: format!("{named}: the sum of a window overflows"),
+                    row: None,
+                    hint: Some("sum numbers with more room: cast(x as decimal(38,0))".to_owned()),
+                },
+                Refused::Rows(rows) => OperatorError {
+                    code: "aggregate-full",
+                    message: format!("{named}: {}", rows.first().map_or("it is full", |(_, cause)| cause)),
+                    row: None,
+                    hint: Some("a shorter window, or a function that keeps less of its rows".to_owned()),
+                },
+            }
         })?;
         left.present.resize(keys.div_ceil(8), 0);
         set_all(&mut left.present, keys);

@@ -1,6 +1,8 @@
 //! What windows mean, as slow and as plain as can be: one row after the other, over lists. Only tests compare the operator with it.
 
-use super::{Windows, wall};
+use std::collections::BTreeMap;
+
+use super::{Trigger, Windows, wall};
 
 /// A row: its event time, its key, and a number or none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +25,15 @@ pub struct Out {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     Even(Windows),
-    Session { gap: i64, allowed_lateness: i64 },
+    Session {
+        gap: i64,
+        allowed_lateness: i64,
+    },
+    /// So many rows, at which the window ends, or goes on.
+    Rows {
+        rows: u64,
+        ends: bool,
+    },
 }
 
 /// A key's window: where it begins and ends, and its rows as they came.
@@ -38,21 +48,25 @@ struct Held {
 /// The windows of all keys, with all of their rows.
 pub struct Model {
     shape: Shape,
+    trigger: Trigger,
     watermark: i64,
     held: Vec<Held>,
     /// Rows between windows.
     pub between: u64,
+    /// What was last said of a key's window, where results are changes.
+    said: BTreeMap<(u8, i64), String>,
 }
 
 impl Model {
-    pub fn new(shape: Shape) -> Self {
-        Self { shape, watermark: i64::MIN, held: Vec::new(), between: 0 }
+    pub fn new(shape: Shape, trigger: Trigger) -> Self {
+        Self { shape, trigger, watermark: i64::MIN, held: Vec::new(), between: 0, said: BTreeMap::new() }
     }
 
     fn allowed_lateness(&self) -> i64 {
         match self.shape {
             Shape::Even(windows) => windows.allowed_lateness,
             Shape::Session { allowed_lateness, .. } => allowed_lateness,
+            Shape::Rows { .. } => 0,
         }
     }
 
@@ -75,6 +89,7 @@ impl Model {
                 };
                 within.map(bounds).collect()
             }
+            Shape::Rows { .. } => vec![(0, i64::MAX)],
             Shape::Session { gap, .. } => {
                 let joined = self.held.iter().filter(|held| held.key == row.key && time < held.end && held.start < time + gap);
                 let bounds = joined.map(|held| (held.start, held.end));
@@ -95,7 +110,7 @@ impl Model {
         for (start, end) in taking {
             let whole = |held: &Held| match self.shape {
                 Shape::Even(_) => held.start == start,
-                Shape::Session { .. } => start <= held.start && held.end <= end,
+                Shape::Session { .. } | Shape::Rows { .. } => start <= held.start && held.end <= end,
             };
             let (mut parts, others): (Vec<Held>, Vec<Held>) =
                 std::mem::take(&mut self.held).into_iter().partition(|held| held.key == row.key && whole(held));
@@ -103,8 +118,18 @@ impl Model {
             parts.sort_by_key(|held| held.start);
             let rows = parts.into_iter().flat_map(|held| held.rows).chain([row.clone()]).collect();
             let held = Held { key: row.key, start, end, rows };
-            if end - 1 <= self.watermark {
-                out.results.push(result(&held));
+            let counted = held.rows.len() as u64;
+            if let Shape::Rows { rows, ends } = self.shape {
+                if counted.is_multiple_of(rows) {
+                    let result = result(&held);
+                    let (key, values) = result.split_once(&format!(" 0 {} ", i64::MAX)).unwrap_or_default();
+                    out.results.push(format!("{key} {values}"));
+                    if ends {
+                        continue;
+                    }
+                }
+            } else if end - 1 <= self.watermark || self.trigger.every_rows.is_some_and(|every| counted.is_multiple_of(every)) {
+                out.results.extend(self.say(&held));
             }
             self.held.push(held);
         }
@@ -112,15 +137,33 @@ impl Model {
     }
 
     pub fn watermark(&mut self, watermark: i64) -> Out {
-        let due = |held: &&Held| self.watermark < held.end - 1 && held.end - 1 <= watermark;
-        let mut due: Vec<&Held> = self.held.iter().filter(due).collect();
+        let early = |held: &Held| {
+            let times = |early, moment| (0..).take_while(|times| held.start + times * early <= moment + 1).count();
+            let comes = |early| times(early, watermark).max(1) > times(early, self.watermark.max(held.start - 1)).max(1);
+            watermark < held.end - 1 && self.trigger.early.is_some_and(comes)
+        };
+        let due = |held: &&Held| (self.watermark < held.end - 1 && held.end - 1 <= watermark) || early(held);
+        let mut due: Vec<Held> = self.held.iter().filter(due).cloned().collect();
         due.sort_by_key(|held| (held.end, held.key, held.start));
-        let results = due.into_iter().map(result).collect();
+        let results = due.iter().flat_map(|held| self.say(held)).collect();
         self.watermark = watermark;
         let takes: Vec<bool> = self.held.iter().map(|held| self.takes(held.end)).collect();
         let mut takes = takes.into_iter();
         self.held.retain(|_| takes.next() == Some(true));
         Out { results, late: Vec::new() }
+    }
+
+    /// A window's result, or what it changes.
+    fn say(&mut self, held: &Held) -> Vec<String> {
+        let now = result(held);
+        if !self.trigger.retracting {
+            return vec![now];
+        }
+        match self.said.insert((held.key, held.start), now.clone()) {
+            None => vec![format!("insert {now}")],
+            Some(before) if before == now => Vec::new(),
+            Some(before) => vec![format!("before {before}"), format!("after {now}")],
+        }
     }
 
     /// How many windows of keys have rows.

@@ -39,6 +39,7 @@ enum Event {
 #[derive(Debug, Clone, PartialEq)]
 struct Run {
     shape: Shape,
+    trigger: Trigger,
     /// Among the aggregates is one that parts of a window's rows can't be put together by.
     listed: bool,
     events: Vec<Event>,
@@ -51,7 +52,15 @@ impl std::fmt::Display for Run {
                 write!(f, "{size},{slide},{offset},{allowed_lateness}{}", if zone.is_some() { " zone" } else { "" })?;
             }
             Shape::Session { gap, allowed_lateness } => write!(f, "{gap},{allowed_lateness}")?,
+            Shape::Rows { rows, ends } => write!(f, "{rows}{}", if ends { "" } else { " on" })?,
         }
+        if let Some(early) = self.trigger.early {
+            write!(f, " e{early}")?;
+        }
+        if let Some(rows) = self.trigger.every_rows {
+            write!(f, " n{rows}")?;
+        }
+        f.write_str(if self.trigger.retracting { " changes" } else { "" })?;
         f.write_str(if self.listed { " listed:" } else { ":" })?;
         for event in &self.events {
             match event {
@@ -73,12 +82,24 @@ impl FromStr for Run {
         let numbers = |text: &str| text.split(',').map(str::parse).collect::<Result<Vec<i64>, _>>();
         let (head, events) = line.split_once(':').unwrap_or((line, ""));
         let (head, listed) = head.strip_suffix(" listed").map_or((head, false), |head| (head, true));
+        let (head, retracting) = head.strip_suffix(" changes").map_or((head, false), |head| (head, true));
+        let (head, every_rows) = match head.split_once(" n") {
+            Some((head, rows)) => (head, Some(rows.parse()?)),
+            None => (head, None),
+        };
+        let (head, early) = match head.split_once(" e") {
+            Some((head, early)) => (head, Some(early.parse()?)),
+            None => (head, None),
+        };
+        let trigger = Trigger { early, every_rows, retracting };
+        let (head, ends) = head.strip_suffix(" on").map_or((head, true), |head| (head, false));
         let (head, zone) = head.strip_suffix(" zone").map_or((head, None), |head| (head, Some(Tz::Europe__Berlin)));
         let head = numbers(head)?;
         let shape = match head[..] {
             [size, slide, offset, allowed_lateness] => Shape::Even(Windows { size, slide, offset, zone, allowed_lateness }),
             [gap, allowed_lateness] => Shape::Session { gap, allowed_lateness },
-            _ => panic!("a line begins with 2 or 4 numbers"),
+            [rows] => Shape::Rows { rows: rows.cast_unsigned(), ends },
+            _ => panic!("a line begins with 1, 2 or 4 numbers"),
         };
         let event = |word: &str| {
             Ok(match (word.as_bytes()[0], &word[1..]) {
@@ -91,7 +112,7 @@ impl FromStr for Run {
                 }
             })
         };
-        Ok(Self { shape, listed, events: events.split_whitespace().map(event).collect::<Result<_, _>>()? })
+        Ok(Self { shape, trigger, listed, events: events.split_whitespace().map(event).collect::<Result<_, _>>()? })
     }
 }
 
@@ -108,7 +129,13 @@ fn shapes() -> impl Strategy<Value = Shape> {
         Shape::Even(Windows { size, slide, offset, zone: zoned.then_some(Tz::Europe__Berlin), allowed_lateness })
     });
     let session = (1..12_i64, lateness()).prop_map(|(gap, allowed_lateness)| Shape::Session { gap, allowed_lateness });
-    prop_oneof![2 => even, 1 => session]
+    let rows = (1..6_u64, any::<bool>()).prop_map(|(rows, ends)| Shape::Rows { rows, ends });
+    prop_oneof![6 => even, 3 => session, 1 => rows]
+}
+
+fn triggers() -> impl Strategy<Value = Trigger> {
+    (prop::option::weighted(0.2, 1..9_i64), prop::option::weighted(0.2, 1..5_u64), prop::bool::weighted(0.3))
+        .prop_map(|(early, every_rows, retracting)| Trigger { early, every_rows, retracting })
 }
 
 /// Rows at about the time that has come, and now and then something else.
@@ -148,7 +175,8 @@ fn in_hours(run: &Run) -> Run {
     };
     let [size, slide, offset, allowed_lateness] = [size, slide, offset, allowed_lateness].map(|time| time * HOUR);
     let shape = Shape::Even(Windows { size, slide, offset, allowed_lateness, zone });
-    Run { shape, events: run.events.iter().map(event).collect(), ..*run }
+    let trigger = Trigger { early: run.trigger.early.map(|early| early * HOUR), ..run.trigger };
+    Run { shape, trigger, events: run.events.iter().map(event).collect(), ..*run }
 }
 
 /// Some tasks that together have all keys.
@@ -174,17 +202,27 @@ impl Tasks {
         let aggregates = texts.iter().map(|(name, text)| ((*name).to_owned(), Computation::Sql((*text).to_owned()))).collect();
         let (operator, declaration): (Box<dyn Operator>, _) = match self.run.shape {
             Shape::Even(windows) => {
-                let operator = WindowedAggregate::new(&[0], windows, aggregates, 7, &input()).expect("a window");
+                let operator =
+                    WindowedAggregate::new(&[0], windows, self.run.trigger, aggregates, 7, &input()).expect("a window");
+                let declaration = operator.declaration();
+                (Box::new(operator), declaration)
+            }
+            Shape::Rows { rows, ends } => {
+                let operator = RowWindows::new(&[0], rows, ends, aggregates, &input()).expect("a window");
                 let declaration = operator.declaration();
                 (Box::new(operator), declaration)
             }
             Shape::Session { gap, allowed_lateness } => {
-                let operator = SessionAggregate::new(&[0], gap, allowed_lateness, aggregates, 7, &input()).expect("a window");
+                let operator = SessionAggregate::new(&[0], gap, allowed_lateness, self.run.trigger, aggregates, 7, &input())
+                    .expect("a window");
                 let declaration = operator.declaration();
                 (Box::new(operator), declaration)
             }
         };
-        let state = MemoryState::in_spaces(declaration.states);
+        let state = match self.run.shape {
+            Shape::Rows { .. } => MemoryState::new(declaration.states),
+            Shape::Even(_) | Shape::Session { .. } => MemoryState::in_spaces(declaration.states),
+        };
         (operator, Context { state: Some(Box::new(state)), watermark: Watermark(self.watermark), ..Context::stateless() })
     }
 
@@ -199,7 +237,7 @@ impl Tasks {
                 let columns = vec![ints(own.iter().map(|row| Some(i64::from(row.key)))), ints(own.iter().map(|row| row.value))];
                 let batch = batch_of(&input(), columns).at(Some(own.iter().map(|row| row.time).collect()));
                 run(operator.as_mut(), 0, batch, cx).expect("taken");
-                collect(cx, self.run.listed, &mut out);
+                collect(cx, &self.run, &mut out);
             }
         }
         out
@@ -210,7 +248,7 @@ impl Tasks {
         for (operator, cx) in &mut self.tasks {
             while operator.watermark(Watermark(watermark), cx).now_or_never().expect("no waiting").expect("fires") == Due::More {}
             cx.watermark = Watermark(watermark);
-            collect(cx, self.run.listed, &mut out);
+            collect(cx, &self.run, &mut out);
         }
         self.watermark = watermark;
         out
@@ -260,7 +298,8 @@ fn task_of(key: u8, of: usize) -> usize {
 }
 
 /// What came out, with times as numbers.
-fn collect(cx: &mut Context, listed: bool, out: &mut Out) {
+fn collect(cx: &mut Context, run: &Run, out: &mut Out) {
+    let (listed, bounded) = (run.listed, !matches!(run.shape, Shape::Rows { .. }));
     for Emitted { port, batch } in std::mem::take(&mut cx.emitted) {
         if port == 1 {
             let [keys, values] = [0, 1].map(|column| batch.rows.column(column).as_primitive::<Int64Type>());
@@ -284,8 +323,14 @@ fn collect(cx: &mut Context, listed: bool, out: &mut Out) {
         for (row, time) in
             rows(&RecordBatch::try_from_iter(names.zip(columns)).expect("columns")).iter().zip(batch.times.expect("times").iter())
         {
-            let end: i64 = row.split(' ').nth(2).and_then(|end| end.parse().ok()).expect("a window's end");
-            assert_eq!(*time, end - 1, "the event time of {row}");
+            if bounded {
+                let end: i64 = row
+                    .split(' ')
+                    .nth(2 + usize::from(run.trigger.retracting))
+                    .and_then(|end| end.parse().ok())
+                    .expect("a window's end");
+                assert_eq!(*time, end - 1, "the event time of {row}");
+            }
             let mut row = row.clone();
             if !listed {
                 row.push_str(" [..]");
@@ -309,7 +354,7 @@ fn shown(mut out: Out, listed: bool) -> Out {
 /// Runs it with both; what is different, if anything is.
 fn compare(run: &Run) -> Result<(), String> {
     let run = &in_hours(run);
-    let (mut model, mut tasks) = (Model::new(run.shape), Tasks::new(run));
+    let (mut model, mut tasks) = (Model::new(run.shape, run.trigger), Tasks::new(run));
     let mut expected = Out::default();
     let mut now = i64::MIN;
     let mut at = 0;
@@ -357,7 +402,12 @@ fn windows_do_as_their_model_does() {
     }
     let cases = std::env::var("WASMILL_WINDOWS_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(3_000);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, max_shrink_iters: 20_000, ..Config::default() });
-    let runs = (shapes(), any::<bool>(), events()).prop_map(|(shape, listed, events)| Run { shape, listed, events });
+    let runs = (shapes(), triggers(), any::<bool>(), events()).prop_map(|(shape, trigger, listed, events)| {
+        let early = trigger.early.filter(|_| matches!(shape, Shape::Even(_)));
+        let every_rows = trigger.every_rows.filter(|_| !matches!(shape, Shape::Rows { .. }));
+        let retracting = trigger.retracting && matches!(shape, Shape::Even(_));
+        Run { shape, trigger: Trigger { early, every_rows, retracting }, listed, events }
+    });
     let ran = runner.run(&runs, |run| {
         compare(&run).map_err(|difference| TestCaseError::fail(format!("WASMILL_WINDOWS='{run}': {difference}")))
     });
@@ -369,7 +419,7 @@ fn windows_do_as_their_model_does() {
 
 #[test]
 fn a_run_is_read_from_the_line_that_it_is_written_as() {
-    let line = "10,5,-2,3 listed: 1,0,5 / w9 r3 -4,2";
+    let line = "10,5,-2,3 zone e4 n2 changes listed: 1,0,5 / w9 r3 -4,2";
     let run: Run = line.parse().expect("a run");
     assert_eq!(run.to_string(), line);
     assert_eq!(run.events[2..], [Event::Watermark(9), Event::Restored(3), Event::Row(Row { time: -4, key: 2, value: None })]);

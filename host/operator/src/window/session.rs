@@ -16,8 +16,10 @@ use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Batch, Watermark};
 use wasmill_state::{CallKeys, StateWrite, Values};
 
+use super::by_clock::Ends;
 use super::frame::{Frame, bug, state};
 use super::keys::{Keys, nothing};
+use super::trigger::{ROWS, Trigger, every_rows};
 use crate::aggregate::{Computation, Emit, RunningAggregate, in_order};
 use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use crate::definition::{DefinitionProblem, DefinitionProblems};
@@ -25,8 +27,9 @@ use crate::expression::ExpressionProblem;
 
 /// What only the aggregate sees: a row's time, and the number of its session.
 const INSIDE: [&str; 2] = ["@time", "@session"];
-/// The columns of what the aggregate gives behind the key's: the session's number, when its first row came and when its last.
-const HIDDEN: usize = 3;
+/// The columns of what the aggregate gives behind the key's: the session's number, when its first row came and when its last, and how many it
+/// has.
+const HIDDEN: usize = 4;
 /// What is known of a key beside its bytes, and of a moment at which it is to be looked at, about, in bytes.
 const KNOWN: usize = 112;
 const DUE: usize = 40;
@@ -37,6 +40,8 @@ pub struct SessionAggregate {
     gap: i64,
     /// For so long after its end a session still takes rows.
     allowed_lateness: i64,
+    /// Results come out each time that a session has so many rows more.
+    every_rows: Option<u64>,
     frame: Frame,
     key_by: Vec<usize>,
     most_rows: usize,
@@ -103,13 +108,14 @@ impl SessionAggregate {
         key_by: &[usize],
         gap: i64,
         allowed_lateness: i64,
+        trigger: Trigger,
         aggregates: Vec<(String, Computation)>,
         most_rows: usize,
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
         let inner = Frame::inner(input, &INSIDE);
         let bound = |name: &str, text: &str| (name.to_owned(), Computation::Sql(text.to_owned()));
-        let bounds = [bound("@first", "min(\"@time\")"), bound("@last", "max(\"@time\")")];
+        let bounds = [bound("@first", "min(\"@time\")"), bound("@last", "max(\"@time\")"), bound(ROWS, "count(*)")];
         let aggregates: Vec<_> = bounds.into_iter().chain(aggregates).collect();
         let names: Vec<String> = aggregates.iter().map(|(name, _)| name.clone()).collect();
         let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows }, &inner)?;
@@ -122,6 +128,7 @@ impl SessionAggregate {
         Ok(Self {
             gap,
             allowed_lateness,
+            every_rows: trigger.every_rows,
             frame: Frame::new(input, inner, aggregate.output(), key_by.len(), HIDDEN),
             key_by: key_by.to_vec(),
             most_rows,
@@ -237,8 +244,12 @@ impl SessionAggregate {
         let times = rows.times.as_deref().unwrap_or_default().to_vec();
         let rows = self.frame.inside(rows, vec![times, spaces])?;
         let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
-        self.aggregate.set_emit(if closing { Emit::EachRow } else { Emit::AtEnd { most_rows: usize::MAX } });
+        let each = closing || self.every_rows.is_some();
+        self.aggregate.set_emit(if each { Emit::EachRow } else { Emit::AtEnd { most_rows: usize::MAX } });
         self.aggregate.step(input, rows, cx).await?;
+        if let Some(rows) = self.every_rows.filter(|_| !closing) {
+            every_rows(rows, emitted, self.key_by.len() + HIDDEN - 1, cx);
+        }
         self.frame.outside(dead, cx)?;
         self.bound(emitted, cx)
     }
@@ -404,6 +415,12 @@ fn bounds(value: &[u8]) -> Option<(i64, i64)> {
     let first = i64::from_le_bytes(*value.get(1..9)?.first_chunk()?);
     let last = i64::from_le_bytes(*value.get(10..18)?.first_chunk()?);
     Some((first, last))
+}
+
+impl Ends for SessionAggregate {
+    fn next_end(&self, _: &Context) -> Option<i64> {
+        self.due.first().map(|(at, _)| *at)
+    }
 }
 
 impl Operator for SessionAggregate {

@@ -21,7 +21,7 @@ fn input() -> SchemaRef {
 fn windowed(windows: Windows) -> (WindowedAggregate, Context) {
     let aggregates =
         [("n", "count(*)"), ("top", "max(100 / mag)")].map(|(name, text)| (name.to_owned(), Computation::Sql(text.to_owned())));
-    let operator = WindowedAggregate::new(&[0], windows, aggregates.into(), 100, &input()).expect("a window");
+    let operator = WindowedAggregate::new(&[0], windows, Trigger::default(), aggregates.into(), 100, &input()).expect("a window");
     let state = MemoryState::in_spaces(operator.declaration().states);
     (operator, Context { state: Some(Box::new(state)), ..Context::stateless() })
 }

@@ -216,8 +216,7 @@ impl Slots {
             self.tables.resize(self.tables.len().max(place as usize + 1), 0);
             self.tables[place as usize] = table;
         }
-        let slots = &mut self.spaces.table_mut(table).slots;
-        slots.insert_unique(position(hash), place, |&place| position(self.slots[place as usize].hash));
+        self.spaces.insert(table, place, |&place| position(self.slots[place as usize].hash));
         place
     }
 
@@ -225,10 +224,10 @@ impl Slots {
     pub fn free(&mut self, place: u32) {
         let slot = self.slots[place as usize];
         let number = self.table_of(place);
-        let slots = &mut self.spaces.table_mut(number).slots;
-        let Ok(entry) = slots.find_entry(position(slot.hash), |&other| other == place) else { return };
-        entry.remove();
-        if slots.is_empty() && self.spaced {
+        if !self.spaces.remove(number, place, position(slot.hash)) {
+            return;
+        }
+        if self.spaced && self.spaces.table(number).slots.is_empty() {
             self.spaces.forget(number);
         }
         self.long_keys.remove(slot.key);

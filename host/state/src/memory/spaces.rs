@@ -15,6 +15,12 @@ pub struct Spaces {
     by_space: BTreeMap<i64, u32>,
     /// Tables of no space.
     free: Vec<u32>,
+    /// How many keys there are in all of them.
+    keys: usize,
+    /// The bytes of all of them.
+    bytes: usize,
+    /// The one that a key was last added to: the next ones most likely go there.
+    latest: u32,
 }
 
 /// The keys of one space.
@@ -57,16 +63,30 @@ impl Spaces {
         &self.tables[number as usize]
     }
 
-    /// A table by its number.
-    #[inline]
-    pub fn table_mut(&mut self, number: u32) -> &mut Table {
-        &mut self.tables[number as usize]
+    /// Adds a slot to a table; `hash` is what tables see of a slot's hash.
+    pub fn insert(&mut self, number: u32, place: u32, hash: impl Fn(&u32) -> u64) {
+        let slots = &mut self.tables[number as usize].slots;
+        self.bytes -= slots.allocation_size();
+        slots.insert_unique(hash(&place), place, hash);
+        self.bytes += slots.allocation_size();
+        self.keys += 1;
+        self.latest = number;
+    }
+
+    /// Takes a slot out of a table, if it is there.
+    pub fn remove(&mut self, number: u32, place: u32, hash: u64) -> bool {
+        let Ok(entry) = self.tables[number as usize].slots.find_entry(hash, |&other| other == place) else { return false };
+        entry.remove();
+        self.keys -= 1;
+        true
     }
 
     /// Forgets a table and all in it. Its memory is kept where a good part of it was in use.
     pub fn forget(&mut self, number: u32) {
         let table = &mut self.tables[number as usize];
+        self.keys -= table.slots.len();
         if table.slots.len() < table.slots.capacity() / 4 {
+            self.bytes -= table.slots.allocation_size();
             table.slots = HashTable::new();
         } else {
             table.slots.clear();
@@ -77,7 +97,7 @@ impl Spaces {
 
     /// How many keys there are.
     pub fn keys(&self) -> usize {
-        self.tables.iter().map(|table| table.slots.len()).sum()
+        self.keys
     }
 
     /// The slots of all keys, in any order.
@@ -89,15 +109,12 @@ impl Spaces {
     pub fn held(&self) -> usize {
         /// What an entry of the map by space takes, about.
         const ENTRY: usize = 24;
-        let tables: usize = self.tables.iter().map(|table| table.slots.allocation_size()).sum();
-        tables + self.tables.len() * size_of::<Table>() + self.by_space.len() * ENTRY + self.free.len() * size_of::<u32>()
+        self.bytes + self.tables.len() * size_of::<Table>() + self.by_space.len() * ENTRY + self.free.len() * size_of::<u32>()
     }
 
-    /// The bytes that so many new keys, all in the space that has the most, may take in passing.
+    /// The bytes that so many new keys, all in the space that grew last, may take in passing.
     pub fn growth(&self, keys: usize) -> usize {
-        let growth = |table: &Table| {
-            if table.slots.len() + keys > table.slots.capacity() { table.slots.allocation_size() * 2 } else { 0 }
-        };
-        self.tables.iter().map(growth).max().unwrap_or(0)
+        let Some(Table { slots, .. }) = self.tables.get(self.latest as usize) else { return 0 };
+        if slots.len() + keys > slots.capacity() { slots.allocation_size() * 2 } else { 0 }
     }
 }

@@ -1,0 +1,123 @@
+//! `results: retracting`: results as changes of what was said before.
+//!
+//! What was last said of a key in a window is a state of its own, `said`: the values of its result, each as [`encoding`] has them. The first
+//! result of a window is an `insert`; one that differs from what was said is two rows, what was said as `before` and what is so now as
+//! `after`; one that doesn't says nothing.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::TimestampMillisecondType;
+use arrow_array::{ArrayRef, RecordBatch, StringViewArray, UInt32Array};
+use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_select::take::take_record_batch;
+use datafusion_common::ScalarValue;
+use wasmill_flow::key::EncodedKeys;
+use wasmill_state::{CallKeys, KeyedState, StateNeed, StateWrite, Values};
+
+use super::frame::bug;
+use crate::aggregate::encoding;
+use crate::contract::OperatorError;
+
+/// The column that says what a row is to those before it.
+pub(super) const CHANGE: &str = "change";
+
+/// The state's name.
+const SAID: &str = "said";
+
+/// What was said of windows.
+#[derive(Debug)]
+pub(super) struct Changes {
+    /// Results of a window may differ from one another; otherwise each is the first and the last.
+    differ: bool,
+    key: usize,
+    /// The values begin with this column of what the aggregate gives.
+    from: usize,
+    output: SchemaRef,
+    call: CallKeys,
+}
+
+impl Changes {
+    /// Changes of what an aggregate by `key` columns gives, whose values begin with column `from`.
+    pub(super) fn new(differ: bool, key: usize, from: usize, aggregate: &Schema) -> Self {
+        let change: FieldRef = Arc::new(Field::new(CHANGE, DataType::Utf8View, false));
+        let output = Arc::new(Schema::new([change].into_iter().chain(aggregate.fields().iter().cloned()).collect::<Vec<_>>()));
+        Self { differ, key, from, output, call: CallKeys::default() }
+    }
+
+    /// What it gives: the column of changes, and the aggregate's.
+    pub(super) fn output(&self) -> &SchemaRef {
+        &self.output
+    }
+
+    /// The state that it needs beside the aggregate's, whose version is that of its values too.
+    pub(super) fn need(&self, aggregate: &StateNeed) -> Option<StateNeed> {
+        self.differ.then(|| StateNeed { name: SAID.to_owned(), version: aggregate.version, width: None })
+    }
+
+    /// Makes changes of results, which are said from now on.
+    pub(super) fn of(&mut self, results: &RecordBatch, state: &mut dyn KeyedState) -> Result<RecordBatch, OperatorError> {
+        if !self.differ {
+            let change: ArrayRef = Arc::new(StringViewArray::from_iter_values(vec!["insert"; results.num_rows()]));
+            return self.with(change, results.columns());
+        }
+        let mut keys = EncodedKeys::default();
+        keys.encode(&results.columns()[..self.key]);
+        let spaces = results.column(self.key).as_primitive::<TimestampMillisecondType>().values();
+        let mut said = Values::default();
+        state.resolve_in(&keys, &keys.hashes(), spaces, &mut self.call);
+        state.load(1, &self.call, &mut said);
+        let mut now: Vec<Option<Vec<u8>>> = (0..self.call.count()).map(|key| said.get(key, None).map(<[u8]>::to_vec)).collect();
+        let (mut changes, mut rows, mut values) = (Vec::new(), Vec::new(), Vec::new());
+        for (row, &key) in (0_u32..).zip(&self.call.row_key) {
+            let mut value = Vec::new();
+            results.columns()[self.from..].iter().for_each(|column| encoding::encode(column.as_ref(), row as usize, &mut value));
+            let said = &mut now[key as usize];
+            if said.as_ref() == Some(&value) {
+                continue;
+            }
+            let before = said.replace(value.clone());
+            changes.push(if before.is_some() { "after" } else { "insert" });
+            if let Some(before) = before {
+                changes.insert(changes.len() - 1, "before");
+                rows.push(row);
+                values.push(before);
+            }
+            rows.push(row);
+            values.push(value);
+        }
+        state.apply(&self.call, &[StateWrite { state: 1, keys: None, values: end_to_end(&now) }]);
+        state.finish(&self.call);
+        let around = take_record_batch(results, &UInt32Array::from(rows)).map_err(|error| bug(&error.to_string()))?;
+        let mut columns = around.columns()[..self.from].to_vec();
+        let mut rest: Vec<&[u8]> = values.iter().map(Vec::as_slice).collect();
+        for column in &results.columns()[self.from..] {
+            let values = rest.iter_mut().map(|rest| encoding::decode(column.data_type(), rest)).collect::<Option<Vec<_>>>();
+            let values = values.ok_or_else(|| bug("what was said can't be read"))?;
+            columns.push(match values.is_empty() {
+                true => arrow_array::new_empty_array(column.data_type()),
+                false => ScalarValue::iter_to_array(values).map_err(|error| bug(&error.to_string()))?,
+            });
+        }
+        self.with(Arc::new(StringViewArray::from_iter_values(changes)), &columns)
+    }
+
+    fn with(&self, change: ArrayRef, columns: &[ArrayRef]) -> Result<RecordBatch, OperatorError> {
+        let columns = [change].into_iter().chain(columns.iter().cloned()).collect();
+        RecordBatch::try_new(SchemaRef::clone(&self.output), columns).map_err(|error| bug(&error.to_string()))
+    }
+}
+
+/// Values of a state, all of which are there.
+fn end_to_end(values: &[Option<Vec<u8>>]) -> Values {
+    let mut all = Values { present: vec![0; values.len().div_ceil(8)], offsets: vec![0], data: Vec::new() };
+    for (index, value) in values.iter().enumerate() {
+        if let Some(value) = value {
+            all.present[index / 8] |= 1 << (index % 8);
+            all.data.extend_from_slice(value);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the results of a batch are far smaller than 4 GiB")]
+        all.offsets.push(all.data.len() as u32);
+    }
+    all
+}
