@@ -3,7 +3,7 @@
     python3 expected.py           writes the files of expected/
     python3 expected.py --check   compares them with what it computes
 
-Nothing here is shared with the engine: amounts are whole numbers of billionths, and days are those of a time zone nine hours ahead of UTC.
+Nothing here is shared with the engine: amounts are whole numbers of billionths, and days are those of `zoneinfo`.
 """
 
 import csv
@@ -12,9 +12,10 @@ import io
 import json
 import pathlib
 import sys
+import zoneinfo
 
 HERE = pathlib.Path(__file__).parent
-TOKYO = datetime.timezone(datetime.timedelta(hours=9))
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
 HOUR = 3_600_000
 DAY = 24 * HOUR
 OUT_OF_ORDER, LATENESS, JUMP = 2 * HOUR, 6 * HOUR, DAY
@@ -53,8 +54,8 @@ class Days:
         self.open, self.fired, self.latest, self.rows = {}, set(), None, []
 
     def last(self, day):
-        """The last millisecond of a day of Tokyo."""
-        midnight = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), TOKYO)
+        """The last millisecond of a day of Berlin."""
+        midnight = datetime.datetime.combine(day + datetime.timedelta(days=1), datetime.time(), BERLIN)
         return round(midnight.timestamp() * 1000) - 1
 
     def is_past(self, day, by=0):
@@ -62,7 +63,7 @@ class Days:
 
     def add(self, row):
         """Adds a report to its day; whether it isn't too late for that."""
-        day = datetime.datetime.fromtimestamp(row["time"] / 1000, TOKYO).date()
+        day = datetime.datetime.fromtimestamp(row["time"] / 1000, BERLIN).date()
         if self.is_past(day, LATENESS):
             return False
         reports, hours, amount = self.open.get((day, row["customer"]), (0, None, 0))

@@ -1,10 +1,11 @@
-"""Makes usage.csv: reports of four days from meters of twelve customers, always the same. Python's standard library only."""
+"""Makes usage.csv: four days of reports from meters of twelve customers, always the same. Python's standard library only."""
 
 import datetime
 import pathlib
 import random
 
-START = datetime.datetime(2024, 2, 27, 15)
+# Midnight in Berlin. Four days are 95 hours there: the clocks are set forward on the third.
+START, HOURS = datetime.datetime(2024, 3, 28, 23), 95
 METERS = {"compute": "0.041600", "storage": "0.000137", "traffic": "0.083333", "requests": "0.000004"}
 
 
@@ -12,7 +13,7 @@ def main():
     draw = random.Random(7)
     reports = []
     for number in range(1_600):
-        at = START + datetime.timedelta(milliseconds=draw.randrange(4 * 86_400_000))
+        at = START + datetime.timedelta(milliseconds=draw.randrange(HOURS * 3_600_000))
         meter = draw.choice(list(METERS))
         quantity = draw.randrange(1, 40_000_000 if meter == "requests" else 60_000)
         # Most come within minutes, some within hours, and a few after a day or two.

@@ -24,14 +24,37 @@ QUERIES = {
     "q0": """select auction, bidder, price, channel, url, "dateTime", extra from bid""",
     "q1": """select auction, bidder, cast(price * cast(0.908 as decimal(3,3)) as decimal(23,3)) as price, channel, url, "dateTime", extra from bid""",
     "q2": """select auction, price from bid where auction % 123 = 0""",
+    "q5": """
+        with counts as (
+            select auction, date_bin(interval '2 seconds', "dateTime") + later as window_end, count(*) as num
+            from bid cross join (values (interval '2 seconds'), (interval '4 seconds'), (interval '6 seconds'), (interval '8 seconds'),
+            (interval '10 seconds')) as ends(later)
+            group by 1, 2
+        )
+        select window_end, first_value(auction order by num desc, auction desc) as auction, max(num) as num from counts group by window_end
+    """,
     "q7": """
         select 0 as "all", date_bin(interval '10 seconds', "dateTime") as window_start,
         date_bin(interval '10 seconds', "dateTime") + interval '10 seconds' as window_end, max(price) as price
         from bid group by date_bin(interval '10 seconds', "dateTime")
     """,
+    "q11": """
+        with marked as (
+            select bidder, "dateTime" as at, case when lag("dateTime") over (partition by bidder order by "dateTime")
+            > "dateTime" - interval '10 seconds' then 0 else 1 end as begins from bid
+        ), numbered as (
+            select bidder, at, sum(begins) over (partition by bidder order by at rows unbounded preceding) as session from marked
+        )
+        select bidder, min(at) as window_start, max(at) + interval '10 seconds' as window_end, count(*) as bids
+        from numbered group by bidder, session
+    """,
 }
-# What of a job is a plugin, where not the operator with the query's name.
-COMPONENTS = {"q7": ("operators.q7.aggregate.price", "of: [price]")}
+# What of a job is a plugin, where not the operator with the query's name: the place, what stands beside it, and which plugin.
+COMPONENTS = {
+    "q5": ("operators.counts.aggregate.num", "of: [auction]", "value-count"),
+    "q7": ("operators.q7.aggregate.price", "of: [price]", "nexmark-q7"),
+    "q11": ("operators.q11.aggregate.bids", "of: [bidder]", "value-count"),
+}
 
 
 def run(program, *arguments):
@@ -52,8 +75,8 @@ sinks: {{ out: {{ input: events, connector: file, path: events.parquet, format: 
 def answer(program, query, count, path, plugin):
     sets = [f"sources.events.rows={count}", f"sinks.out={{ input: {query}, connector: file, path: {path}, format: parquet }}"]
     if plugin:
-        place, beside = COMPONENTS.get(query, (f"operators.{query}", "input: bids"))
-        sets.append(f"{place}={{ {beside}, plugin: {ROOT}/plugins/nexmark-{query} }}")
+        place, beside, name = COMPONENTS.get(query, (f"operators.{query}", "input: bids", f"nexmark-{query}"))
+        sets.append(f"{place}={{ {beside}, plugin: {ROOT}/plugins/{name} }}")
     run(program, str(ROOT / "nexmark" / f"{query}.yaml"), *[part for text in sets for part in ("--set", text)])
 
 

@@ -139,7 +139,7 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
         Operators::BuiltIn => "built-in",
     };
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let (rows, batches) = (events as f64, mean_batch(&job, &counts));
+    let (rows, batches) = (events as f64, mean_batch(args.workload.measured(), &job, &counts));
     Ok(BenchResult {
         workload: args.workload.name(),
         operators,
@@ -175,10 +175,10 @@ async fn first_third(counts: Arc<JobCounts>, rows: u64) -> Instant {
     Instant::now()
 }
 
-/// Rows a call of the operator under test, which is the last one.
-fn mean_batch(job: &Job, counts: &JobCounts) -> f64 {
-    let operator = &counts.operators[job.operators.len() - 1];
+/// Rows a call of the operator under test.
+fn mean_batch(measured: &str, job: &Job, counts: &JobCounts) -> f64 {
+    let operator = job.operators.iter().position(|operator| operator.name == measured).map(|index| &counts.operators[index]);
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
-    let mean = NodeCounts::get(&operator.rows_in) as f64 / (NodeCounts::get(&operator.batches).max(1)) as f64;
+    let mean = operator.map_or(0.0, |of| NodeCounts::get(&of.rows_in) as f64 / NodeCounts::get(&of.batches).max(1) as f64);
     mean
 }

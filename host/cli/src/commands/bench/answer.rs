@@ -96,7 +96,9 @@ impl Answer {
             Workload::NexmarkQ0 => nexmark::q0(events, parallelism)?,
             Workload::NexmarkQ1 => nexmark::q1(events, parallelism)?,
             Workload::NexmarkQ2 => nexmark::q2(events, parallelism)?,
+            Workload::NexmarkQ5 => nexmark::q5(events, parallelism)?,
             Workload::NexmarkQ7 => nexmark::q7(events, parallelism)?,
+            Workload::NexmarkQ11 => nexmark::q11(events, parallelism)?,
         })
     }
 }

@@ -1,6 +1,6 @@
 //! What must come out of Nexmark's queries: each computed row by row over the generator's bids, without the engine. They fail where the generator does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use arrow_array::RecordBatch;
@@ -18,8 +18,10 @@ use super::answer::Answer;
 const EVENT_RATE: f64 = 100_000.0;
 /// Every so many-th auction is one of query 2.
 const AUCTIONS: i64 = 123;
-/// How long a window of query 7 is, in milliseconds.
+/// How long a window of queries 5 and 7 is, and the pause that ends a session of query 11, in milliseconds.
 const WINDOW: i64 = 10_000;
+/// How far windows of query 5 begin apart, in milliseconds.
+const SLIDE: i64 = 2_000;
 /// Thousandths of a euro for a dollar, in query 1.
 const RATE: i128 = 908;
 
@@ -56,6 +58,24 @@ pub fn q2(events: u64, parallelism: u32) -> Result<Answer, BenchError> {
     })
 }
 
+/// Of query 5 a window's end, its auction with the most bids, the latest of those with as many, and how many.
+pub fn q5(events: u64, parallelism: u32) -> Result<Answer, BenchError> {
+    let mut counts: HashMap<(i64, i64), i64> = HashMap::new();
+    each_bid(events, parallelism, |bid| {
+        let first_end = bid.time.div_euclid(SLIDE) * SLIDE + SLIDE;
+        for slide in 0..WINDOW / SLIDE {
+            *counts.entry((first_end + slide * SLIDE, bid.auction)).or_insert(0) += 1;
+        }
+    })?;
+    let mut most: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+    for ((end, auction), bids) in counts {
+        let best = most.entry(end).or_insert((bids, auction));
+        *best = (*best).max((bids, auction));
+    }
+    let row = |(end, (bids, auction))| Answer { rows: 1, integers: auction + bids, times: end, ..Answer::default() };
+    Ok(most.into_iter().map(row).fold(Answer::default(), Answer::plus))
+}
+
 /// Of query 7 a window's bounds and its highest price; the key is 0.
 pub fn q7(events: u64, parallelism: u32) -> Result<Answer, BenchError> {
     let mut highest: BTreeMap<i64, i64> = BTreeMap::new();
@@ -65,6 +85,22 @@ pub fn q7(events: u64, parallelism: u32) -> Result<Answer, BenchError> {
     })?;
     let row = |(start, price)| Answer { rows: 1, integers: price, times: start + start + WINDOW, ..Answer::default() };
     Ok(highest.into_iter().map(row).fold(Answer::default(), Answer::plus))
+}
+
+/// Of query 11 a person, a session's bounds and how many bids it has.
+pub fn q11(events: u64, parallelism: u32) -> Result<Answer, BenchError> {
+    let mut times: HashMap<i64, Vec<i64>> = HashMap::new();
+    each_bid(events, parallelism, |bid| times.entry(bid.bidder).or_default().push(bid.time))?;
+    let mut answer = Answer::default();
+    for (bidder, mut times) in times {
+        times.sort_unstable();
+        for session in times.chunk_by(|earlier, later| later - earlier < WINDOW) {
+            let bounds = session.first().zip(session.last()).map_or(0, |(first, last)| first + last + WINDOW);
+            let integers = bidder + i64::try_from(session.len())?;
+            answer = answer.plus(Answer { rows: 1, integers, times: bounds, ..Answer::default() });
+        }
+    }
+    Ok(answer)
 }
 
 /// What all bids give together.

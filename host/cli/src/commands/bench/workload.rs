@@ -28,8 +28,12 @@ pub enum Workload {
     NexmarkQ1,
     /// Nexmark's query 2: bids on every 123rd auction.
     NexmarkQ2,
+    /// Nexmark's query 5: the auction with the most bids in ten seconds, each two seconds.
+    NexmarkQ5,
     /// Nexmark's query 7, as the highest bid in each ten seconds.
     NexmarkQ7,
+    /// Nexmark's query 11: bids of each person in sessions.
+    NexmarkQ11,
 }
 
 /// The job of one of Nexmark's queries.
@@ -39,6 +43,8 @@ struct Query {
     place: &'static str,
     /// What stands there then beside the plugin.
     beside: &'static str,
+    /// The plugin.
+    plugin: &'static str,
 }
 
 impl Workload {
@@ -53,23 +59,38 @@ impl Workload {
             Self::NexmarkQ0 => "nexmark-q0",
             Self::NexmarkQ1 => "nexmark-q1",
             Self::NexmarkQ2 => "nexmark-q2",
+            Self::NexmarkQ5 => "nexmark-q5",
             Self::NexmarkQ7 => "nexmark-q7",
+            Self::NexmarkQ11 => "nexmark-q11",
         }
     }
 
     /// The job of one of Nexmark's queries.
     fn nexmark(self) -> Option<Query> {
-        let operator = |text, place| Query { text, place, beside: "input: bids" };
+        let operator = |text, place| Query { text, place, beside: "input: bids", plugin: self.name() };
         Some(match self {
             Self::NexmarkQ0 => operator(include_str!("../../../../../nexmark/q0.yaml"), "operators.q0"),
             Self::NexmarkQ1 => operator(include_str!("../../../../../nexmark/q1.yaml"), "operators.q1"),
             Self::NexmarkQ2 => operator(include_str!("../../../../../nexmark/q2.yaml"), "operators.q2"),
+            Self::NexmarkQ5 => {
+                let text = include_str!("../../../../../nexmark/q5.yaml");
+                Query { text, place: "operators.counts.aggregate.num", beside: "of: [auction]", plugin: "value-count" }
+            }
             Self::NexmarkQ7 => {
                 let text = include_str!("../../../../../nexmark/q7.yaml");
-                Query { text, place: "operators.q7.aggregate.price", beside: "of: [price]" }
+                Query { text, place: "operators.q7.aggregate.price", beside: "of: [price]", plugin: self.name() }
+            }
+            Self::NexmarkQ11 => {
+                let text = include_str!("../../../../../nexmark/q11.yaml");
+                Query { text, place: "operators.q11.aggregate.bids", beside: "of: [bidder]", plugin: "value-count" }
             }
             Self::MapFilter | Self::KeyedCount | Self::WindowCount | Self::Latency => return None,
         })
+    }
+
+    /// The operator under test.
+    pub(super) fn measured(self) -> &'static str {
+        self.nexmark().and_then(|query| query.place.split('.').nth(1)).unwrap_or("last")
     }
 
     /// How many keys its rows have.
@@ -82,17 +103,17 @@ impl Workload {
         match self {
             Self::MapFilter => 40_000_000,
             Self::KeyedCount | Self::WindowCount => 20_000_000,
-            Self::NexmarkQ0 | Self::NexmarkQ1 | Self::NexmarkQ2 | Self::NexmarkQ7 => 10_000_000,
             Self::Latency => rate * 30,
+            _ => 10_000_000,
         }
     }
 
     /// Its job.
     pub(super) fn job(self, args: &BenchArgs, events: u64, composition: &Composition) -> Result<Job, BenchError> {
         let (text, overrides) = match self.nexmark() {
-            Some(Query { text, place, beside }) => {
+            Some(Query { text, place, beside, plugin: name }) => {
                 let rows = ("sources.events.rows".to_owned(), events.to_string());
-                let component = (place.to_owned(), format!("{{ {beside}, plugin: {} }}", plugin(args, self.name())?));
+                let component = (place.to_owned(), format!("{{ {beside}, plugin: {} }}", plugin(args, name)?));
                 let component = (args.operators == Operators::Component).then_some(component);
                 (text.to_owned(), [rows].into_iter().chain(component).collect())
             }
