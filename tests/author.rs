@@ -322,7 +322,10 @@ fn a_plugin_says_what_it_is_and_what_it_declares() {
     let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
     let input = serde_json::json!({"name": "input", "reads": [{"name": "value", "type": "float64"}], "key": ["net", "value"]});
     assert_eq!(json["declares"]["inputs"], serde_json::json!([input]));
-    assert_eq!(json["declares"]["states"], serde_json::json!([{"name": "seen", "version": 1, "bytes": 16, "forgotten_by": null}]));
+    assert_eq!(
+        json["declares"]["states"],
+        serde_json::json!([{"name": "seen", "version": 1, "bytes": 16, "forgotten_by": null}])
+    );
     assert_eq!(json["declares"]["timers"], serde_json::json!([]));
     assert_eq!(json["declares"]["outputs"][0]["columns"][2], serde_json::json!({"name": "usual", "type": "float64 not null"}));
     assert!(json["compile_ms"].is_number() && json["cached"].is_boolean() && json["bytes"].is_number(), "{json}");
