@@ -161,8 +161,9 @@ pub enum Due {
 /// 6. `watermark` is called with ever greater watermarks, only where rows have event times, the last time with [`Watermark::END`], before
 ///    `end`; again with the same one while it says [`Due::More`], and with nothing else in between. What it emits is ahead of the watermark
 ///    for those behind.
-/// 7. `clock` is called when processing time has reached what `wakes_at` said after the last step, and again while it says [`Due::More`];
-///    not after `end`.
+/// 7. `clock` is called when processing time has reached what `wakes_at` said after the last step, and again for the same moment while it
+///    says [`Due::More`], with nothing else in between; not after `end`. One that may always find something due says [`Due::Done`] after a
+///    step, and `wakes_at` that there is more: then rows have their turn.
 /// 8. `restored` comes before any step.
 /// 9. A step doesn't block its thread: it computes, or awaits.
 pub trait Operator: Send {

@@ -360,7 +360,8 @@ impl Ends for WindowedAggregate {
         let starts = std::iter::successors(Some(first), |start| self.due_from(start.checked_add(1)?, cx).ok()?);
         let comes = |start| {
             let first = self.windows.first(start);
-            let since = cx.clock.now().saturating_sub(first).max(0);
+            // From what the clock has come to, not from now: a moment that passed while rows were counted comes at once.
+            let since = cx.watermark.0.saturating_add(1).saturating_sub(first).max(0);
             first.saturating_add((since.div_euclid(early) + 1).saturating_mul(early))
         };
         starts.map(comes).chain([end]).min()

@@ -47,9 +47,13 @@ impl Expiry {
             let count = write.keys.as_ref().map_or(call.count(), Vec::len);
             for item in 0..count {
                 let key = write.keys.as_ref().map_or(item, |keys| keys[item] as usize);
-                let Some(after) = write.values.get(item, self.width).and_then(moment_of) else { continue };
-                if before.get(key, self.width).and_then(moment_of).is_none_or(|before| after < before) {
-                    self.queue.move_on(encoded.get(call.first_row[key] as usize), None, Some(after));
+                let name = encoded.get(call.first_row[key] as usize);
+                let was = before.get(key, self.width).and_then(moment_of);
+                match (was, write.values.get(item, self.width).and_then(moment_of)) {
+                    // One that was written anew since waits under an earlier moment; then the queue forgets it when that has come.
+                    (Some(was), None) => self.queue.move_on(name, Some(was), None),
+                    (was, Some(after)) if was.is_none_or(|was| after < was) => self.queue.move_on(name, None, Some(after)),
+                    _ => {}
                 }
             }
         }
@@ -73,11 +77,12 @@ impl Expiry {
         let mut values = Values::default();
         state.load(self.state, &call, &mut values);
         let mut forgotten = Vec::new();
+        let mut seen = vec![false; call.count()];
         for (row, (at, key)) in due.iter().enumerate() {
             let number = call.row_key[row];
             let until = values.get(number as usize, self.width).and_then(moment_of);
             self.queue.move_on(key, Some(*at), until.filter(|until| *until > moment));
-            if until.is_some_and(|until| until <= moment) && !forgotten.contains(&number) {
+            if until.is_some_and(|until| until <= moment) && !std::mem::replace(&mut seen[number as usize], true) {
                 forgotten.push(number);
             }
         }

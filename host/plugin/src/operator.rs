@@ -273,8 +273,8 @@ impl PluginOperator {
     }
 
     async fn finish(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
-        if let Some(state) = &cx.state {
-            self.timers.iter_mut().for_each(|timers| timers.drop_all(state.as_ref()));
+        if let Some(state) = &mut cx.state {
+            self.timers.iter_mut().for_each(|timers| timers.drop_all(state.as_mut()));
         }
         if !self.plan.wants_end {
             return Ok(());
@@ -318,7 +318,8 @@ impl Operator for PluginOperator {
     }
 
     fn clock<'a>(&'a mut self, now: i64, cx: &'a mut Context) -> Firing<'a> {
-        Box::pin(self.fire(TimeDomain::ProcessingTime, now, cx))
+        // A timer may always set the next for a moment that has passed: rows have their turn before it.
+        Box::pin(async move { self.fire(TimeDomain::ProcessingTime, now, cx).await.map(|_| Due::Done) })
     }
 
     fn end<'a>(&'a mut self, cx: &'a mut Context) -> Step<'a> {

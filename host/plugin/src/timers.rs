@@ -124,12 +124,13 @@ impl Timers {
         state: &dyn KeyedState,
     ) -> Result<Option<Staged>, Fault> {
         let fired = fired.filter(|fired| fired.domain == self.domain);
-        let mut of_keys: BTreeMap<u32, Vec<TimerChange>> = BTreeMap::new();
+        let mut of_keys: BTreeMap<u32, BTreeMap<i64, bool>> = BTreeMap::new();
+        // What a key was last told of a moment counts.
         for (key, &at) in (0..).zip(fired.iter().flat_map(|fired| fired.at)) {
-            of_keys.entry(key).or_default().push(TimerChange { domain: self.domain, key, at, set: false });
+            of_keys.entry(key).or_default().insert(at, false);
         }
         for change in changes.iter().filter(|change| change.domain == self.domain) {
-            of_keys.entry(change.key).or_default().push(*change);
+            of_keys.entry(change.key).or_default().insert(change.at, change.set);
         }
         if of_keys.is_empty() {
             return Ok(None);
@@ -139,33 +140,29 @@ impl Timers {
         let mut after = Values { present: vec![0; of_keys.len().div_ceil(8)], offsets: vec![0], data: Vec::new() };
         let (mut moves, mut in_a_row, mut dropped) = (Vec::with_capacity(of_keys.len()), Vec::new(), 0);
         for (item, (&key, changes)) in of_keys.iter().enumerate() {
-            let mut moments = moments_of(before.get(key as usize, None).unwrap_or_default());
-            let first = moments.first().copied();
+            let held = moments_of(before.get(key as usize, None).unwrap_or_default());
+            let first = held.first().copied();
             let name = || encoded.get(call.first_row[key as usize] as usize);
             let mut again = fired.and_then(|_| self.in_a_row.get(name()).copied()).unwrap_or(0);
-            for change in changes {
-                match (moments.binary_search(&change.at), change.set) {
-                    (Ok(at), false) => drop(moments.remove(at)),
-                    (Err(place), true) => {
-                        if let Some(fired) =
-                            fired.filter(|fired| change.at <= fired.moment && fired.domain == TimeDomain::EventTime)
-                        {
-                            again += 1;
-                            if fired.moment == Watermark::END.0 && again > IN_A_ROW_AT_END {
-                                dropped += 1;
-                                continue;
-                            }
-                            if again > IN_A_ROW {
-                                return Err(Fault::limit(format!(
-                                    "set a timer whose moment had passed more than {IN_A_ROW} times in a row, each time that it was handed the one before"
-                                )));
-                            }
-                        }
-                        moments.insert(place, change.at);
+            let handed = fired.and_then(|fired| fired.at.get(key as usize).copied());
+            let mut set = Vec::new();
+            for (&at, _) in changes.iter().filter(|(_, set)| **set) {
+                let is_new = handed == Some(at) || held.binary_search(&at).is_err();
+                if let Some(fired) = fired.filter(|fired| is_new && at <= fired.moment && fired.domain == TimeDomain::EventTime) {
+                    again += 1;
+                    if fired.moment == Watermark::END.0 && again > IN_A_ROW_AT_END {
+                        dropped += 1;
+                        continue;
                     }
-                    (Err(_), false) | (Ok(_), true) => {}
+                    if again > IN_A_ROW {
+                        return Err(Fault::limit(format!(
+                            "set a timer whose moment had passed more than {IN_A_ROW} times in a row, each time that it was handed the one before"
+                        )));
+                    }
                 }
+                set.push(at);
             }
+            let moments = merged(held.into_iter().filter(|at| !changes.contains_key(at)), set);
             if moments.len() > TIMERS_PER_KEY {
                 return Err(Fault::limit(format!("set more than {TIMERS_PER_KEY} timers of one key")));
             }
@@ -197,8 +194,20 @@ impl Timers {
     }
 
     /// Drops all that wait; nothing is handed over any more.
-    pub fn drop_all(&mut self, state: &dyn KeyedState) {
-        state.for_each_value(self.state, &mut |_, value| self.dropped += value.len() as u64 / 8);
+    pub fn drop_all(&mut self, state: &mut dyn KeyedState) {
+        let mut keys = EncodedKeys::default();
+        state.for_each_value(self.state, &mut |key, value| {
+            self.dropped += value.len() as u64 / 8;
+            keys.push(key);
+        });
+        if !keys.is_empty() {
+            let mut call = CallKeys::default();
+            state.resolve(&keys, &keys.hashes(), &mut call);
+            let nothing =
+                Values { present: vec![0; call.count().div_ceil(8)], offsets: vec![0; call.count() + 1], data: Vec::new() };
+            state.apply(&call, &[StateWrite { state: self.state, keys: None, values: nothing }]);
+            state.finish(&call);
+        }
         self.queue.clear();
     }
 
@@ -206,6 +215,20 @@ impl Timers {
     pub fn bytes(&self) -> usize {
         self.queue.bytes()
     }
+}
+
+/// Moments of both, ascending, as each is; none is in both.
+fn merged(kept: impl Iterator<Item = i64>, set: Vec<i64>) -> Vec<i64> {
+    let mut moments = Vec::with_capacity(kept.size_hint().1.unwrap_or(0) + set.len());
+    let (mut kept, mut set) = (kept.peekable(), set.into_iter().peekable());
+    while let Some(at) = match (kept.peek(), set.peek()) {
+        (Some(one), Some(other)) if one < other => kept.next(),
+        (_, Some(_)) => set.next(),
+        (_, None) => kept.next(),
+    } {
+        moments.push(at);
+    }
+    moments
 }
 
 fn moments_of(value: &[u8]) -> Vec<i64> {

@@ -163,11 +163,12 @@ impl Chain {
         self.nodes.iter().filter_map(wakes_at).min()
     }
 
-    /// Tells every operator that waits for it what time it is. What is due is done in steps, between which other things have their turn.
+    /// Tells every operator that waits for it what time it is.
     pub async fn clock(&mut self, now: i64) -> Result<(), JobError> {
         for node in 0..self.nodes.len() {
-            // What is left is due at once: the task comes back to it.
-            let _: Due = self.fire(node, Moment::ProcessingTime(now)).await?;
+            while self.fire(node, Moment::ProcessingTime(now)).await? == Due::More {
+                tokio::task::coop::consume_budget().await;
+            }
         }
         Ok(())
     }

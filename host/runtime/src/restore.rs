@@ -67,7 +67,9 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
                 let OperatorWork { context, .. } = work.as_mut();
                 if let (Some(state), Some(manifest)) = (&mut context.state, &durability.restored) {
                     restore_state(&node.name, state.as_mut(), task, job.key_groups, manifest, durability).await?;
-                    context.watermark = manifest.watermarks.get(&*node.name).map_or(Watermark::NONE, |time| Watermark(*time));
+                    // Where the input had ended and has more now, its rows say how far event time is.
+                    let reached = manifest.watermarks.get(&*node.name).map(|time| Watermark(*time));
+                    context.watermark = reached.filter(|reached| *reached < Watermark::END).unwrap_or(Watermark::NONE);
                 }
             }
             Work::Sink(_, sink) => recover(&node.name, task, sink.as_mut(), durability).await?,

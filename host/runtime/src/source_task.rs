@@ -44,13 +44,16 @@ impl SourceHead {
             return barriers.recv().await.map(Inbound::Barrier).ok_or_else(driver_gone);
         }
         if let Some(time) = time
-            && let Some(limit) = time.held_by()
+            && time.held_by().is_some()
         {
+            time.waits_for_others();
             // Barriers pass meanwhile: others may wait for them to go on.
-            tokio::select! {
-                biased;
-                asked = barriers.recv() => return asked.map(Inbound::Barrier).ok_or_else(driver_gone),
-                () = limit.kept() => time.released(),
+            if let Some(limit) = time.held_by() {
+                tokio::select! {
+                    biased;
+                    asked = barriers.recv() => return asked.map(Inbound::Barrier).ok_or_else(driver_gone),
+                    () = limit.kept() => {}
+                }
             }
         }
         // The read is polled first: one that is ready is never dropped, whether or not it has done its work by then.

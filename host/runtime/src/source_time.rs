@@ -25,8 +25,8 @@ pub(crate) struct SourceTime {
     said: Option<Expression>,
     partition: PartitionTime,
     idle_after: Option<Duration>,
-    /// When the last rows came.
-    active: Instant,
+    /// When it began to wait for rows; nothing while it has some to hand on, or waits for others.
+    waits_since: Option<Instant>,
     idle: bool,
     /// Where others look how far it has come.
     seen: Arc<TaskWatermark>,
@@ -61,7 +61,7 @@ impl SourceTime {
             said,
             partition: partition.with_max_jump(time.max_jump.map(milliseconds)),
             idle_after: time.idle_after,
-            active: Instant::now(),
+            waits_since: None,
             idle: false,
             seen,
             limit,
@@ -93,7 +93,7 @@ impl SourceTime {
         if std::mem::take(&mut self.idle) {
             steps.push(Step::Time(self.progress(self.partition.watermark())));
         }
-        self.active = Instant::now();
+        self.waits_since = None;
         let said = match &self.said {
             None => None,
             Some(expression) => match say(expression, whole) {
@@ -125,8 +125,9 @@ impl SourceTime {
     }
 
     /// When it will idle, if no rows come until then.
-    pub fn idles_at(&self) -> Option<Instant> {
-        if self.idle { None } else { self.idle_after.map(|after| self.active + after) }
+    pub fn idles_at(&mut self) -> Option<Instant> {
+        let after = self.idle_after.filter(|_| !self.idle)?;
+        Some(*self.waits_since.get_or_insert_with(Instant::now) + after)
     }
 
     /// No rows have come for long enough.
@@ -145,9 +146,9 @@ impl SourceTime {
         self.limit.as_ref().filter(|limit| limit.is_exceeded())
     }
 
-    /// It may read again: meanwhile it has waited for others, and didn't idle.
-    pub fn released(&mut self) {
-        self.active = Instant::now();
+    /// It waits for others, and doesn't idle.
+    pub fn waits_for_others(&mut self) {
+        self.waits_since = None;
     }
 
     fn progress(&self, watermark: Watermark) -> Progress {

@@ -9,7 +9,7 @@ use futures_util::future::poll_immediate;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 use wasmill_connector::{Prepared, Read};
-use wasmill_flow::{Barrier, Batch, Epoch, Message, Progress as EventTime, TaskIndex};
+use wasmill_flow::{Barrier, Batch, Epoch, Message, Progress as EventTime, TaskIndex, Watermark};
 
 use crate::chain::Chain;
 use crate::clock::Doing;
@@ -158,7 +158,11 @@ impl StageTask {
         if let Ok(epoch) = self.commits.try_recv() {
             return Ok(Next::Commit(epoch));
         }
-        let wakes_in = self.chain.wakes_at().filter(|_| !progress.ended).map(|at| self.chain.processing_time.until(at));
+        let wakes_in = self
+            .chain
+            .wakes_at()
+            .filter(|_| !progress.ended && progress.last.is_none())
+            .map(|at| self.chain.processing_time.until(at));
         if wakes_in == Some(Duration::ZERO) && !progress.woken {
             return Ok(Next::Clock);
         }
@@ -194,7 +198,11 @@ impl StageTask {
         match inbound {
             Inbound::Read(read) => self.read(read).await?,
             Inbound::Rows(input, batch) => self.chain.push(0, input, batch).await?,
-            Inbound::Time(time) => self.chain.time(time).await?,
+            Inbound::Time(time) => {
+                self.chain.time(time).await?;
+                // The end comes next, and nothing by the clock before it.
+                progress.ended |= time.watermark == Watermark::END;
+            }
             Inbound::End => {
                 if let Head::Source(SourceHead { time: Some(time), .. }) = &self.head {
                     let end = time.end();

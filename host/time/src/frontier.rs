@@ -5,7 +5,8 @@ use wasmill_flow::{Progress, Watermark};
 /// What is known of each input, and of all together.
 ///
 /// Idle inputs are left out: the watermark is the least of the others. Where all are idle it is the greatest of them, since none of them
-/// holds anything up, and the whole is idle. It never goes back: an input that comes back behind it has late rows.
+/// holds anything up, and the whole is idle. Inputs that have ended are left out, too, until all have: what idles may still have rows. It never
+/// goes back: an input that comes back behind it has late rows.
 #[derive(Debug, Clone)]
 pub struct Frontier {
     inputs: Vec<Progress>,
@@ -35,10 +36,11 @@ impl Frontier {
     pub fn update(&mut self, input: usize, progress: Progress) -> Option<Progress> {
         let known = &mut self.inputs[input];
         *known = Progress { watermark: progress.watermark.max(known.watermark), idle: progress.idle };
-        let active = self.inputs.iter().filter(|input| !input.idle).map(|input| input.watermark).min();
-        let watermark = active.or_else(|| self.inputs.iter().map(|input| input.watermark).max());
-        let watermark = watermark.unwrap_or(Watermark::NONE).max(self.whole.watermark);
-        let whole = Progress { watermark, idle: active.is_none() };
+        let live = || self.inputs.iter().filter(|input| input.watermark < Watermark::END);
+        let active = live().filter(|input| !input.idle).map(|input| input.watermark).min();
+        let watermark = active.or_else(|| live().map(|input| input.watermark).max()).unwrap_or(Watermark::END);
+        let idle = active.is_none() && watermark < Watermark::END;
+        let whole = Progress { watermark: watermark.max(self.whole.watermark), idle };
         let new = whole != self.whole;
         self.whole = whole;
         new.then_some(whole)
@@ -88,6 +90,17 @@ mod tests {
         assert_eq!(frontier.update(1, idle(4)), Some(at(10)));
         assert_eq!(frontier.update(0, idle(10)), Some(idle(10)));
         assert_eq!(frontier.update(1, at(7)), Some(at(10)), "active again, though no further");
+    }
+
+    #[test]
+    fn what_idles_beside_what_has_ended_is_not_at_its_end() {
+        let mut frontier = Frontier::new(2);
+        frontier.update(0, at(10));
+        frontier.update(1, at(4));
+        assert_eq!(frontier.update(0, Progress::END), None, "as far as the other");
+        assert_eq!(frontier.update(1, idle(4)), Some(idle(4)));
+        assert_eq!(frontier.update(1, at(7)), Some(at(7)));
+        assert_eq!(frontier.update(1, Progress::END), Some(Progress::END));
     }
 
     #[test]

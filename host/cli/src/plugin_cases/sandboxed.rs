@@ -75,7 +75,9 @@ async fn process(mut operator: PluginOperator, plan: &Plan, case: &Case, most: u
             Step::Watermark(to) => advance(&mut operator, Watermark(*to), &mut context).await?,
             Step::Clock(to) => {
                 clock.advance(*to);
-                while operator.clock(clock.now(), &mut context).await? == Due::More {}
+                while operator.wakes_at().is_some_and(|at| at <= clock.now()) {
+                    let _: Due = operator.clock(clock.now(), &mut context).await?;
+                }
             }
         }
     }

@@ -24,7 +24,14 @@ pub(super) fn first(zone: Tz, wall: i64) -> i64 {
 /// The last time before which the clock may show less than this: the second time where it shows it twice.
 pub(super) fn last(zone: Tz, wall: i64) -> i64 {
     match shown(zone, wall) {
-        Some((_, latest)) => latest,
+        // Where it is set back to this very moment, it shows more right before, and all that it showed before the first time is less.
+        Some((earliest, latest)) => {
+            if at(zone, latest.saturating_sub(1)) < wall {
+                latest
+            } else {
+                earliest
+            }
+        }
         None => set_forward(zone, wall),
     }
 }
@@ -81,6 +88,8 @@ mod tests {
         let twice = time("2024-10-27T02:30:00Z");
         assert_eq!(first(zone, twice), time("2024-10-27T00:30:00Z"));
         assert_eq!(last(zone, twice), time("2024-10-27T01:30:00Z"));
+        // The moment at which the clock is set back to it: what is before is less, what comes in between is more.
+        assert_eq!(last(zone, time("2024-10-27T02:00:00Z")), time("2024-10-27T00:00:00Z"));
         let never = time("2024-03-31T02:30:00Z");
         assert_eq!((first(zone, never), last(zone, never)), (time("2024-03-31T01:00:00Z"), time("2024-03-31T01:00:00Z")));
         assert_eq!(at(zone, time("2024-03-31T01:00:00Z")), time("2024-03-31T03:00:00Z"));
