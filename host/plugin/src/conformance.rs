@@ -210,8 +210,15 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
             width: bytes.option(|bytes| u32::from(bytes.one()) << bytes.choice(26)),
             expires: bytes.option(time_domain),
         }),
-        wants: Wants::from_bits_truncate(bytes.one()),
+        wants: wants(bytes),
     }
+}
+
+fn wants(bytes: &mut Bytes<'_>) -> Wants {
+    let all = [Wants::KEY_COLUMNS, Wants::END, Wants::EVENT_TIMERS, Wants::PROCESSING_TIMERS];
+    let chosen = bytes.one();
+    let of = |(place, wanted): (usize, Wants)| if chosen >> place & 1 == 1 { wanted } else { Wants::empty() };
+    all.into_iter().enumerate().map(of).fold(Wants::empty(), |wants, wanted| wants | wanted)
 }
 
 fn time_domain(bytes: &mut Bytes<'_>) -> TimeDomain {
