@@ -55,6 +55,15 @@ pub fn remark(code: &str, text: &str) {
     }
 }
 
+/// The same for those who can't wait until it is written: it is printed as what is logged is.
+pub fn remark_later(code: &str, text: &str) {
+    if event::as_json() {
+        screen::log(Event::new("info", code, text).line().as_bytes());
+    } else {
+        screen::log(painted_line(&format!("note: {text}")).as_bytes());
+    }
+}
+
 /// Prints an error: its code, what was found and where, and what to do.
 pub fn error(error: &JobError) {
     error_of(error, None);
@@ -99,8 +108,12 @@ pub fn problem(problem: &Problem, text: &str) {
 
 /// Prints lines to standard error. Where that is closed there is nobody to tell.
 pub fn say(text: &str) {
-    let text = if screen::has_colours() { paint::painted(text) } else { text.to_owned() };
-    screen::print(format!("{text}\n").as_bytes());
+    screen::print(painted_line(text).as_bytes());
+}
+
+/// A text as whole lines, with colours where there may be some.
+fn painted_line(text: &str) -> String {
+    if screen::has_colours() { format!("{}\n", paint::painted(text)) } else { format!("{text}\n") }
 }
 
 /// What is wrong with a plugin, as an error of the job.

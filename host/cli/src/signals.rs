@@ -52,9 +52,10 @@ pub fn listen() -> io::Result<Stop> {
                 _ = terminate.recv() => {}
             }
             if first {
+                // A standard error that nobody reads must not keep the second signal from being heard; and said before anything stops, so
+                // that it is there however fast that is.
+                report::remark_later("stopping", "stopping; a second signal ends the program at once");
                 stop.send_replace(true);
-                // A standard error that nobody reads must not keep the second signal from being heard.
-                thread::spawn(|| report::remark("stopping", "stopping; a second signal ends the program at once"));
             }
         }
         exit(Exit::Interrupted.into());
