@@ -101,12 +101,29 @@ const CASES: &[Case] = &[
     case("do: input-in-timer", TRAP, "it takes columns of input rows, but timers have none: it may take the key, or nothing"),
     case("do: reject-in-timer, text: no", TRAP, "rejected what can't be: timers have no rows"),
     // State.
-    case("do: load-unknown", TRAP, "its plan has 2 states"),
+    case("do: load-unknown", TRAP, "its plan has 4 states"),
     case("do: store-unknown-key", TRAP, "stored to state "),
     case("do: store-key-twice", TRAP, " twice"),
     case("do: store-without-moment", TRAP, "a value that doesn't begin with the moment at which it is forgotten"),
     case("do: store-too-much", LIMIT, "stored more than 16777216 bytes in one call"),
     case("do: store-forever, count: 100000", LIMIT, "in one call"),
+    case("do: list-as-map", TRAP, "called state.map-clear with state 2, which its plan says is a list"),
+    case("do: list-unknown-key", TRAP, "called state.list-append with key "),
+    case("do: list-too-few-items", TRAP, "`offsets` has 2 items, expected 3 that start with 0"),
+    case("do: list-too-long", LIMIT, "let a list of state 2 grow to more than 16777216 bytes; a map has no such limit"),
+    case("do: map-as-value", TRAP, "called state.load with state 3, which its plan says is a map"),
+    case("do: map-get-unknown-key", TRAP, "called state.map-get with key "),
+    case(
+        "do: map-get-too-much",
+        LIMIT,
+        "asked for 17 values of state 3 that have more than 16777216 bytes together; ask for fewer at a time",
+    ),
+    case("do: map-put-too-few", TRAP, "`offsets` has 2 items, expected 3 that start with 0"),
+    case("do: map-put-offsets-fall", TRAP, "`offsets` falls from 8 to 4 at item 2"),
+    case("do: map-put-long-entry", TRAP, "a value has 65537 bytes, at most 65536 are allowed"),
+    case("do: put-without-moment", TRAP, "a value that doesn't begin with the moment at which it is forgotten"),
+    case("do: map-scan-unknown-key", TRAP, "called state.map-scan with key "),
+    case("do: items-then-fail, text: undone", FAILED, "undone"),
     // Figures.
     case("do: metric-bad-name, text: \"no good\"", TRAP, "named a metric \"no good\"; a name is a lower-case letter"),
 ];
@@ -119,6 +136,12 @@ const REFUSED: &[Case] = &[
     case("do: plan-unknown-column", "plugin-bad-plan", "isn't in input"),
     case("do: plan-bad-width, count: 0", "plugin-bad-plan", "has width 0, expected 1 to 1024"),
     case("do: plan-bad-expiry", "plugin-bad-plan", "is forgotten at a moment, which has 8 bytes, but its width is less"),
+    case("do: plan-wide-list", "plugin-bad-plan", "state `trail` is a list with a width; only values have one"),
+    case(
+        "do: plan-expiring-list",
+        "plugin-bad-plan",
+        "state `trail` is a list that is forgotten, which is not in this version; a map can be",
+    ),
     case("do: plan-two-states", "plugin-bad-plan", "is there twice"),
 ];
 

@@ -105,3 +105,20 @@ pub fn plugin(path: &str) -> PathBuf {
     let name = directory.file_name().expect("a name").to_string_lossy().into_owned();
     directory.join("dist").join(format!("{name}.wasm"))
 }
+
+/// Kills runs of `job.yaml`, each some time after its start, and lets the last one end.
+pub fn kill_and_finish(folder: &Folder, arguments: &[&str], pauses_ms: &[u64]) {
+    let run = [&["run", "job.yaml"], arguments].concat();
+    let mut kills = 0;
+    for &pause in pauses_ms {
+        let mut child = folder.command(&run).spawn().expect("the program starts");
+        std::thread::sleep(std::time::Duration::from_millis(pause));
+        if child.try_wait().expect("a child").is_none() {
+            kills += 1;
+        }
+        let _ = child.kill();
+        child.wait().expect("a child");
+    }
+    folder.run(&run).says(0, &[]);
+    assert!(kills > 0, "it was killed at least once");
+}

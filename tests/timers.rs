@@ -177,18 +177,7 @@ fn a_job_that_is_killed_forgets_no_timer_and_fires_none_twice() {
     let job = format!("{}checkpoint: {{ every: 20ms, store: ./store }}\n", job(silence, bound, 64));
     let folder = Folder::of_job(&job);
     folder.write("rows.ndjson", as_text(&rows));
-    let mut kills = 0;
-    for pause in [30, 45, 60, 80, 100, 130, 160] {
-        let mut child = folder.command(&["run", "job.yaml", "--parallelism", "2"]).spawn().expect("the program starts");
-        std::thread::sleep(std::time::Duration::from_millis(pause));
-        if child.try_wait().expect("a child").is_none() {
-            kills += 1;
-        }
-        let _ = child.kill();
-        child.wait().expect("a child");
-    }
-    folder.run(&["run", "job.yaml", "--parallelism", "2"]).says(0, &[]);
-    assert!(kills > 0, "it was killed at least once");
+    program::kill_and_finish(&folder, &["--parallelism", "2"], &[30, 45, 60, 80, 100, 130, 160]);
     assert_eq!(found(&folder), expected);
 }
 

@@ -182,17 +182,6 @@ fn a_job_that_is_killed_gives_each_window_s_result_once() {
 
     let folder = Folder::of_job(&job);
     folder.write("rows.ndjson", &text);
-    let mut kills = 0;
-    for pause in [30, 45, 60, 80, 100, 130, 160] {
-        let mut child = folder.command(&["run", "job.yaml", "--parallelism", "2"]).spawn().expect("the program starts");
-        std::thread::sleep(std::time::Duration::from_millis(pause));
-        if child.try_wait().expect("a child").is_none() {
-            kills += 1;
-        }
-        let _ = child.kill();
-        child.wait().expect("a child");
-    }
-    folder.run(&["run", "job.yaml", "--parallelism", "2"]).says(0, &[]);
-    assert!(kills > 0, "it was killed at least once");
+    program::kill_and_finish(&folder, &["--parallelism", "2"], &[30, 45, 60, 80, 100, 130, 160]);
     assert_eq!(found(&folder), expected);
 }

@@ -91,7 +91,7 @@ fn drive(operator: &mut dyn Operator, mut cx: Context, prepared: &[Batch], batch
 
 /// The least that a keyed count can take with this state: no operator, no output.
 fn bare(prepared: &[Batch], batches: usize) -> Duration {
-    let mut state = MemoryState::new(vec![StateNeed { name: "count".to_owned(), version: 1, width: Some(8) }]);
+    let mut state = MemoryState::new(vec![StateNeed::values("count", 1, Some(8))]);
     let (mut keys, mut call) = (EncodedKeys::default(), CallKeys::default());
     let mut write = StateWrite { state: 0, keys: None, values: Values::default() };
     let start = Instant::now();

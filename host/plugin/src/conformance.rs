@@ -8,7 +8,7 @@ use crate::bindings::wasmill::plugin::data::{
     ArrayParam, ArrayResult, BinaryArrayParam, BinaryArrayResult, ColumnParam, ColumnResult, DataType as WitType, DecimalType,
     FieldResult,
 };
-use crate::bindings::wasmill::plugin::plan::{Plan, Port, StateNeed, Taken, Takes, TimeDomain, Wants};
+use crate::bindings::wasmill::plugin::plan::{Plan, Port, StateKind, StateNeed, Taken, Takes, TimeDomain, Wants};
 use crate::columns_in::ColumnsIn;
 use crate::declaration::{ColumnFrom, InputShape, resolve};
 use crate::{columns_out, declaration};
@@ -206,6 +206,7 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
         }),
         states: bytes.list(3, |bytes| StateNeed {
             name: bytes.name(),
+            kind: [StateKind::ValueState, StateKind::ListState, StateKind::MapState][bytes.choice(3)],
             version: bytes.one().into(),
             width: bytes.option(|bytes| u32::from(bytes.one()) << bytes.choice(26)),
             expires: bytes.option(time_domain),

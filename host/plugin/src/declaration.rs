@@ -6,12 +6,12 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use wasmill_flow::column_type::{self, TIMESTAMP};
 use wasmill_operator::{Declaration, Port};
-use wasmill_state::StateNeed;
+use wasmill_state::{StateKind, StateNeed};
 
 use crate::bindings::StreamOperator;
 use crate::bindings::wasmill::plugin::data::{DataType as WitType, DecimalType, FieldParam, FieldResult};
 use crate::bindings::wasmill::plugin::plan::{
-    Input as WitInput, Plan as WitPlan, Port as WitPort, StateNeed as WitState, Takes, TimeDomain, Wants,
+    Input as WitInput, Plan as WitPlan, Port as WitPort, StateKind as WitKind, StateNeed as WitState, Takes, TimeDomain, Wants,
 };
 use crate::compiled::Component;
 use crate::error::{Code, PluginError};
@@ -325,7 +325,21 @@ fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<Stat
         if state.expires.is_some() && state.width.is_some_and(|width| width < 8) {
             return Err(format!("state `{}` is forgotten at a moment, which has 8 bytes, but its width is less", state.name));
         }
-        needs.push(StateNeed { name: state.name.clone(), version: state.version, width: state.width });
+        let kind = match state.kind {
+            WitKind::ValueState => StateKind::Value,
+            WitKind::ListState => StateKind::List,
+            WitKind::MapState => StateKind::Map,
+        };
+        if kind != StateKind::Value && state.width.is_some() {
+            return Err(format!("state `{}` is a {kind} with a width; only values have one", state.name));
+        }
+        if kind == StateKind::List && state.expires.is_some() {
+            return Err(format!(
+                "state `{}` is a list that is forgotten, which is not in this version; a map can be",
+                state.name
+            ));
+        }
+        needs.push(StateNeed { name: state.name.clone(), version: state.version, kind, width: state.width });
     }
     debug_assert!(needs.iter().all(|need| need.width.is_none_or(|width| width as usize <= STATE_VALUE_BYTES)));
     Ok(needs)

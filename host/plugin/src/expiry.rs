@@ -1,62 +1,125 @@
 //! Values of a plugin that are forgotten when their moment has come.
 //!
-//! A value begins with its moment. A queue has a moment for each key with a value, which is never later than the value's own; when it has come,
+//! A value begins with its moment. A queue has a moment for each key with a value, or for each entry of its map, which is never later than the value's own; when it has come,
 //! the value is looked at: it is taken away, or, where it was written anew since, it waits again. So a write of a key that has a value
 //! costs the queue nothing.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use wasmill_flow::key::EncodedKeys;
-use wasmill_state::{CallKeys, KeyedState, StateWrite, Values};
+use wasmill_state::items;
+use wasmill_state::{CallKeys, ItemChange, ItemWrite, Items, KeyedState, StateKind, StateNeed, StateWrite, Values};
 use wasmill_time::TimerQueue;
 
 use crate::bindings::wasmill::plugin::plan::TimeDomain;
 
-/// The values of one state that are forgotten.
+/// The values of one state that are forgotten: those of its keys, or of the entries of its maps.
 #[derive(Debug)]
 pub(crate) struct Expiry {
     pub domain: TimeDomain,
     state: usize,
+    maps: bool,
     width: Option<u32>,
+    /// By keys, or by keys and entries ([`name_of`]).
     queue: TimerQueue,
 }
 
+/// What a call writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Written<'a> {
+    pub values: &'a [StateWrite],
+    pub items: &'a [ItemWrite],
+}
+
+/// The moments of what a call writes: before it, and after.
+type Moments<N> = BTreeMap<N, (Option<i64>, Option<i64>)>;
+
 impl Expiry {
-    /// None yet, of the state with this index and width.
-    pub fn new(domain: TimeDomain, state: usize, width: Option<u32>) -> Self {
-        Self { domain, state, width, queue: TimerQueue::default() }
+    /// None yet, of the state with this index.
+    pub fn new(domain: TimeDomain, state: usize, need: &StateNeed) -> Self {
+        Self { domain, state, maps: need.kind == StateKind::Map, width: need.width, queue: TimerQueue::default() }
     }
 
     /// Finds the moments of what a restored state has; the error says what is wrong with it.
     pub fn restore(&mut self, state: &dyn KeyedState) -> Result<(), String> {
         self.queue.clear();
         let mut broken = None;
-        state.for_each_value(self.state, &mut |key, value| match moment_of(value) {
-            Some(moment) => self.queue.move_on(key, None, Some(moment)),
-            None => broken = Some(format!("a value of key {key:02x?} has {} bytes, and no moment", value.len())),
+        let (maps, queue) = (self.maps, &mut self.queue);
+        let mut add = |name: &[u8], value: &[u8]| match moment_of(value) {
+            Some(moment) => queue.move_on(name, None, Some(moment)),
+            None => broken = Some(format!("a value of key {name:02x?} has {} bytes, and no moment", value.len())),
+        };
+        state.for_each_value(self.state, &mut |key, value| {
+            if !maps {
+                return add(key, value);
+            }
+            let items = items::stored(value).unwrap_or_default();
+            items.as_chunks::<2>().0.iter().for_each(|[entry, value]| add(&name_of(key, entry), value));
         });
         broken.map_or(Ok(()), Err)
     }
 
     /// Notes the moments of what a call writes; before it is applied.
-    pub fn note(&mut self, writes: &[StateWrite], call: &CallKeys, encoded: &EncodedKeys, state: &dyn KeyedState) {
+    pub fn note(&mut self, written: Written<'_>, call: &CallKeys, encoded: &EncodedKeys, state: &dyn KeyedState) {
+        let name = |key: u32| encoded.get(call.first_row[key as usize] as usize);
+        if self.maps {
+            for ((key, entry), moments) in self.moments_of_entries(written.items, call, state) {
+                move_on(&mut self.queue, &name_of(name(key), &entry), moments);
+            }
+        } else {
+            for (key, moments) in self.moments_of_values(written.values, call, state) {
+                move_on(&mut self.queue, name(key), moments);
+            }
+        }
+    }
+
+    fn moments_of_values(&self, writes: &[StateWrite], call: &CallKeys, state: &dyn KeyedState) -> Moments<u32> {
+        let mut moments = Moments::new();
         let mut before = Values::default();
-        let mut loaded = false;
         for write in writes.iter().filter(|write| write.state == self.state) {
-            if !std::mem::replace(&mut loaded, true) {
+            if moments.is_empty() {
                 state.load(self.state, call, &mut before);
             }
             let count = write.keys.as_ref().map_or(call.count(), Vec::len);
             for item in 0..count {
-                let key = write.keys.as_ref().map_or(item, |keys| keys[item] as usize);
-                let name = encoded.get(call.first_row[key] as usize);
-                let was = before.get(key, self.width).and_then(moment_of);
-                match (was, write.values.get(item, self.width).and_then(moment_of)) {
-                    // One that was written anew since waits under an earlier moment; then the queue forgets it when that has come.
-                    (Some(was), None) => self.queue.move_on(name, Some(was), None),
-                    (was, Some(after)) if was.is_none_or(|was| after < was) => self.queue.move_on(name, None, Some(after)),
-                    _ => {}
-                }
+                #[expect(clippy::cast_possible_truncation, reason = "keys of a call are counted in a u32")]
+                let key = write.keys.as_ref().map_or(item as u32, |keys| keys[item]);
+                let was = || (before.get(key as usize, self.width).and_then(moment_of), None);
+                moments.entry(key).or_insert_with(was).1 = write.values.get(item, self.width).and_then(moment_of);
             }
         }
+        moments
+    }
+
+    fn moments_of_entries(&self, writes: &[ItemWrite], call: &CallKeys, state: &dyn KeyedState) -> Moments<(u32, Vec<u8>)> {
+        let mut moments = Moments::new();
+        for write in writes.iter().filter(|write| write.state == self.state) {
+            match &write.change {
+                ItemChange::Put { keys, entries, values } => {
+                    let mut before = Values::end_to_end();
+                    state.entries(self.state, call, keys, entries, &mut before);
+                    for (item, (&key, entry)) in keys.iter().zip(entries.iter()).enumerate() {
+                        let was = || (before.get(item, None).and_then(moment_of), None);
+                        moments.entry((key, entry.to_vec())).or_insert_with(was).1 = values.get(item, None).and_then(moment_of);
+                    }
+                }
+                ItemChange::ClearMaps(keys) => {
+                    for &key in keys {
+                        for ((of, _), (_, after)) in &mut moments {
+                            if *of == key {
+                                *after = None;
+                            }
+                        }
+                        state.scan(self.state, call, key, &[], &mut |entry, value| {
+                            moments.entry((key, entry.to_vec())).or_insert((moment_of(value), None));
+                            true
+                        });
+                    }
+                }
+                ItemChange::Append { .. } | ItemChange::ClearLists(_) => {}
+            }
+        }
+        moments
     }
 
     /// The earliest moment at which something may have to be forgotten.
@@ -66,42 +129,87 @@ impl Expiry {
 
     /// Forgets values whose moments have come, at most `most`; whether there may be more.
     pub fn forget(&mut self, moment: i64, most: usize, state: &mut dyn KeyedState) -> bool {
-        let due: Vec<(i64, Vec<u8>)> = self.queue.due(moment, most).map(|(at, key)| (at, key.to_vec())).collect();
+        let due: Vec<(i64, Vec<u8>)> = self.queue.due(moment, most).map(|(at, name)| (at, name.to_vec())).collect();
         if due.is_empty() {
             return false;
         }
-        let mut encoded = EncodedKeys::default();
-        due.iter().for_each(|(_, key)| encoded.push(key));
+        let (mut encoded, mut entries) = (EncodedKeys::default(), Items::default());
+        for (_, name) in &due {
+            let (key, entry) = if self.maps { parts_of(name) } else { (&name[..], &[][..]) };
+            encoded.push(key);
+            entries.push(entry);
+        }
         let mut call = CallKeys::default();
         state.resolve(&encoded, &encoded.hashes(), &mut call);
         let mut values = Values::default();
-        state.load(self.state, &call, &mut values);
-        let mut forgotten = Vec::new();
-        let mut seen = vec![false; call.count()];
-        for (row, (at, key)) in due.iter().enumerate() {
-            let number = call.row_key[row];
-            let until = values.get(number as usize, self.width).and_then(moment_of);
-            self.queue.move_on(key, Some(*at), until.filter(|until| *until > moment));
-            if until.is_some_and(|until| until <= moment) && !std::mem::replace(&mut seen[number as usize], true) {
-                forgotten.push(number);
+        if self.maps {
+            state.entries(self.state, &call, &call.row_key, &entries, &mut values);
+        } else {
+            state.load(self.state, &call, &mut values);
+        }
+        let mut past = Vec::new();
+        for (row, (at, name)) in due.iter().enumerate() {
+            let place = if self.maps { row } else { call.row_key[row] as usize };
+            let until = values.get(place, self.width).and_then(moment_of);
+            self.queue.move_on(name, Some(*at), until.filter(|until| *until > moment));
+            if until.is_some_and(|until| until <= moment) {
+                past.push(row);
             }
         }
-        let count = forgotten.len();
-        let nothing = match self.width {
-            Some(width) => {
-                Values { present: vec![0; count.div_ceil(8)], offsets: Vec::new(), data: vec![0; count * width as usize] }
-            }
-            None => Values { present: vec![0; count.div_ceil(8)], offsets: vec![0; count + 1], data: Vec::new() },
-        };
-        state.apply(&call, &[StateWrite { state: self.state, keys: Some(forgotten), values: nothing }]);
+        if self.maps {
+            let (mut gone, mut nothing) = (Items::default(), Values::end_to_end());
+            past.iter().for_each(|&row| {
+                gone.push(entries.get(row));
+                nothing.push(None);
+            });
+            let keys = past.iter().map(|&row| call.row_key[row]).collect();
+            let change = ItemChange::Put { keys, entries: gone, values: nothing };
+            state.apply_items(&call, &[ItemWrite { state: self.state, change }]);
+        } else {
+            let keys: BTreeSet<u32> = past.iter().map(|&row| call.row_key[row]).collect();
+            let values = self.nothing(keys.len());
+            state.apply(&call, &[StateWrite { state: self.state, keys: Some(keys.into_iter().collect()), values }]);
+        }
         state.finish(&call);
         true
+    }
+
+    /// So many values that aren't there.
+    fn nothing(&self, count: usize) -> Values {
+        let present = vec![0; count.div_ceil(8)];
+        match self.width {
+            Some(width) => Values { present, offsets: Vec::new(), data: vec![0; count * width as usize] },
+            None => Values { present, offsets: vec![0; count + 1], data: Vec::new() },
+        }
     }
 
     /// The memory that the queue takes, in bytes.
     pub fn bytes(&self) -> usize {
         self.queue.bytes()
     }
+}
+
+/// Has a value that is written, or taken away, wait for its moment.
+fn move_on(queue: &mut TimerQueue, name: &[u8], (was, is): (Option<i64>, Option<i64>)) {
+    match (was, is) {
+        // One that was written anew since waits under an earlier moment; then the queue forgets it when that has come.
+        (Some(was), None) => queue.move_on(name, Some(was), None),
+        (was, Some(is)) if was.is_none_or(|was| is < was) => queue.move_on(name, None, Some(is)),
+        _ => {}
+    }
+}
+
+/// What the queue calls an entry of a key's map: the key's length in four bytes, the key, the entry.
+fn name_of(key: &[u8], entry: &[u8]) -> Vec<u8> {
+    #[expect(clippy::cast_possible_truncation, reason = "a key is part of a batch, which is far smaller than 4 GiB")]
+    let length = (key.len() as u32).to_le_bytes();
+    [&length, key, entry].concat()
+}
+
+/// The key and the entry of such a name.
+fn parts_of(name: &[u8]) -> (&[u8], &[u8]) {
+    let (length, rest) = name.split_first_chunk::<4>().unwrap_or((&[0; 4], &[]));
+    rest.split_at(u32::from_le_bytes(*length) as usize)
 }
 
 fn moment_of(value: &[u8]) -> Option<i64> {

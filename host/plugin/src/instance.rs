@@ -7,6 +7,7 @@ use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::aggregate_function::{AggregateFunction, AggregateFunctionPre};
 use crate::bindings::exports::wasmill::plugin::operator::{Batch, Instance as WitInstance, Keys};
+use crate::bindings::wasmill::plugin::data::{BinaryArrayParam, BinaryArrayResult};
 use crate::bindings::wasmill::plugin::errors::Error as GuestError;
 use crate::bindings::wasmill::plugin::plan::{Plan as WitPlan, TimeDomain};
 use crate::bindings::{StreamOperator, StreamOperatorPre};
@@ -171,6 +172,20 @@ impl Instance<StreamOperator> {
         let guest = self.exports.wasmill_plugin_operator();
         let answer = guest.call_on_timers(&mut self.store, domain, keys, at).await;
         (self.outcome(answer), self.store.data_mut().call.take())
+    }
+
+    /// Has it turn values of another version of a state into those of its own; `entries` are a map's.
+    pub async fn migrate(
+        &mut self,
+        state: u32,
+        from: u32,
+        entries: Option<BinaryArrayParam<'_>>,
+        values: BinaryArrayParam<'_>,
+    ) -> Result<BinaryArrayResult, Fault> {
+        self.begin(None);
+        let guest = self.exports.wasmill_plugin_operator();
+        let answer = guest.call_migrate_state(&mut self.store, state, from, entries, values).await;
+        self.outcome(answer)
     }
 
     /// Tells it that there are no more rows.

@@ -4,7 +4,7 @@
 //! compile it, in a process of its own, or takes the result from the `cache`; `world` checks what it imports and exports; `declaration` asks it what it does with some
 //! settings and inputs. Then [`operator::PluginOperator`], or [`aggregate::PluginAggregate`], runs it: an `instance` at a time, each call within its `limits`, rows
 //! crossing by `columns_in` and `columns_out`, host functions in `imports`; its
-//! `timers` are kept beside its state; a call that fails is a `fault`, and `poison`
+//! `timers` are kept beside its state, which a `migration` brings to its version; a call that fails is a `fault`, and `poison`
 //! decides what is tried next.
 
 pub mod limits;
@@ -29,8 +29,10 @@ pub mod fault;
 mod imports;
 mod instance;
 mod log_lines;
+mod migration;
 pub mod operator;
 pub mod poison;
+mod staged_items;
 mod timers;
 
 pub mod error;

@@ -27,6 +27,15 @@ pub const TICK: Duration = Duration::from_millis(5);
 /// The longest value of a state, in bytes.
 pub const STATE_VALUE_BYTES: usize = 1 << 20;
 
+/// The longest entry of a map, in bytes.
+pub const STATE_ENTRY_BYTES: usize = 64 << 10;
+
+/// The most that the list of a key may have, in bytes.
+pub const STATE_LIST_BYTES: usize = 16 << 20;
+
+/// About what is handed over at once of lists, and of the entries of a map, in bytes.
+pub const STATE_PAGE_BYTES: usize = 1 << 20;
+
 /// The most that one call stores, in bytes.
 pub const STATE_CALL_BYTES: usize = 16 << 20;
 

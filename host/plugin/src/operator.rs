@@ -1,6 +1,7 @@
 //! A plugin as an operator: calls, what becomes of calls that fail, and instances that come and go.
 
 mod attempt;
+mod migrate;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use crate::imports::call::{Call, CallOf, OtherTimes};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::log_lines::LogLines;
+use crate::migration::Migration;
 use crate::poison::{Failures, Next, Part};
 use crate::timers::Timers;
 
@@ -87,6 +89,8 @@ pub struct PluginOperator {
     timers: Vec<Timers>,
     /// The states whose values are forgotten.
     expiring: Vec<Expiry>,
+    /// State of other versions, until it is the plugin's own.
+    migration: Migration,
     /// A key's columns, named as those of the first input that has one.
     key_schema: SchemaRef,
     /// The latest event time of the rows so far.
@@ -118,7 +122,7 @@ impl PluginOperator {
         let domains = [(TimeDomain::EventTime, plan.event_timers), (TimeDomain::ProcessingTime, plan.processing_timers)];
         let timers = domains.into_iter().filter_map(|(domain, state)| Some(Timers::new(domain, state?))).collect();
         let states = &plan.declaration.states;
-        let expiring = plan.expiring.iter().map(|&(state, domain)| Expiry::new(domain, state, states[state].width)).collect();
+        let expiring = plan.expiring.iter().map(|&(state, domain)| Expiry::new(domain, state, &states[state])).collect();
         let keyed = definition.inputs.iter().find(|input| !input.key.is_empty());
         let key_fields: Vec<FieldRef> =
             keyed.iter().flat_map(|input| input.key.iter().map(|&column| Arc::clone(&input.schema.fields()[column]))).collect();
@@ -142,6 +146,7 @@ impl PluginOperator {
             call_keys: CallKeys::default(),
             timers,
             expiring,
+            migration: Migration::default(),
             key_schema: Arc::new(Schema::new(key_fields)),
             latest: i64::MIN,
             definition: Arc::new(definition),
@@ -151,6 +156,7 @@ impl PluginOperator {
     /// Hands over rows, or timers, in as many calls as it takes.
     async fn hand_over(&mut self, of: CallOf, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
         self.failures.new_batch();
+        self.migrate_for(of, &batch, cx).await?;
         let all = batch.len();
         let mut parts = vec![Part::whole(all)];
         while let Some(mut part) = parts.pop() {
@@ -297,11 +303,15 @@ impl PluginOperator {
 
 impl Operator for PluginOperator {
     fn process<'a>(&'a mut self, input: usize, batch: Batch, cx: &'a mut Context) -> Step<'a> {
-        Box::pin(self.hand_over(CallOf::Rows(input), batch, cx))
+        Box::pin(async move {
+            self.hand_over(CallOf::Rows(input), batch, cx).await?;
+            self.migrate_some(cx).await
+        })
     }
 
     fn restored(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
         let Some(state) = &cx.state else { return Ok(()) };
+        self.migration = Migration::of(state.as_ref(), self.plan.declaration.states.len());
         let restored = self.timers.iter_mut().try_for_each(|timers| timers.restore(state.as_ref()));
         let restored = restored.and_then(|()| self.expiring.iter_mut().try_for_each(|expiry| expiry.restore(state.as_ref())));
         restored.map_err(|what| self.damaged(what))
@@ -312,6 +322,9 @@ impl Operator for PluginOperator {
     }
 
     fn wakes_at(&self) -> Option<i64> {
+        if !self.migration.is_done() {
+            return Some(i64::MIN);
+        }
         let timers = self.timers.iter().filter(|timers| timers.domain == TimeDomain::ProcessingTime).map(Timers::first);
         let values = self.expiring.iter().filter(|expiry| expiry.domain == TimeDomain::ProcessingTime).map(Expiry::first);
         timers.chain(values).flatten().min()
@@ -319,7 +332,10 @@ impl Operator for PluginOperator {
 
     fn clock<'a>(&'a mut self, now: i64, cx: &'a mut Context) -> Firing<'a> {
         // A timer may always set the next for a moment that has passed: rows have their turn before it.
-        Box::pin(async move { self.fire(TimeDomain::ProcessingTime, now, cx).await.map(|_| Due::Done) })
+        Box::pin(async move {
+            self.migrate_some(cx).await?;
+            self.fire(TimeDomain::ProcessingTime, now, cx).await.map(|_| Due::Done)
+        })
     }
 
     fn end<'a>(&'a mut self, cx: &'a mut Context) -> Step<'a> {
@@ -332,7 +348,8 @@ impl Operator for PluginOperator {
 
     fn plugin_counts(&self) -> PluginCounts {
         let instance = self.instance.as_ref().map_or(0, Instance::memory) as u64;
-        let queues = self.timers.iter().map(Timers::bytes).chain(self.expiring.iter().map(Expiry::bytes)).sum::<usize>() as u64;
+        let queues = self.timers.iter().map(Timers::bytes).chain(self.expiring.iter().map(Expiry::bytes)).sum::<usize>() as u64
+            + self.migration.bytes() as u64;
         let timers_dropped = self.timers.iter().map(|timers| timers.dropped).sum();
         PluginCounts { memory: instance + self.staged + queues, timers_dropped, ..self.counts }
     }

@@ -79,7 +79,7 @@ pub(crate) fn state_need(domain: TimeDomain) -> StateNeed {
         TimeDomain::EventTime => "@event-timers",
         TimeDomain::ProcessingTime => "@processing-timers",
     };
-    StateNeed { name: name.to_owned(), version: 1, width: None }
+    StateNeed::values(name, 1, None)
 }
 
 impl Timers {

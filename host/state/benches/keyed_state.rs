@@ -69,7 +69,7 @@ fn main() {
 
 /// Counts the rows of each key, and checks the answer; what was spent, and the memory that a key takes.
 fn run(prepared: &[Prepared], batches: usize, snapshot_every: usize) -> (Spent, usize) {
-    let mut state = MemoryState::new(vec![StateNeed { name: "count".to_owned(), version: 1, width: Some(8) }]);
+    let mut state = MemoryState::new(vec![StateNeed::values("count", 1, Some(8))]);
     let mut call = CallKeys::default();
     let mut loaded = Values::default();
     let mut spent = Spent::default();

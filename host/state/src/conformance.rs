@@ -10,7 +10,7 @@ use proptest::test_runner::{Config, TestRunner};
 use wasmill_flow::{Epoch, KeyGroups, TaskIndex};
 
 use self::model::{Operation, Run};
-use crate::contract::{KeyedState, StateError, StateNeed};
+use crate::contract::{KeyedState, StateError, StateKind, StateNeed};
 
 /// Makes an empty backend with these states.
 pub type Make<'a> = &'a dyn Fn(Vec<StateNeed>) -> Box<dyn KeyedState>;
@@ -100,10 +100,15 @@ fn a_snapshot_of_other_states_is_refused(make: Make<'_>) {
     let name = model::states()[0].name.clone();
     assert_eq!(refused(|states| states[0].name = "other".to_owned()), StateError::Unmatched { state: name.clone() });
     assert_eq!(refused(|states| states[0].version = 9), StateError::Version { state: name.clone(), found: 1, expected: 9 });
-    assert_eq!(refused(|states| states[0].width = None), StateError::Width { state: name, found: Some(8), expected: None });
+    assert_eq!(
+        refused(|states| states[0].width = None),
+        StateError::Width { state: name.clone(), found: Some(8), expected: None }
+    );
+    let other = refused(|states| states[0] = StateNeed::lists(&states[0].name, 1));
+    assert_eq!(other, StateError::Kind { state: name, found: StateKind::Value, expected: StateKind::List });
 
     let mut more = model::states();
-    more.insert(0, StateNeed { name: "new".to_owned(), version: 1, width: None });
+    more.insert(0, StateNeed::values("new", 1, None));
     let mut backend = make(more);
     backend.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a state that the snapshot doesn't have starts empty");
     for (key, values) in backend.dump() {

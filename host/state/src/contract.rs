@@ -1,22 +1,58 @@
 //! The contract of a state backend.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::ops::Range;
 
 use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Epoch, KeyGroups};
 
+use crate::items::Items;
 use crate::values::Values;
 
+/// What a state keeps for each key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StateKind {
+    /// One value.
+    #[default]
+    Value,
+    /// Items in the order in which they were appended.
+    List,
+    /// Entries, each with a value, in the order of their bytes.
+    Map,
+}
+
 /// A state that an operator keeps for each key.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StateNeed {
     /// Its identity in snapshots, together with the operator's name.
     pub name: String,
     /// The version of its values' encoding.
     pub version: u32,
-    /// The exact length of every value, where it is fixed.
+    /// What it keeps.
+    pub kind: StateKind,
+    /// The exact length of every value, where it is fixed; lists and maps have none.
     pub width: Option<u32>,
+}
+
+impl StateNeed {
+    /// A state of values.
+    #[must_use]
+    pub fn values(name: &str, version: u32, width: Option<u32>) -> Self {
+        Self { name: name.to_owned(), version, kind: StateKind::Value, width }
+    }
+
+    /// A state of lists.
+    #[must_use]
+    pub fn lists(name: &str, version: u32) -> Self {
+        Self { name: name.to_owned(), version, kind: StateKind::List, width: None }
+    }
+
+    /// A state of maps.
+    #[must_use]
+    pub fn maps(name: &str, version: u32) -> Self {
+        Self { name: name.to_owned(), version, kind: StateKind::Map, width: None }
+    }
 }
 
 /// The distinct keys of a call. Made by [`KeyedState::resolve`], reusable from call to call; valid until [`KeyedState::finish`].
@@ -49,6 +85,40 @@ pub struct StateWrite {
     pub values: Values,
 }
 
+/// A change to the lists or maps of one state.
+#[derive(Debug, Clone)]
+pub struct ItemWrite {
+    /// Index of the state.
+    pub state: usize,
+    /// What is changed.
+    pub change: ItemChange,
+}
+
+/// What is changed in lists or maps; keys are numbers of the call's.
+#[derive(Debug, Clone)]
+pub enum ItemChange {
+    /// Item `i` is added to the end of the list of key `keys[i]`.
+    Append {
+        /// Whose list, for each item; a key may come many times.
+        keys: Vec<u32>,
+        /// What is added.
+        items: Items,
+    },
+    /// The lists of these keys have nothing any more.
+    ClearLists(Vec<u32>),
+    /// Entry `i` of the map of key `keys[i]` has this value; one that is absent removes it.
+    Put {
+        /// Whose map, for each entry; a key may come many times.
+        keys: Vec<u32>,
+        /// The entries.
+        entries: Items,
+        /// Their values.
+        values: Values,
+    },
+    /// The maps of these keys have nothing any more.
+    ClearMaps(Vec<u32>),
+}
+
 /// Why state can't be restored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
@@ -63,7 +133,7 @@ pub enum StateError {
     },
     /// The snapshot holds another version of a state.
     #[error(
-        "the snapshot holds version {found} of state `{state}`, the operator has version {expected}; migrating state is not in this version, --fresh starts without the snapshot"
+        "the snapshot holds version {found} of state `{state}`, the operator has version {expected}, and only a plugin can migrate its state; --fresh starts without the snapshot"
     )]
     Version {
         /// The state's name.
@@ -83,6 +153,28 @@ pub enum StateError {
         /// The operator's.
         expected: Option<u32>,
     },
+    /// The snapshot holds a state of another kind.
+    #[error(
+        "the snapshot holds state `{state}` as a {found}, the operator has a {expected}; give it another name, or --fresh starts without the snapshot"
+    )]
+    Kind {
+        /// The state's name.
+        state: String,
+        /// The kind in the snapshot.
+        found: StateKind,
+        /// The operator's.
+        expected: StateKind,
+    },
+}
+
+impl fmt::Display for StateKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Value => "value",
+            Self::List => "list",
+            Self::Map => "map",
+        })
+    }
 }
 
 /// The keyed state of one task: for each key of the key groups that the task owns, a value or none in each of the states.
@@ -90,9 +182,9 @@ pub enum StateError {
 /// Keys may be in spaces, as the windows of a key are: then every call is by [`Self::resolve_in`]. Those that aren't are in space 0.
 ///
 /// # Contract
-/// 1. A call is `resolve`, any number of `load`, at most one `apply`, `finish`; the next starts when it is finished. Nothing
-///    changes before `apply`, and what `apply` was given is changed entirely: a call either happened or did not. (Conformance
-///    suite.)
+/// 1. A call is `resolve`, any number of `load` and other looks, at most one `apply` and one `apply_items`, `finish`; the next starts when it
+///    is finished. Nothing changes before they are called, and what they were given is changed entirely: a call either happened or did not.
+///    (Conformance suite.)
 /// 2. A key without a value in any state takes no memory after `finish`. (Conformance suite, by [`Self::keys`].)
 /// 3. `snapshot(epoch)` fixes what the snapshot holds: exactly what was applied before it. It returns at once; `snapshot_step`
 ///    then hands over the bytes piece by piece while calls go on. (Conformance suite, against a model.)
@@ -102,7 +194,8 @@ pub enum StateError {
 ///    of the content: the task doesn't start. (Conformance suite.)
 /// 6. What is forgotten with its space is gone, and is in the snapshot under way where it was there at its mark. (Conformance suite.)
 pub trait KeyedState: Send {
-    /// The states, in order of their index.
+    /// The states, in order of their index. Behind the operator's own stand other versions of them, where snapshots have had such and the backend
+    /// was made to keep them.
     fn states(&self) -> &[StateNeed];
 
     /// Finds the distinct keys of some rows; `hashes` are the keys' own. One probe a row.
@@ -121,11 +214,27 @@ pub trait KeyedState: Send {
     /// The least space from `least` on that has keys. Between calls.
     fn space_from(&self, least: i64) -> Option<i64>;
 
-    /// The stored values of all keys of the call, replacing what was in `into`.
+    /// The stored values of all keys of the call, replacing what was in `into`. Of a state of values.
     fn load(&self, state: usize, call: &CallKeys, into: &mut Values);
 
-    /// Performs a call's writes, in their order.
+    /// Performs a call's writes, in their order. Of states of values.
     fn apply(&mut self, call: &CallKeys, writes: &[StateWrite]);
+
+    /// How many items the list of a key of the call has, and their bytes.
+    fn list_size(&self, state: usize, call: &CallKeys, key: u32) -> (usize, usize);
+
+    /// Adds the items of the list of a key of the call to `into`, in order.
+    fn list(&self, state: usize, call: &CallKeys, key: u32, into: &mut Items);
+
+    /// The values of entries of maps: of entry `i` of the map of key `keys[i]`, replacing what was in `into`.
+    fn entries(&self, state: usize, call: &CallKeys, keys: &[u32], entries: &Items, into: &mut Values);
+
+    /// Calls `each` with the entries of the map of a key of the call and their values, in the order of their bytes, from `start` on, until it
+    /// returns false.
+    fn scan(&self, state: usize, call: &CallKeys, key: u32, start: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool);
+
+    /// Performs a call's changes to lists and maps, in their order.
+    fn apply_items(&mut self, call: &CallKeys, writes: &[ItemWrite]);
 
     /// Ends a call: forgets keys that it only looked at, or whose values it removed.
     fn finish(&mut self, call: &CallKeys);
@@ -145,7 +254,8 @@ pub trait KeyedState: Send {
     /// How many keys have a value.
     fn keys(&self) -> usize;
 
-    /// Calls `each` with every encoded key that has a value in a state, and that value, in any order. Between calls only.
+    /// Calls `each` with every encoded key that has a value in a state, and that value, in any order. Between calls only. A list, or a map, is
+    /// handed over as [`crate::items`] lays it out.
     fn for_each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8]));
 
     /// The memory held, in bytes, as well as it can be told; room that was never written to isn't.
@@ -155,6 +265,7 @@ pub trait KeyedState: Send {
     /// copied into a larger one.
     fn growth(&self, keys: usize) -> usize;
 
-    /// Everything that is held: encoded key to a value or none for each state. For tests and inspection; slow.
+    /// Everything that is held: encoded key to a value or none for each state, lists and maps as [`crate::items`] lays them out. For tests and
+    /// inspection; slow.
     fn dump(&self) -> BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>>;
 }

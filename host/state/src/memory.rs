@@ -12,6 +12,7 @@ mod spaces;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -21,7 +22,8 @@ use wasmill_flow::{Epoch, KeyGroups};
 use self::cells::Cells;
 use self::cut::Cut;
 use self::slots::Slots;
-use crate::contract::{CallKeys, KeyedState, StateError, StateNeed, StateWrite};
+use crate::contract::{CallKeys, ItemChange, ItemWrite, KeyedState, StateError, StateNeed, StateWrite};
+use crate::items::Items;
 use crate::snapshot::Snapshot;
 use crate::values::Values;
 
@@ -32,6 +34,8 @@ pub const SPACE_BYTES: usize = 8;
 #[derive(Debug)]
 pub struct MemoryState {
     states: Vec<StateNeed>,
+    /// Other versions of the states are kept beside, when they are restored.
+    keeps_versions: bool,
     slots: Slots,
     cells: Vec<Cells>,
     /// Slots that may be without any value when the call under way is finished: made by it, or with a value removed.
@@ -45,14 +49,45 @@ impl MemoryState {
     /// Empty state.
     #[must_use]
     pub fn new(states: Vec<StateNeed>) -> Self {
-        let cells = states.iter().map(|state| Cells::new(state.width)).collect();
-        Self { states, slots: Slots::default(), cells, doubtful: Vec::new(), cut: Cut::default(), places: Vec::new() }
+        let cells = states.iter().map(Cells::new).collect();
+        Self {
+            states,
+            keeps_versions: false,
+            slots: Slots::default(),
+            cells,
+            doubtful: Vec::new(),
+            cut: Cut::default(),
+            places: Vec::new(),
+        }
     }
 
     /// The same for keys in spaces. Where keys are bytes, as in snapshots, a key's space stands behind it in [`SPACE_BYTES`].
     #[must_use]
     pub fn in_spaces(states: Vec<StateNeed>) -> Self {
         Self { slots: Slots::in_spaces(), ..Self::new(states) }
+    }
+
+    /// The same, where a restored snapshot may have other versions of the states: each is a state of its own then, behind the operator's, for the
+    /// operator to migrate.
+    #[must_use]
+    pub fn keeping_versions(mut self) -> Self {
+        self.keeps_versions = true;
+        self
+    }
+
+    /// Adds states for the versions of a snapshot's that aren't the operator's.
+    fn add_versions(&mut self, found: &[StateNeed]) {
+        for state in found {
+            let of_name = |other: &&StateNeed| other.name == state.name && other.kind == state.kind;
+            if self.states.iter().any(|other| of_name(&other))
+                && !self.states.iter().any(|other| of_name(&other) && other.version == state.version)
+            {
+                let mut cells = Cells::new(state);
+                cells.grow(self.slots.count());
+                self.cells.push(cells);
+                self.states.push(state.clone());
+            }
+        }
     }
 
     /// Makes room for the slots that were made since `doubtful` had this length. They are in no snapshot under way.
@@ -76,23 +111,27 @@ impl MemoryState {
         self.doubtful.clear();
         for (&index, value) in indices.iter().zip(values) {
             if let Some(value) = value {
-                self.cells[index].put(place, value);
+                self.cells[index].put(place, value)?;
             }
         }
         Ok(())
     }
 }
 
-/// For each state of a snapshot, which of the operator's it is.
+/// For each state of a snapshot, which of the operator's it is. One name may stand for several versions.
 fn match_states(found: &[StateNeed], expected: &[StateNeed]) -> Result<Vec<usize>, StateError> {
     let mut indices = Vec::with_capacity(found.len());
     for state in found {
-        let Some(index) = expected.iter().position(|other| other.name == state.name) else {
+        let of_name = || expected.iter().enumerate().filter(|(_, other)| other.name == state.name);
+        let Some((index, other)) = of_name().find(|(_, other)| other.version == state.version).or_else(|| of_name().next())
+        else {
             return Err(StateError::Unmatched { state: state.name.clone() });
         };
-        let other = &expected[index];
         if other.version != state.version {
             return Err(StateError::Version { state: state.name.clone(), found: state.version, expected: other.version });
+        }
+        if other.kind != state.kind {
+            return Err(StateError::Kind { state: state.name.clone(), found: state.kind, expected: other.kind });
         }
         if other.width != state.width {
             return Err(StateError::Width { state: state.name.clone(), found: state.width, expected: other.width });
@@ -173,6 +212,41 @@ impl KeyedState for MemoryState {
         self.places = chosen;
     }
 
+    fn list_size(&self, state: usize, call: &CallKeys, key: u32) -> (usize, usize) {
+        self.cells[state].lists().size(call.places[key as usize])
+    }
+
+    fn list(&self, state: usize, call: &CallKeys, key: u32, into: &mut Items) {
+        self.cells[state].lists().list(call.places[key as usize], into);
+    }
+
+    fn entries(&self, state: usize, call: &CallKeys, keys: &[u32], entries: &Items, into: &mut Values) {
+        *into = Values::end_to_end();
+        let maps = self.cells[state].maps();
+        for (&key, entry) in keys.iter().zip(entries.iter()) {
+            into.push(maps.get(call.places[key as usize], entry));
+        }
+    }
+
+    fn scan(&self, state: usize, call: &CallKeys, key: u32, start: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
+        self.cells[state].maps().scan(call.places[key as usize], start, each);
+    }
+
+    fn apply_items(&mut self, call: &CallKeys, writes: &[ItemWrite]) {
+        let mut places = std::mem::take(&mut self.places);
+        for write in writes {
+            let (ItemChange::Append { keys, .. }
+            | ItemChange::Put { keys, .. }
+            | ItemChange::ClearLists(keys)
+            | ItemChange::ClearMaps(keys)) = &write.change;
+            places.clear();
+            places.extend(keys.iter().map(|&key| call.places[key as usize]));
+            self.cut.hand_over(&places, &self.slots, &self.cells);
+            self.cells[write.state].change(&call.places, &write.change, &mut self.doubtful);
+        }
+        self.places = places;
+    }
+
     fn finish(&mut self, _call: &CallKeys) {
         for place in self.doubtful.drain(..) {
             if !self.cells.iter().any(|cells| cells.is_present(place)) {
@@ -191,6 +265,9 @@ impl KeyedState for MemoryState {
 
     fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>) -> Result<(), StateError> {
         let snapshot = Snapshot::open(snapshot)?;
+        if self.keeps_versions {
+            self.add_versions(snapshot.states());
+        }
         let indices = match_states(snapshot.states(), &self.states)?;
         snapshot.for_each(|entry| {
             let (key, space) = match entry.key.split_last_chunk::<SPACE_BYTES>().filter(|_| self.slots.spaced) {
@@ -219,7 +296,7 @@ impl KeyedState for MemoryState {
     fn for_each_value(&self, state: usize, each: &mut dyn FnMut(&[u8], &[u8])) {
         for place in self.slots.places() {
             if let Some(value) = self.cells[state].get(place) {
-                each(self.slots.key(place, &mut [0; 16]), value);
+                each(self.slots.key(place, &mut [0; 16]), &value);
             }
         }
     }
@@ -236,7 +313,7 @@ impl KeyedState for MemoryState {
     fn dump(&self) -> BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>> {
         let mut dump = BTreeMap::new();
         for place in self.slots.places() {
-            let values: Vec<_> = self.cells.iter().map(|cells| cells.get(place).map(<[u8]>::to_vec)).collect();
+            let values: Vec<_> = self.cells.iter().map(|cells| cells.get(place).map(Cow::into_owned)).collect();
             if values.iter().any(Option::is_some) {
                 let mut key = Vec::new();
                 self.slots.append_key(place, &mut key);

@@ -1,5 +1,7 @@
 //! The values of one state for some keys, laid out as they cross the sandbox.
 
+use crate::items::check_offsets;
+
 /// A value for each of some keys, in the order of those keys: the layout of `values` in `wit/data.wit`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Values {
@@ -32,6 +34,26 @@ impl Values {
         })
     }
 
+    /// Adds a value, or that there is none; of a state without a fixed width. `offsets` must have had its first item, 0.
+    pub fn push(&mut self, value: Option<&[u8]>) {
+        let index = self.offsets.len() - 1;
+        if index.is_multiple_of(8) {
+            self.present.push(0);
+        }
+        if let Some(value) = value {
+            self.present[index / 8] |= 1 << (index % 8);
+            self.data.extend_from_slice(value);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "what is held or crosses at once is limited to far less than 4 GiB")]
+        self.offsets.push(self.data.len() as u32);
+    }
+
+    /// No values of a state without a fixed width, to push to.
+    #[must_use]
+    pub fn end_to_end() -> Self {
+        Self { present: Vec::new(), offsets: vec![0], data: Vec::new() }
+    }
+
     /// Checks what came from outside: that there are exactly `keys` values of the state's width, offsets that never fall and end
     /// where the data does, and no value longer than `longest`.
     ///
@@ -54,23 +76,7 @@ impl Values {
                 }
             }
             None => {
-                if self.offsets.len() != keys + 1 || self.offsets[0] != 0 {
-                    return Err(format!("`offsets` has {} items, expected {} that start with 0", self.offsets.len(), keys + 1));
-                }
-                if let Some(at) = self.offsets.windows(2).position(|pair| pair[1] < pair[0]) {
-                    return Err(format!(
-                        "`offsets` falls from {} to {} at item {}",
-                        self.offsets[at],
-                        self.offsets[at + 1],
-                        at + 1
-                    ));
-                }
-                if self.offsets[keys] as usize != self.data.len() {
-                    return Err(format!("`offsets` ends with {}, but `data` has {} bytes", self.offsets[keys], self.data.len()));
-                }
-                if let Some(pair) = self.offsets.windows(2).find(|pair| (pair[1] - pair[0]) as usize > longest) {
-                    return Err(format!("a value has {} bytes, at most {longest} are allowed", pair[1] - pair[0]));
-                }
+                check_offsets(&self.offsets, self.data.len(), keys, longest)?;
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Once;
 
 use crate::bindings::stream_operator::exports::wasmill::plugin::operator;
 use crate::bindings::stream_operator::wasmill::plugin::errors;
-use crate::bindings::{Input, Plan, data};
+use crate::bindings::{BinaryArray, Input, Plan, data};
 use crate::error::Error;
 use crate::instance::Instance;
 use crate::panic_message;
@@ -88,6 +88,16 @@ impl<E: Exports> operator::Guest for E {
 
     fn on_timers(domain: TimeDomain, keys: data::Keys, at: Vec<i64>) -> Result<(), errors::Error> {
         with_open::<E>(|instance| instance.on_timers(domain, keys.count, &at))
+    }
+
+    fn migrate_state(
+        state: u32,
+        from_version: u32,
+        _: Option<BinaryArray>,
+        values: BinaryArray,
+    ) -> Result<BinaryArray, errors::Error> {
+        send_panics();
+        Instance::<E::Operator>::migrate(state, from_version, &values).map_err(Error::into_contract)
     }
 
     fn on_end() -> Result<(), errors::Error> {

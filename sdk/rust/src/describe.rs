@@ -47,6 +47,7 @@ pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<
         states: states
             .map(|state| StateNeed {
                 name: state.name.to_owned(),
+                kind: state.kind,
                 version: state.version,
                 width: state.width,
                 expires: state.expires,

@@ -57,7 +57,7 @@ use crate::instance::Instance;
 use crate::log::Level;
 use crate::operator::Keep;
 use crate::process_batch::ProcessBatch;
-use crate::state::StateValue;
+use crate::state::{MapEntry, StateValue};
 
 pub use aggregate::AggregateHarness;
 pub use emitted::Emitted;
@@ -290,12 +290,31 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
 
     /// The value of a key, as the last call that succeeded left it. Panics if there is no such state or it holds no `T`.
     pub fn state<T: StateValue>(&self, name: &str, key: &K) -> Option<T> {
-        let number = self.state_number(name);
-        let bytes = self.states[number].get(key)?;
+        self.states[self.state_number(name)].get(key).map(|bytes| self.read(name, bytes))
+    }
+
+    /// The items of a key's list, as the last call that succeeded left it. Panics if there is no such state or it holds other items.
+    pub fn list<T: StateValue>(&self, name: &str, key: &K) -> Vec<T> {
+        let stored = self.states[self.state_number(name)].get(key).cloned();
+        native::strings(&stored).map(|item| self.read(name, item)).collect()
+    }
+
+    /// The entries of a key's map and their values, in order, as the last call that succeeded left it. Panics as [`list`](Self::list) does.
+    pub fn map<E: MapEntry, V: StateValue>(&self, name: &str, key: &K) -> Vec<(E, V)> {
+        let map = native::map_of(&self.states[self.state_number(name)].get(key).cloned());
+        let read = |entry: &[u8]| {
+            E::read(&mut &entry[..])
+                .unwrap_or_else(|| panic!("state `{name}` has an entry that is no {}", std::any::type_name::<E>()))
+        };
+        map.iter().map(|(entry, value)| (read(entry), self.read(name, value))).collect()
+    }
+
+    /// A value of a state.
+    fn read<T: StateValue>(&self, name: &str, bytes: &[u8]) -> T {
         // The moment at which it is forgotten isn't a part of the value.
-        let start = if self.plan.states[number].expires.is_some() { 8 } else { 0 };
+        let start = if self.plan.states[self.state_number(name)].expires.is_some() { 8 } else { 0 };
         let value = T::read(&mut &bytes[start..]);
-        Some(value.unwrap_or_else(|| panic!("state `{name}` holds {bytes:?}, which is no {}", std::any::type_name::<T>())))
+        value.unwrap_or_else(|| panic!("state `{name}` holds {bytes:?}, which is no {}", std::any::type_name::<T>()))
     }
 
     /// How many keys have a value. Panics if there is no such state.
@@ -413,6 +432,8 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         self.emitted.extend(sent);
         self.rejected.extend(left.rejected.into_iter().map(|(row, reason)| Rejected { row: self.fed + row as usize, reason }));
         for (values, mut state) in self.states.iter_mut().zip(left.states) {
+            state.stored.sort_unstable();
+            state.stored.dedup();
             for key in state.stored {
                 match state.values[key as usize].take() {
                     Some(bytes) => values.insert(keys[key as usize].clone(), bytes),

@@ -6,6 +6,12 @@ mod component;
 pub(crate) mod native;
 
 #[cfg(target_arch = "wasm32")]
-pub(crate) use component::{counter, delete, emit, gauge, load, log, now, register, reject, store, watermark};
+pub(crate) use component::{
+    counter, delete, emit, gauge, list_append, list_clear, list_load, load, log, map_clear, map_get, map_put, map_scan, now,
+    register, reject, store, watermark,
+};
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::{counter, delete, emit, gauge, load, log, now, register, reject, store, watermark};
+pub(crate) use native::{
+    counter, delete, emit, gauge, list_append, list_clear, list_load, load, log, map_clear, map_get, map_put, map_scan, now,
+    register, reject, store, watermark,
+};

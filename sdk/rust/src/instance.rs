@@ -1,13 +1,14 @@
 //! An open operator and the calls made to it.
 
 use crate::bindings::data::{self, Keys};
-use crate::bindings::{Input, Plan};
+use crate::bindings::{BinaryArray, Input, Plan};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::open::Open;
 use crate::port::CallOf;
 use crate::process_batch::{Batch, ProcessBatch};
+use crate::state::item_of;
 use crate::timers::{TimeDomain, TimerBatch};
 use crate::{describe, metrics, settings};
 
@@ -61,6 +62,16 @@ impl<P: ProcessBatch> Instance<P> {
         self.cx.begin(CallOf::Timers(keys));
         let done = self.operator.on_timers(TimerBatch { domain, at }, &mut self.cx);
         self.finish(done)
+    }
+
+    /// Values of an earlier version of a state, as the operator has them now.
+    pub fn migrate(state: u32, from: u32, values: &BinaryArray) -> Result<BinaryArray> {
+        let mut migrated = BinaryArray { offsets: vec![0], data: Vec::new() };
+        for index in 0..values.offsets.len().saturating_sub(1) {
+            migrated.data.extend(P::migrate(state, from, item_of(values, index))?);
+            migrated.offsets.push(migrated.data.len() as u32);
+        }
+        Ok(migrated)
     }
 
     /// The end of bounded input.

@@ -1,6 +1,7 @@
 //! Write Wasmill operators in Rust.
 //!
-//! An operator is a struct: what it remembers for a key are fields of type [`ValueState`] and [`ExpiringState`], moments at which it looks at a key again fields
+//! An operator is a struct: what it remembers for a key are fields of type [`ValueState`], [`ListState`],
+//! [`MapState`], [`ReducingState`], [`AggregatingState`], and [`ExpiringState`] and [`ExpiringMap`], which forget; moments at which it looks at a key again fields
 //! of type [`EventTimers`] and [`ProcessingTimers`], outputs beside the main one fields of type [`Port`], and the rest is its own. What it does with a record is [`Process`]; records are structs too ([`Record`]). An operator with
 //! several inputs reads an enum of records ([`Inputs`](trait@Inputs)).
 //!
@@ -98,6 +99,7 @@ mod timestamp;
 pub use aggregate::Aggregate;
 #[doc(hidden)]
 pub use aggregate::component as aggregate_component;
+pub use bindings::plan::StateKind;
 pub use context::Context;
 pub use date::Date;
 pub use decimal::Decimal;
@@ -114,7 +116,10 @@ pub use record::{FieldSpec, ReadRecord, Record, RecordBuilder};
 pub use settings::NoSettings;
 #[doc(hidden)]
 pub use state::sum_of_widths;
-pub use state::{ExpiringState, Sink, StateValue, ValueState};
+pub use state::{
+    AggregatingState, AsMapEntry, Entries, ExpiringMap, ExpiringState, ListState, MapEntry, MapState, ReducingState, Sink,
+    StateValue, ValueState,
+};
 pub use timers::{Domain, EventTime, EventTimers, ProcessingTime, ProcessingTimers, TimeDomain, Timer, TimerBatch, Timers};
 pub use timestamp::Timestamp;
 /// Makes an enum the inputs of an operator that has several; see the trait [`Inputs`](trait@Inputs):

@@ -1,5 +1,6 @@
 //! What `#[derive(Operator)]` makes known of an operator.
 
+use crate::bindings::plan::StateKind;
 use crate::error::Result;
 use crate::port::CallOf;
 use crate::record::FieldSpec;
@@ -59,6 +60,8 @@ pub enum Keep {
 pub struct StateSpec {
     /// The state's identity in snapshots.
     pub name: &'static str,
+    /// What it keeps for each key.
+    pub kind: StateKind,
     /// The version of the values' encoding.
     pub version: u32,
     /// The bytes of every value, where they have the same number.
@@ -131,6 +134,12 @@ pub trait Operator: Sized + 'static {
 
     /// States and timers are those of key `key` of the call from here on.
     fn at_key(&mut self, key: u32);
+
+    /// Asks the host for what was [prefetched](crate::Process::prefetch).
+    fn fetch(&mut self);
+
+    /// A value of state `state` as version `from` wrote it, as the present version does. An error where the operator doesn't know that version.
+    fn migrate(state: u32, from: u32, value: &[u8]) -> Result<Vec<u8>>;
 
     /// A call ends: sends what outputs gathered, and the states and timers that changed.
     fn finish(&mut self) -> Result<()>;

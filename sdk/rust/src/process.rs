@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::bindings::plan::StateKind;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
@@ -59,6 +60,13 @@ pub trait Process: Operator {
     /// Processes one row. An error undoes the whole call (see [`Error`](crate::Error)); for a row that makes no sense, use [`Context::reject`].
     fn process(&mut self, row: Self::Input<'_>, cx: &mut Context<Self>) -> Result<()>;
 
+    /// What `row` will need of states, said before the first row of its batch is processed: entries of [`MapState`](crate::MapState)s, which then
+    /// come all at once. States are those of the row's key, and can't be read here. By default, nothing; an operator without maps isn't asked.
+    #[inline(always)]
+    fn prefetch(&mut self, row: &Self::Input<'_>) {
+        let _ = row;
+    }
+
     /// The moment of a timer has come; states and timers are those of its key. What is emitted has the timer's moment for its event time
     /// and may keep the key. An error undoes the whole call, in which other keys' timers may be, too.
     fn on_timer(&mut self, timer: Timer, cx: &mut Context<Self>) -> Result<()> {
@@ -93,6 +101,13 @@ impl<P: Process> ProcessBatch for P {
         let keyed = (!Self::STATES.is_empty() || !Self::TIMERS.is_empty())
             && (<Self::Input<'a> as Inputs<'a>>::INPUTS.len() == 1 || !batch.row_keys().is_empty());
         let keys = if keyed { &batch.row_keys()[..rows] } else { &[] };
+        if keyed && Self::STATES.iter().any(|state| state.kind == StateKind::MapState) {
+            for (row, &key) in keys.iter().enumerate() {
+                self.at_key(key);
+                self.prefetch(&batch.row(row));
+            }
+            self.fetch();
+        }
         #[expect(clippy::needless_range_loop, reason = "an operator without state goes through rows that have no keys")]
         for row in 0..rows {
             if keyed {

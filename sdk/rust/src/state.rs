@@ -1,13 +1,19 @@
 //! What an operator remembers for a key. The host keeps it; an operator has a copy of the values of a call's keys while the call lasts.
 
+mod combining;
+mod entry;
 mod expiring;
+mod expiring_map;
 mod fixed;
+mod list;
+mod map;
 mod value;
 mod varying;
 
 use std::cell::{Cell, OnceCell};
 use std::ops::Deref;
 
+use crate::bindings::plan::StateKind;
 use crate::error::{Error, Result};
 use crate::host;
 use crate::timers::TimeDomain;
@@ -15,7 +21,13 @@ use crate::timers::TimeDomain;
 use fixed::Fixed;
 use varying::Varying;
 
+pub use combining::{AggregatingState, ReducingState};
+pub use entry::{AsMapEntry, MapEntry};
 pub use expiring::{Expiring, ExpiringState};
+pub use expiring_map::ExpiringMap;
+pub use list::ListState;
+pub(crate) use list::{item_of, next_item};
+pub use map::{Entries, MapState};
 pub use value::{Sink, StateValue, sum_of_widths};
 
 /// A value for each key: a field of the operator. Its name is the field's in kebab-case; `#[state(name = "…", version = 2)]` gives
@@ -105,6 +117,9 @@ impl<T: StateValue> Default for ValueState<T> {
 }
 
 impl<T: StateValue> ValueState<T> {
+    #[doc(hidden)]
+    pub const KIND: StateKind = StateKind::ValueState;
+
     /// The bytes of every value, where values are kept in place.
     #[doc(hidden)]
     pub const WIDTH: Option<u32> = match T::WIDTH {
@@ -213,6 +228,18 @@ impl<T: StateValue> ValueState<T> {
         self.changed.resize(self.keys, false);
     }
 
+    #[doc(hidden)]
+    pub fn fetch(&mut self) {}
+
+    /// A value of an earlier version as this one has it.
+    #[doc(hidden)]
+    pub fn migrate<O: StateValue>(bytes: &[u8]) -> Result<Vec<u8>>
+    where
+        T: From<O>,
+    {
+        migrated::<O, T>(bytes, T::from)
+    }
+
     /// Stores what changed.
     #[doc(hidden)]
     pub fn finish(&mut self) -> Result<()> {
@@ -272,10 +299,17 @@ impl<T: StateValue> ValueState<T> {
 
     #[cold]
     fn unreadable_value(&self) -> Error {
-        Error::fail(format!(
-            "state `{}` holds a value that can't be read as {}: it was written as another type; a changed type needs a new version of the state",
-            self.name,
-            std::any::type_name::<T>()
-        ))
+        list::unreadable::<T>(self.name)
     }
+}
+
+/// The bytes of a value that was written as `O`, as `T` writes it.
+fn migrated<O: StateValue, T: StateValue>(mut bytes: &[u8], change: impl FnOnce(O) -> T) -> Result<Vec<u8>> {
+    let Some(before) = O::read(&mut bytes).filter(|_| bytes.is_empty()) else {
+        let old = std::any::type_name::<O>();
+        return Err(Error::fail(format!("a value of an earlier version can't be read as {old}, which `migrates` says it is")));
+    };
+    let mut after = Vec::new();
+    change(before).write(&mut after);
+    Ok(after)
 }

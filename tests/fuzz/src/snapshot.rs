@@ -2,9 +2,10 @@
 
 use sha2::{Digest as _, Sha256};
 use wasmill_checkpoint::manifest::Manifest;
-use wasmill_flow::Epoch;
-use wasmill_state::StateNeed;
+use wasmill_flow::{Epoch, KeyGroups};
+use wasmill_state::memory::MemoryState;
 use wasmill_state::snapshot::{Snapshot, SnapshotWriter};
+use wasmill_state::{KeyedState, StateNeed};
 
 /// The first byte chooses what the rest is.
 pub fn run(bytes: &[u8]) {
@@ -26,6 +27,15 @@ fn read(bytes: &[u8]) {
         entries += 1;
         Ok(())
     });
+    let mut state = MemoryState::new(snapshot.states().to_vec());
+    // What is taken can be written and taken again.
+    if state.restore(bytes, KeyGroups::DEFAULT, 0..128).is_ok() {
+        state.snapshot(Epoch(8));
+        let again: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(64)).flatten().collect();
+        let mut other = MemoryState::new(snapshot.states().to_vec());
+        assert_eq!(other.restore(&again, KeyGroups::DEFAULT, 0..128), Ok(()));
+        assert_eq!(other.dump(), state.dump());
+    }
     if read.is_ok() {
         assert!(entries <= bytes.len(), "{entries} entries of {} bytes", bytes.len());
     }
@@ -34,8 +44,12 @@ fn read(bytes: &[u8]) {
 /// A snapshot whose checksums hold, with these bytes for its entries; the first two say how many states and entries there are.
 fn checksummed(bytes: &[u8]) -> Vec<u8> {
     let [states, entries, body @ ..] = bytes else { return Vec::new() };
-    let state =
-        |index: u8| StateNeed { name: format!("state{index}"), version: 1, width: (index % 2 == 1).then_some(u32::from(index)) };
+    let state = |index: u8| match (index % 4, format!("state{index}")) {
+        (0, name) => StateNeed::lists(&name, 1),
+        (2, name) => StateNeed::maps(&name, 1),
+        (1, name) => StateNeed::values(&name, 1, Some(u32::from(index))),
+        (_, name) => StateNeed::values(&name, 1, None),
+    };
     let states: Vec<_> = (0..states % 20).map(state).collect();
     let mut writer = SnapshotWriter::new(Epoch(7), &states);
     for entry in 0..entries % 8 {

@@ -269,7 +269,12 @@ impl Factory for JobFactory<'_> {
                 (Box::new(PluginOperator::new(plugin, task)), states)
             }
         };
-        let state = definition.is_keyed().then(|| Box::new(MemoryState::new(states)) as Box<dyn KeyedState>);
+        // Only a plugin can make something of another version of its state; for others it is refused when it is restored.
+        let memory = match definition.verb {
+            Verb::Plugin(_) => MemoryState::new(states).keeping_versions(),
+            _ => MemoryState::new(states),
+        };
+        let state = definition.is_keyed().then(|| Box::new(memory) as Box<dyn KeyedState>);
         Ok(OperatorParts { operator: made, state })
     }
 

@@ -145,7 +145,7 @@ impl Layout {
         let formats = self.slots.iter().map(format).collect::<Vec<_>>().join(";");
         #[expect(clippy::cast_possible_truncation, reason = "the lower half is what is wanted")]
         let version = key::hash(formats.as_bytes()) as u32;
-        StateNeed { name: STATE.to_owned(), version, width: self.width() }
+        StateNeed::values(STATE, version, self.width())
     }
 
     fn width(&self) -> Option<u32> {

@@ -52,7 +52,7 @@ impl Changes {
 
     /// The state that it needs beside the aggregate's, whose version is that of its values too.
     pub(super) fn need(&self, aggregate: &StateNeed) -> Option<StateNeed> {
-        self.differ.then(|| StateNeed { name: SAID.to_owned(), version: aggregate.version, width: None })
+        self.differ.then(|| StateNeed::values(SAID, aggregate.version, None))
     }
 
     /// Makes changes of results, which are said from now on.

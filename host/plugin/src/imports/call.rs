@@ -11,6 +11,7 @@ use crate::declaration::Plan;
 use crate::fault::Refusal;
 use crate::instance::HostState;
 use crate::limits::{HOST_CALLS, Limits};
+use crate::staged_items::StagedItems;
 use crate::timers::TimerChange;
 
 /// A call under way.
@@ -66,6 +67,7 @@ pub(crate) struct Keyed {
     pub keys: CallKeys,
     pub state: Box<dyn KeyedState>,
     pub writes: Vec<StateWrite>,
+    pub staged: StagedItems,
     pub written_bytes: usize,
 }
 

@@ -1,17 +1,19 @@
 //! `state`: what keys remember, by the backend behind `wasmill_state::KeyedState`.
 
-use wasmill_state::{StateWrite, Values};
+mod items;
+
+use wasmill_state::{StateKind, StateWrite, Values};
 
 use super::call::Keyed;
 use crate::bindings::wasmill::plugin::data::{BinaryArrayResult, Values as WitValues};
-use crate::bindings::wasmill::plugin::state::Host;
+use crate::bindings::wasmill::plugin::state::{Host, Lists, MapEntries};
 use crate::fault::Refusal;
 use crate::instance::HostState;
 use crate::limits::{STATE_CALL_BYTES, STATE_VALUE_BYTES};
 
 impl Host for HostState {
     fn load(&mut self, state: u32) -> wasmtime::Result<WitValues> {
-        let (keyed, width) = keyed(self, "state.load", state)?;
+        let (keyed, width) = keyed(self, "state.load", state, StateKind::Value)?;
         let mut values = Values::default();
         keyed.state.load(state as usize, &keyed.keys, &mut values);
         for write in keyed.writes.iter().filter(|write| write.state == state as usize) {
@@ -21,8 +23,8 @@ impl Host for HostState {
     }
 
     fn store(&mut self, state: u32, keys: Option<Vec<u32>>, values: WitValues) -> wasmtime::Result<()> {
-        let expires = self.call.as_ref().is_some_and(|call| call.plan.expiring.iter().any(|(index, _)| *index == state as usize));
-        let (keyed, width) = keyed(self, "state.store", state)?;
+        let expires = expires(self, state);
+        let (keyed, width) = keyed(self, "state.store", state, StateKind::Value)?;
         let count = keyed.keys.count();
         let broken = |what: String| Refusal::contract(format!("stored to state {state} what can't be: {what}"));
         let written = match &keys {
@@ -44,17 +46,63 @@ impl Host for HostState {
         if expires && (0..written).any(|item| values.get(item, width).is_some_and(|value| value.len() < 8)) {
             return Err(broken("a value that doesn't begin with the moment at which it is forgotten".to_owned()));
         }
-        keyed.written_bytes += values.data.len();
-        if keyed.written_bytes > STATE_CALL_BYTES {
+        keyed.count_bytes(values.data.len())?;
+        keyed.writes.push(StateWrite { state: state as usize, keys, values });
+        Ok(())
+    }
+
+    fn list_load(&mut self, state: u32, first: u32) -> wasmtime::Result<Lists> {
+        items::list_load(self, state, first)
+    }
+
+    fn list_append(&mut self, state: u32, keys: Vec<u32>, items: BinaryArrayResult) -> wasmtime::Result<()> {
+        items::list_append(self, state, keys, items)
+    }
+
+    fn list_clear(&mut self, state: u32, keys: Vec<u32>) -> wasmtime::Result<()> {
+        items::clear(self, "state.list-clear", state, StateKind::List, keys)
+    }
+
+    fn map_get(&mut self, state: u32, keys: Vec<u32>, entries: BinaryArrayResult) -> wasmtime::Result<WitValues> {
+        items::map_get(self, state, &keys, entries)
+    }
+
+    fn map_put(&mut self, state: u32, keys: Vec<u32>, entries: BinaryArrayResult, values: WitValues) -> wasmtime::Result<()> {
+        items::map_put(self, state, keys, entries, values)
+    }
+
+    fn map_clear(&mut self, state: u32, keys: Vec<u32>) -> wasmtime::Result<()> {
+        items::clear(self, "state.map-clear", state, StateKind::Map, keys)
+    }
+
+    fn map_scan(&mut self, state: u32, key: u32, start: Vec<u8>, limit: u32) -> wasmtime::Result<MapEntries> {
+        items::map_scan(self, state, key, &start, limit)
+    }
+}
+
+impl Keyed {
+    /// Takes account of bytes that the call writes.
+    fn count_bytes(&mut self, bytes: usize) -> wasmtime::Result<()> {
+        self.written_bytes += bytes;
+        if self.written_bytes > STATE_CALL_BYTES {
             return Err(Refusal::limit(format!("stored more than {STATE_CALL_BYTES} bytes in one call")));
         }
-        keyed.writes.push(StateWrite { state: state as usize, keys, values });
         Ok(())
     }
 }
 
-/// The keys of the call under way, and the width of one of its states.
-fn keyed<'a>(host: &'a mut HostState, function: &str, state: u32) -> wasmtime::Result<(&'a mut Keyed, Option<u32>)> {
+/// Whether the values of a state are forgotten.
+fn expires(host: &HostState, state: u32) -> bool {
+    host.call.as_ref().is_some_and(|call| call.plan.expiring.iter().any(|(index, _)| *index == state as usize))
+}
+
+/// The keys of the call under way, and the width of one of its states, which must be of this kind.
+fn keyed<'a>(
+    host: &'a mut HostState,
+    function: &str,
+    state: u32,
+    kind: StateKind,
+) -> wasmtime::Result<(&'a mut Keyed, Option<u32>)> {
     let call = host.call(function)?;
     let Some(keyed) = &mut call.keyed else {
         return Err(Refusal::contract(format!("called {function} where there is no key")));
@@ -64,6 +112,9 @@ fn keyed<'a>(host: &'a mut HostState, function: &str, state: u32) -> wasmtime::R
     let Some(need) = states.get(state as usize) else {
         return Err(Refusal::contract(format!("called {function} with state {state}; its plan has {} states", states.len())));
     };
+    if need.kind != kind {
+        return Err(Refusal::contract(format!("called {function} with state {state}, which its plan says is a {}", need.kind)));
+    }
     Ok((keyed, need.width))
 }
 

@@ -13,8 +13,10 @@ use super::PluginOperator;
 use crate::bindings::exports::wasmill::plugin::operator::{Batch as WitBatch, Keys};
 use crate::bindings::wasmill::plugin::plan::TimeDomain;
 use crate::columns_in::ColumnsIn;
+use crate::expiry::Written;
 use crate::fault::Fault;
 use crate::imports::call::{Call, CallOf, Keyed, OtherTimes};
+use crate::staged_items::StagedItems;
 use crate::timers::{Fired, Staged, Timers};
 
 impl PluginOperator {
@@ -90,7 +92,7 @@ impl PluginOperator {
     }
 
     /// The key's columns, as they stand in what is handed over.
-    fn key_of(&self, of: CallOf) -> Vec<usize> {
+    pub(super) fn key_of(&self, of: CallOf) -> Vec<usize> {
         match of {
             CallOf::Rows(input) => self.keys[input].clone(),
             CallOf::Timers(..) => (0..self.key_schema.fields().len()).collect(),
@@ -109,7 +111,7 @@ impl PluginOperator {
             None => state.resolve(&self.encoded, &self.encoded.hashes(), &mut keys),
         }
         self.call_keys.row_key = mem::take(&mut keys.row_key);
-        Some(Keyed { keys, state, writes: Vec::new(), written_bytes: 0 })
+        Some(Keyed { keys, state, writes: Vec::new(), staged: StagedItems::default(), written_bytes: 0 })
     }
 
     fn call_keys_rows(&mut self, keyed: bool) -> Vec<u32> {
@@ -155,7 +157,7 @@ impl PluginOperator {
     fn settle(&mut self, call: Call, outcome: Result<(), Fault>, rows: &Batch, cx: &mut Context) -> Result<(), Fault> {
         let Call { of, keyed, timers, .. } = call;
         let mut outcome = outcome;
-        if let Some(Keyed { keys, mut state, mut writes, .. }) = keyed {
+        if let Some(Keyed { keys, mut state, mut writes, staged: items, .. }) = keyed {
             let staged = outcome.and_then(|()| {
                 let fired = match of {
                     CallOf::Timers(domain, moment) => {
@@ -172,8 +174,11 @@ impl PluginOperator {
                     timers.apply(&staged, &keys, &self.encoded);
                     writes.push(staged.into_write());
                 }
-                self.expiring.iter_mut().for_each(|expiry| expiry.note(&writes, &keys, &self.encoded, state.as_ref()));
+                let items = items.into_writes();
+                let written = Written { values: &writes, items: &items };
+                self.expiring.iter_mut().for_each(|expiry| expiry.note(written, &keys, &self.encoded, state.as_ref()));
                 state.apply(&keys, &writes);
+                state.apply_items(&keys, &items);
             });
             state.finish(&keys);
             cx.state = Some(state);

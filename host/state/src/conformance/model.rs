@@ -11,17 +11,20 @@ use wasmill_flow::key::{self, EncodedKeys};
 use wasmill_flow::{Epoch, KeyGroups};
 
 use super::{Make, tasks};
-use crate::contract::{CallKeys, KeyedState, StateNeed, StateWrite};
+use crate::contract::{CallKeys, ItemChange, ItemWrite, KeyedState, StateKind, StateNeed, StateWrite};
+use crate::items::{self, Items};
 use crate::values::Values;
 
 /// What is held: encoded key to a value or none for each state.
 pub type Held = BTreeMap<Vec<u8>, Vec<Option<Vec<u8>>>>;
 
-/// The states of the suite: a fixed width, any length, an odd width, and no bytes at all.
+/// The states of the suite: a fixed width, any length, an odd width, no bytes at all, lists and maps.
 pub fn states() -> Vec<StateNeed> {
-    [("count", Some(8)), ("text", None), ("odd", Some(3)), ("seen", Some(0))]
-        .map(|(name, width)| StateNeed { name: name.to_owned(), version: 1, width })
-        .to_vec()
+    let mut states = [("count", Some(8)), ("text", None), ("odd", Some(3)), ("seen", Some(0))]
+        .map(|(name, width)| StateNeed::values(name, 1, width))
+        .to_vec();
+    states.extend([StateNeed::lists("trail", 1), StateNeed::maps("tally", 1)]);
+    states
 }
 
 /// One thing to do with a backend.
@@ -40,7 +43,8 @@ pub enum Operation {
     Step(usize),
 }
 
-/// A write to one state.
+/// A write to one state: of values; to lists, where a value is an item that is added, and none clears; to maps, where a value is an entry and its
+/// value, and none removes the entry.
 #[derive(Debug, Clone)]
 pub struct Write {
     state: usize,
@@ -54,6 +58,12 @@ impl Write {
     /// Writes one value of state 0 to all keys of the call, or removes it.
     fn to_all(value: Option<u8>) -> Self {
         Self { state: 0, chosen: None, values: vec![value] }
+    }
+
+    /// The numbers of the keys that are written.
+    fn keys(&self, distinct: &[Vec<u8>]) -> Vec<u32> {
+        let chosen = |key: &u32| self.chosen.is_none_or(|bits| bits >> (key % 64) & 1 == 1);
+        (0..distinct.len() as u32).filter(chosen).collect()
     }
 }
 
@@ -140,6 +150,14 @@ impl Run {
         self.backend.resolve(&keys, &keys.hashes(), &mut self.call);
         let distinct = self.check_numbers(&keys);
         for (index, state) in states().iter().enumerate() {
+            match state.kind {
+                StateKind::Value => {}
+                StateKind::List => self.check_lists(index, &distinct),
+                StateKind::Map => self.check_maps(index, &distinct),
+            }
+            if state.kind != StateKind::Value {
+                continue;
+            }
             let mut loaded = Values { present: vec![7], offsets: vec![7], data: vec![7] };
             self.backend.load(index, &self.call, &mut loaded);
             assert_eq!(loaded.check(distinct.len(), state.width, usize::MAX), Ok(()), "what is loaded is laid out well");
@@ -156,8 +174,15 @@ impl Run {
             }
         }
         if let Some(writes) = writes {
-            let writes: Vec<_> = writes.iter().map(|write| self.write(write, &distinct)).collect();
-            self.backend.apply(&self.call, &writes);
+            let (mut values, mut items) = (Vec::new(), Vec::new());
+            for write in writes {
+                match states()[write.state].kind {
+                    StateKind::Value => values.push(self.write(write, &distinct)),
+                    StateKind::List | StateKind::Map => items.extend(self.write_items(write, &distinct)),
+                }
+            }
+            self.backend.apply(&self.call, &values);
+            self.backend.apply_items(&self.call, &items);
         }
         self.backend.finish(&self.call);
         self.now.retain(|_, values| values.iter().any(Option::is_some));
@@ -180,12 +205,97 @@ impl Run {
         distinct
     }
 
+    /// Compares the lists of a call's keys with the model.
+    fn check_lists(&self, state: usize, distinct: &[Vec<u8>]) {
+        for (number, key) in (0..).zip(distinct) {
+            let held = self.stored(state, key);
+            let mut items = Items::default();
+            self.backend.list(state, &self.call, number, &mut items);
+            assert_eq!(items.iter().collect::<Vec<_>>(), strings(&held), "the list of key {key:02x?}");
+            assert_eq!(self.backend.list_size(state, &self.call, number), (items.len(), items.data.len()));
+        }
+    }
+
+    /// Compares the maps of a call's keys with the model.
+    fn check_maps(&self, state: usize, distinct: &[Vec<u8>]) {
+        for (number, key) in (0..).zip(distinct) {
+            let held = self.stored(state, key);
+            let held: BTreeMap<&[u8], &[u8]> = strings(&held).chunks(2).map(|pair| (pair[0], pair[1])).collect();
+            let start = [distinct.len() as u8 * 3];
+            let mut scanned = Vec::new();
+            self.backend.scan(state, &self.call, number, &start, &mut |entry, value| {
+                scanned.push((entry.to_vec(), value.to_vec()));
+                scanned.len() < 5
+            });
+            let expected = held.range(&start[..]..).take(5).map(|(entry, value)| (entry.to_vec(), value.to_vec()));
+            assert_eq!(scanned, expected.collect::<Vec<_>>(), "the map of key {key:02x?} from {start:?}");
+            let (mut asked, mut values) = (Items::default(), Values::end_to_end());
+            (0..u8::MAX).step_by(5).for_each(|entry| asked.push(&[entry]));
+            self.backend.entries(state, &self.call, &vec![number; asked.len()], &asked, &mut values);
+            assert_eq!(values.check(asked.len(), None, usize::MAX), Ok(()), "what is looked up is laid out well");
+            for (index, entry) in asked.iter().enumerate() {
+                assert_eq!(values.get(index, None), held.get(entry).copied(), "entry {entry:?} of key {key:02x?}");
+            }
+        }
+    }
+
+    /// What the model has of a list or map.
+    fn stored(&self, state: usize, key: &[u8]) -> Vec<u8> {
+        self.now.get(key).and_then(|values| values[state].clone()).unwrap_or_default()
+    }
+
+    /// Performs a write to lists or maps on the model, and returns it as the backend gets it.
+    fn write_items(&mut self, write: &Write, distinct: &[Vec<u8>]) -> Vec<ItemWrite> {
+        let (state, kind) = (write.state, states()[write.state].kind);
+        let mut writes = Vec::new();
+        for (index, &key) in write.keys(distinct).iter().enumerate() {
+            let seed = write.values[index % write.values.len()];
+            let held = self.stored(state, &distinct[key as usize]);
+            let mut items: Vec<Vec<u8>> = strings(&held).into_iter().map(<[u8]>::to_vec).collect();
+            let change = match (kind, seed) {
+                (StateKind::List, Some(seed)) => {
+                    items.push(vec![seed; usize::from(seed % 40)]);
+                    ItemChange::Append { keys: vec![key], items: item(&vec![seed; usize::from(seed % 40)]) }
+                }
+                (StateKind::List, None) => {
+                    items.clear();
+                    ItemChange::ClearLists(vec![key])
+                }
+                // Every sixteenth removes all.
+                (_, Some(0..16)) => {
+                    items.clear();
+                    ItemChange::ClearMaps(vec![key])
+                }
+                (_, seed) => {
+                    let entry =
+                        vec![seed.unwrap_or(write.values.len() as u8 * 5) / 8 * 5; 1 + usize::from(seed.unwrap_or(0) / 240) * 30];
+                    let mut map: BTreeMap<Vec<u8>, Vec<u8>> =
+                        items.chunks(2).map(|pair| (pair[0].clone(), pair[1].clone())).collect();
+                    let value = seed.map(|seed| vec![seed; usize::from(seed % 40)]);
+                    match value.clone() {
+                        Some(value) => map.insert(entry.clone(), value),
+                        None => map.remove(&entry),
+                    };
+                    items = map.into_iter().flat_map(|(entry, value)| [entry, value]).collect();
+                    let mut values = Values::end_to_end();
+                    values.push(value.as_deref());
+                    ItemChange::Put { keys: vec![key], entries: item(&entry), values }
+                }
+            };
+            writes.push(ItemWrite { state, change });
+            let mut stored = Vec::new();
+            items.iter().for_each(|item| items::store(item, &mut stored));
+            let held = self.now.entry(distinct[key as usize].clone()).or_insert_with(|| vec![None; states().len()]);
+            held[state] = (!stored.is_empty()).then_some(stored);
+        }
+        writes
+    }
+
     /// Performs a write on the model, and returns it as the backend gets it.
     fn write(&mut self, write: &Write, distinct: &[Vec<u8>]) -> StateWrite {
         let state = &states()[write.state];
-        let keys: Option<Vec<u32>> =
-            write.chosen.map(|bits| (0..distinct.len() as u32).filter(|key| bits >> (key % 64) & 1 == 1).collect());
-        let written = keys.clone().unwrap_or_else(|| (0..distinct.len() as u32).collect());
+        let written = write.keys(distinct);
+        let keys = write.chosen.map(|_| written.clone());
         let mut values = Values { present: vec![0; written.len().div_ceil(8)], ..Values::default() };
         if state.width.is_none() {
             values.offsets.push(0);
@@ -251,6 +361,18 @@ impl Run {
             }
         }
     }
+}
+
+/// The byte strings of a stored list or map.
+fn strings(stored: &[u8]) -> Vec<&[u8]> {
+    items::stored(stored).expect("the model stores well")
+}
+
+/// One byte string.
+fn item(bytes: &[u8]) -> Items {
+    let mut items = Items::default();
+    items.push(bytes);
+    items
 }
 
 /// Restores snapshots into the tasks of some parallelism, checks that together they hold what they should, and snapshots each.

@@ -27,7 +27,7 @@ enum Operation {
 }
 
 fn state() -> Vec<StateNeed> {
-    vec![StateNeed { name: "value".to_owned(), version: 1, width: Some(1) }]
+    vec![StateNeed::values("value", 1, Some(1))]
 }
 
 fn encoded(keys: impl Iterator<Item = u8>) -> EncodedKeys {

@@ -1,15 +1,23 @@
-//! The values of one state, a cell for each slot.
+//! What one state keeps, a cell for each slot.
 
 mod fixed;
+mod lists;
+mod maps;
+mod short_bytes;
 mod variable;
 
+use std::borrow::Cow;
+
 use fixed::FixedCells;
+use lists::Lists;
+use maps::Maps;
 use variable::VariableCells;
 
 use super::bits::Bits;
+use crate::contract::{ItemChange, StateError, StateKind, StateNeed};
 use crate::values::Values;
 
-/// The values of one state.
+/// The values, lists or maps of one state. A slot has a value, here, where its list or map has something.
 #[derive(Debug)]
 pub struct Cells {
     present: Bits,
@@ -22,14 +30,18 @@ pub struct Cells {
 enum Layout {
     Fixed(FixedCells),
     Variable(VariableCells),
+    Lists(Lists),
+    Maps(Maps),
 }
 
 impl Cells {
-    /// Cells for values of a fixed width, or of any.
-    pub fn new(width: Option<u32>) -> Self {
-        let layout = match width {
-            Some(width) => Layout::Fixed(FixedCells::new(width as usize)),
-            None => Layout::Variable(VariableCells::default()),
+    /// Cells for a state.
+    pub fn new(need: &StateNeed) -> Self {
+        let layout = match (need.kind, need.width) {
+            (StateKind::Value, Some(width)) => Layout::Fixed(FixedCells::new(width as usize)),
+            (StateKind::Value, None) => Layout::Variable(VariableCells::default()),
+            (StateKind::List, _) => Layout::Lists(Lists::default()),
+            (StateKind::Map, _) => Layout::Maps(Maps::default()),
         };
         Self { present: Bits::default(), count: 0, layout }
     }
@@ -40,6 +52,8 @@ impl Cells {
         match &mut self.layout {
             Layout::Fixed(cells) => cells.grow(slots),
             Layout::Variable(cells) => cells.grow(slots),
+            Layout::Lists(cells) => cells.grow(slots),
+            Layout::Maps(cells) => cells.grow(slots),
         }
     }
 
@@ -63,6 +77,7 @@ impl Cells {
         match &self.layout {
             Layout::Fixed(cells) => cells.load(places, &mut into.data),
             Layout::Variable(cells) => cells.load(places, &mut into.offsets, &mut into.data),
+            Layout::Lists(_) | Layout::Maps(_) => unreachable!("lists and maps are looked at by other calls"),
         }
     }
 
@@ -97,10 +112,10 @@ impl Cells {
         for (index, &place) in places.iter().enumerate() {
             let value = match &self.layout {
                 Layout::Fixed(cells) => values.get(index, Some(cells.width())),
-                Layout::Variable(_) => values.get(index, None),
+                Layout::Variable(_) | Layout::Lists(_) | Layout::Maps(_) => values.get(index, None),
             };
             match value {
-                Some(value) => self.put(place, value),
+                Some(value) => self.write(place, value),
                 None => {
                     if self.remove(place) {
                         removed.push(place);
@@ -110,12 +125,81 @@ impl Cells {
         }
     }
 
+    /// Puts what a snapshot has into a slot that has nothing yet.
+    pub fn put(&mut self, place: u32, stored: &[u8]) -> Result<(), StateError> {
+        let (what, taken) = match &mut self.layout {
+            Layout::Fixed(_) | Layout::Variable(_) => {
+                self.write(place, stored);
+                return Ok(());
+            }
+            Layout::Lists(cells) => ("list", cells.put(place, stored)),
+            Layout::Maps(cells) => ("map", cells.put(place, stored)),
+        };
+        // One without anything in it would be there and not there.
+        if taken.is_none() || stored.is_empty() {
+            return Err(StateError::Damaged(format!("a {what} of {} bytes can't be read", stored.len())));
+        }
+        self.count += usize::from(!self.present.replace(place, true));
+        Ok(())
+    }
+
     /// Writes one value.
-    pub fn put(&mut self, place: u32, value: &[u8]) {
+    fn write(&mut self, place: u32, value: &[u8]) {
         self.count += usize::from(!self.present.replace(place, true));
         match &mut self.layout {
             Layout::Fixed(cells) => cells.put(place, value),
             Layout::Variable(cells) => cells.put(place, value),
+            Layout::Lists(_) | Layout::Maps(_) => unreachable!("lists and maps are changed by other calls"),
+        }
+    }
+
+    /// Changes lists or maps; key `i` is in slot `places[i]`. Slots that have nothing any more are added to `removed`.
+    pub fn change(&mut self, places: &[u32], change: &ItemChange, removed: &mut Vec<u32>) {
+        match (change, &mut self.layout) {
+            (ItemChange::Append { keys, items }, Layout::Lists(lists)) => {
+                for (&key, item) in keys.iter().zip(items.iter()) {
+                    let place = places[key as usize];
+                    lists.append(place, item);
+                    self.count += usize::from(!self.present.replace(place, true));
+                }
+            }
+            (ItemChange::Put { keys, entries, values }, Layout::Maps(maps)) => {
+                for (index, (&key, entry)) in keys.iter().zip(entries.iter()).enumerate() {
+                    let place = places[key as usize];
+                    maps.set(place, entry, values.get(index, None));
+                    let (is, was) = (!maps.is_empty(place), self.present.get(place));
+                    match (was, is) {
+                        (false, true) => self.count += 1,
+                        (true, false) => {
+                            self.count -= 1;
+                            removed.push(place);
+                        }
+                        (false, false) | (true, true) => {}
+                    }
+                    self.present.replace(place, is);
+                }
+            }
+            (ItemChange::ClearLists(keys), Layout::Lists(_)) | (ItemChange::ClearMaps(keys), Layout::Maps(_)) => {
+                let places = keys.iter().map(|&key| places[key as usize]);
+                removed.extend(places.filter(|&place| self.remove(place)));
+            }
+            _ => unreachable!("a change is of its state's kind"),
+        }
+    }
+
+    /// The lists, where this is a state of lists.
+    pub fn lists(&self) -> &Lists {
+        match &self.layout {
+            Layout::Lists(lists) => lists,
+            _ => unreachable!("a call is of its state's kind"),
+        }
+    }
+
+    /// The maps, where this is a state of maps.
+    pub fn maps(&self) -> &Maps {
+        match &self.layout {
+            Layout::Maps(maps) => maps,
+            _ => unreachable!("a call is of its state's kind"),
         }
     }
 
@@ -127,6 +211,8 @@ impl Cells {
             match &mut self.layout {
                 Layout::Fixed(cells) => cells.clear(place),
                 Layout::Variable(cells) => cells.clear(place),
+                Layout::Lists(cells) => cells.clear(place),
+                Layout::Maps(cells) => cells.clear(place),
             }
         }
         was
@@ -142,14 +228,32 @@ impl Cells {
                 into.extend_from_slice(&(value.len() as u32).to_le_bytes());
                 into.extend_from_slice(value);
             }
+            Layout::Lists(cells) => {
+                let stored = cells.stored(place);
+                into.extend_from_slice(&(stored.len() as u64).to_le_bytes());
+                into.extend_from_slice(stored);
+            }
+            Layout::Maps(cells) => {
+                let start = into.len();
+                into.extend_from_slice(&[0; 8]);
+                cells.store(place, into);
+                let length = (into.len() - start - 8) as u64;
+                into[start..start + 8].copy_from_slice(&length.to_le_bytes());
+            }
         }
     }
 
-    /// The value of a slot.
-    pub fn get(&self, place: u32) -> Option<&[u8]> {
+    /// The value of a slot; a list or map as it is stored.
+    pub fn get(&self, place: u32) -> Option<Cow<'_, [u8]>> {
         self.is_present(place).then(|| match &self.layout {
-            Layout::Fixed(cells) => cells.get(place),
-            Layout::Variable(cells) => cells.get(place),
+            Layout::Fixed(cells) => Cow::Borrowed(cells.get(place)),
+            Layout::Variable(cells) => Cow::Borrowed(cells.get(place)),
+            Layout::Lists(cells) => Cow::Borrowed(cells.stored(place)),
+            Layout::Maps(cells) => {
+                let mut stored = Vec::new();
+                cells.store(place, &mut stored);
+                Cow::Owned(stored)
+            }
         })
     }
 
@@ -158,6 +262,8 @@ impl Cells {
         match &self.layout {
             Layout::Fixed(cells) => cells.growth(slots),
             Layout::Variable(cells) => cells.growth(slots),
+            Layout::Lists(cells) => cells.growth(slots),
+            Layout::Maps(cells) => cells.growth(slots),
         }
     }
 
@@ -167,6 +273,8 @@ impl Cells {
             + match &self.layout {
                 Layout::Fixed(cells) => cells.held(),
                 Layout::Variable(cells) => cells.held(),
+                Layout::Lists(cells) => cells.held(),
+                Layout::Maps(cells) => cells.held(),
             }
     }
 }

@@ -15,7 +15,7 @@ fn encoded(texts: &[&str]) -> EncodedKeys {
 }
 
 fn counting() -> MemoryState {
-    MemoryState::new(vec![StateNeed { name: "count".to_owned(), version: 1, width: Some(1) }])
+    MemoryState::new(vec![StateNeed::values("count", 1, Some(1))])
 }
 
 /// A call that writes a byte to each of some keys, or removes it; returns the places.

@@ -3,7 +3,7 @@
 use wasmill_flow::Epoch;
 
 use super::{BLOCK, HEADER_HEAD, MAGIC, TRAILER, VERSION, checksum};
-use crate::contract::{StateError, StateNeed};
+use crate::contract::{StateError, StateKind, StateNeed};
 
 /// A snapshot whose header was read and whose checksums all hold.
 #[derive(Debug)]
@@ -121,11 +121,12 @@ impl<'a> Snapshot<'a> {
             *value = None;
             if presence[index / 8] >> (index % 8) & 1 == 1 {
                 found += 1;
-                let length = match state.width {
-                    Some(width) => width,
-                    None => cursor.u32("a value's length")?,
+                let length = match (state.kind, state.width) {
+                    (StateKind::Value, Some(width)) => u64::from(width),
+                    (StateKind::Value, None) => u64::from(cursor.u32("a value's length")?),
+                    (StateKind::List | StateKind::Map, _) => cursor.u64("the length of a list or map")?,
                 };
-                *value = Some(cursor.take(u64::from(length), "a value")?);
+                *value = Some(cursor.take(length, "a value")?);
             }
         }
         if set == 0 || set != found {
@@ -163,12 +164,18 @@ fn read_header(cursor: &mut Cursor<'_>) -> Result<(Epoch, Vec<StateNeed>), State
         let version = inside.u32("a state's version")?;
         let fixed = inside.take(1, "a state's width")?[0];
         let width = inside.u32("a state's width")?;
-        let width = match (fixed, width) {
-            (0, 0) => None,
-            (1, width) => Some(width),
-            other => return damaged(format!("state `{name}` has width {other:?}, expected (1, width) or (0, 0)")),
+        let (kind, width) = match (fixed, width) {
+            (0, 0) => (StateKind::Value, None),
+            (1, width) => (StateKind::Value, Some(width)),
+            (2, 0) => (StateKind::List, None),
+            (3, 0) => (StateKind::Map, None),
+            other => {
+                return damaged(format!(
+                    "state `{name}` has kind and width {other:?}, expected (1, width), (0, 0), (2, 0) or (3, 0)"
+                ));
+            }
         };
-        states.push(StateNeed { name: name.to_owned(), version, width });
+        states.push(StateNeed { name: name.to_owned(), version, kind, width });
     }
     if inside.at != end {
         return damaged(format!("{} bytes follow the last state of the header, expected none", end - inside.at));

@@ -9,10 +9,7 @@ use super::*;
 use crate::contract::{StateError, StateNeed};
 
 fn states() -> Vec<StateNeed> {
-    vec![
-        StateNeed { name: "count".to_owned(), version: 3, width: Some(2) },
-        StateNeed { name: "text".to_owned(), version: 1, width: None },
-    ]
+    vec![StateNeed::values("count", 3, Some(2)), StateNeed::values("text", 1, None)]
 }
 
 /// The snapshot of the fixture: three keys in two blocks.

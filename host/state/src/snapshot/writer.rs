@@ -3,7 +3,7 @@
 use wasmill_flow::Epoch;
 
 use super::{BLOCK, BLOCK_HEAD, MAGIC, TRAILER, VERSION, checksum};
-use crate::contract::StateNeed;
+use crate::contract::{StateKind, StateNeed};
 
 /// Writes a snapshot: the header, blocks of entries, the trailer.
 #[derive(Debug)]
@@ -89,7 +89,11 @@ fn header(epoch: Epoch, states: &[StateNeed]) -> Vec<u8> {
         counted.extend_from_slice(&length(state.name.len()));
         counted.extend_from_slice(state.name.as_bytes());
         counted.extend_from_slice(&state.version.to_le_bytes());
-        counted.push(u8::from(state.width.is_some()));
+        counted.push(match state.kind {
+            StateKind::Value => u8::from(state.width.is_some()),
+            StateKind::List => 2,
+            StateKind::Map => 3,
+        });
         counted.extend_from_slice(&state.width.unwrap_or(0).to_le_bytes());
     }
     let mut header = MAGIC.to_vec();

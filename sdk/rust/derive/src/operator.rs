@@ -2,17 +2,24 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use syn::{DeriveInput, Error, Field, GenericArgument, LitInt, LitStr, PathArguments, Result, Type};
+use syn::parse::ParseStream;
+use syn::{DeriveInput, Error, Field, GenericArgument, LitInt, LitStr, PathArguments, Result, Token, Type, parenthesized};
 
 use crate::field;
 use crate::keep::Keep;
 
-/// A field of type `ValueState` or `ExpiringState`.
+/// The types of fields that are states.
+const STATES: [&str; 7] =
+    ["ValueState", "ListState", "MapState", "ReducingState", "AggregatingState", "ExpiringState", "ExpiringMap"];
+
+/// A field of such a type.
 struct State<'a> {
     field: &'a Ident,
     ty: &'a Type,
     name: String,
     version: u32,
+    /// Earlier versions, and the types that their values were written as.
+    earlier: Vec<(u32, Type)>,
 }
 
 /// The fields of an operator that are not its author's own.
@@ -47,6 +54,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let state_names: Vec<_> = states.iter().map(|state| &state.name).collect();
     let versions = states.iter().map(|state| state.version);
     let state_numbers = 0..states.len() as u32;
+    let migrations = migrations(&states);
     let (port_fields, rows): (Vec<_>, Vec<_>) = ports.iter().map(|port| (port.field, port.row)).unzip();
     let (timer_fields, timer_types): (Vec<_>, Vec<_>) = timers.into_iter().unzip();
     let port_names = ports.iter().map(|port| &port.name);
@@ -57,6 +65,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             const KEEP: ::wasmill_sdk::Keep = #keep;
             const STATES: &'static [::wasmill_sdk::StateSpec] = &[#(::wasmill_sdk::StateSpec {
                 name: #state_names,
+                kind: <#state_types>::KIND,
                 version: #versions,
                 width: <#state_types>::WIDTH,
                 expires: <#state_types>::EXPIRES,
@@ -90,6 +99,23 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             }
 
             #[inline]
+            fn fetch(&mut self) {
+                #(self.#state_fields.fetch();)*
+            }
+
+            fn migrate(state: u32, from: u32, value: &[u8]) -> ::wasmill_sdk::Result<::std::vec::Vec<u8>> {
+                let _ = value;
+                match (state, from) {
+                    #migrations
+                    _ => ::std::result::Result::Err(::wasmill_sdk::Error::fail(::std::format!(
+                        "state `{}` has values of version {from}, which this operator can't migrate: `#[state(version = …, migrates({from} = \"Type\"))]` says \
+                         what they were",
+                        <Self as ::wasmill_sdk::Operator>::STATES.get(state as usize).map_or("?", |state| state.name)
+                    ))),
+                }
+            }
+
+            #[inline]
             fn finish(&mut self) -> ::wasmill_sdk::Result<()> {
                 #(self.#state_fields.finish()?;)*
                 #(self.#timer_fields.finish();)*
@@ -98,6 +124,15 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     })
+}
+
+/// A case for each earlier version of each state.
+fn migrations(states: &[State<'_>]) -> TokenStream {
+    let cases = (0..).zip(states).flat_map(|(number, state): (u32, _)| {
+        let ty = state.ty;
+        state.earlier.iter().map(move |(version, old)| quote!((#number, #version) => <#ty>::migrate::<#old>(value),))
+    });
+    cases.collect()
 }
 
 fn main_keep(input: &DeriveInput) -> Result<Keep> {
@@ -118,7 +153,7 @@ fn parts(input: &DeriveInput) -> Result<Parts<'_>> {
     let Parts { mut states, mut ports, mut timers } = Parts::default();
     for (name, field) in field::named(input, "an operator")? {
         let segment = field::last_segment(&field.ty);
-        if segment.is_some_and(|segment| segment.ident == "ValueState" || segment.ident == "ExpiringState") {
+        if segment.is_some_and(|segment| STATES.iter().any(|state| segment.ident == state)) {
             let state = state(name, field)?;
             if states.iter().any(|other| other.name == state.name) {
                 return Err(Error::new_spanned(name, format!("two states are named `{}`", state.name)));
@@ -145,21 +180,36 @@ fn parts(input: &DeriveInput) -> Result<Parts<'_>> {
 }
 
 fn state<'a>(name: &'a Ident, field: &'a Field) -> Result<State<'a>> {
-    let mut state = State { field: name, ty: &field.ty, name: field::kebab(name), version: 1 };
+    let mut state = State { field: name, ty: &field.ty, name: field::kebab(name), version: 1, earlier: Vec::new() };
     for attribute in field.attrs.iter().filter(|attribute| attribute.path().is_ident("state")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("name") {
                 state.name = meta.value()?.parse::<LitStr>()?.value();
             } else if meta.path.is_ident("version") {
                 state.version = meta.value()?.parse::<LitInt>()?.base10_parse()?;
+            } else if meta.path.is_ident("migrates") {
+                let content;
+                parenthesized!(content in meta.input);
+                let earlier = content.parse_terminated(earlier_version, Token![,])?;
+                state.earlier.extend(earlier);
             } else {
-                return Err(meta.error(r#"expected name = "…" or version = 2"#));
+                return Err(meta.error(r#"expected name = "…", version = 2 or migrates(1 = "Type")"#));
             }
             Ok(())
         })?;
     }
+    if let Some((version, ty)) = state.earlier.iter().find(|(version, _)| *version >= state.version) {
+        return Err(Error::new_spanned(ty, format!("version {version} is not earlier than the state's own, {}", state.version)));
+    }
     field::check_name(&state.name, name)?;
     Ok(state)
+}
+
+/// `1 = "Type"`.
+fn earlier_version(input: ParseStream<'_>) -> Result<(u32, Type)> {
+    let version = input.parse::<LitInt>()?.base10_parse()?;
+    input.parse::<Token![=]>()?;
+    Ok((version, input.parse::<LitStr>()?.parse()?))
 }
 
 fn port<'a>(name: &'a Ident, field: &'a Field, arguments: &'a PathArguments) -> Result<Port<'a>> {

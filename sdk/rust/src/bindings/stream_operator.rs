@@ -223,9 +223,11 @@ pub mod wasmill {
     }
 
     /// Keyed state, kept by the host. `state` is an index into the plan's `states`; keys are numbers of the `keys` of the call being
-    /// made. Callable only within `process` of a keyed input and within `on-timers`; anywhere else, with an unknown state or with an unknown key, the call traps.
+    /// made. Callable only within `process` of a keyed input and within `on-timers`; anywhere else, with an unknown state, one of another kind or with an
+    /// unknown key, the call traps.
     /// Every function covers many keys, so that an operator crosses the sandbox a few times a batch and not a few times a record.
-    /// What is stored is staged: `load` sees it at once, the state itself only when the call has returned without error.
+    /// What is written is staged: the functions that read see it at once, the state itself only when the call has returned without error.
+    /// All that one call writes may have 16 MiB.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod state {
       #[used]
@@ -234,7 +236,30 @@ pub mod wasmill {
       super::super::super::__link_custom_section_describing_imports;
       
       use super::super::super::_rt;
+      pub type BinaryArray = super::super::super::wasmill::plugin::data::BinaryArray;
       pub type Values = super::super::super::wasmill::plugin::data::Values;
+      /// Lists of keys that follow each other: list `i` has the items `starts[i]..starts[i + 1]`.
+      #[derive(Clone)]
+      pub struct Lists {
+        pub starts: _rt::Vec::<u32>,
+        pub items: BinaryArray,
+      }
+      impl ::core::fmt::Debug for Lists {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("Lists").field("starts", &self.starts).field("items", &self.items).finish()
+        }
+      }
+      /// Entries of a map and their values.
+      #[derive(Clone)]
+      pub struct MapEntries {
+        pub entries: BinaryArray,
+        pub values: BinaryArray,
+      }
+      impl ::core::fmt::Debug for MapEntries {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          f.debug_struct("MapEntries").field("entries", &self.entries).field("values", &self.values).finish()
+        }
+      }
       #[allow(unused_unsafe, clippy::all)]
       /// The values of all keys of the call, in order.
       #[allow(async_fn_in_trait)]
@@ -277,7 +302,7 @@ pub mod wasmill {
       }
       #[allow(unused_unsafe, clippy::all)]
       /// Writes a value for each of `keys` (distinct), or, without a list, for all keys of the call. An absent value removes.
-      /// A value may have at most 1 MiB; all that one call stores at most 16 MiB.
+      /// A value may have at most 1 MiB.
       #[allow(async_fn_in_trait)]
       pub fn store(state: u32,keys: ::core::option::Option<&[u32]>,values: &Values,) -> (){
         unsafe {
@@ -314,6 +339,255 @@ pub mod wasmill {
           #[cfg(not(target_arch = "wasm32"))]
           unsafe extern "C" fn wit_import7(_: i32, _: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, ) { unreachable!() }
           wit_import7(_rt::as_i32(&state), result1_0, result1_1, result1_2, ptr3.cast_mut(), len3, ptr5.cast_mut(), len5, ptr6.cast_mut(), len6);
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// The lists of key `first` and of keys behind it: as many as have 1 MiB together, and at least one.
+      #[allow(async_fn_in_trait)]
+      pub fn list_load(state: u32,first: u32,) -> Lists{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 6*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 6*::core::mem::size_of::<*const u8>()]);
+          let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "list-load"]
+            fn wit_import1(_: i32, _: i32, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import1(_: i32, _: i32, _: *mut u8, ) { unreachable!() }
+          wit_import1(_rt::as_i32(&state), _rt::as_i32(&first), ptr0);
+          let l2 = *ptr0.add(0).cast::<*mut u8>();
+          let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len4 = l3;
+          let l5 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l6 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len7 = l6;
+          let l8 = *ptr0.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l9 = *ptr0.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len10 = l9;
+          let result11 = Lists{
+            starts: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l2.cast(), len4, len4)),
+            items: super::super::super::wasmill::plugin::data::BinaryArray{
+              offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l5.cast(), len7, len7)),
+              data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l8.cast(), len10, len10)),
+            },
+          };
+          result11
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Adds item `i` to the end of the list of `keys[i]`, in this order. An item may have 1 MiB, a list 16 MiB.
+      #[allow(async_fn_in_trait)]
+      pub fn list_append(state: u32,keys: &[u32],items: &BinaryArray,) -> (){
+        unsafe {
+          let vec0 = keys;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets1, data:data1, } = items;
+          let vec2 = offsets1;
+          let ptr2 = vec2.as_ptr().cast::<u8>();
+          let len2 = vec2.len();
+          let vec3 = data1;
+          let ptr3 = vec3.as_ptr().cast::<u8>();
+          let len3 = vec3.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "list-append"]
+            fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, ) { unreachable!() }
+          wit_import4(_rt::as_i32(&state), ptr0.cast_mut(), len0, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3);
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Takes all items of the lists of `keys` away.
+      #[allow(async_fn_in_trait)]
+      pub fn list_clear(state: u32,keys: &[u32],) -> (){
+        unsafe {
+          let vec0 = keys;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "list-clear"]
+            fn wit_import1(_: i32, _: *mut u8, _: usize, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, _: usize, ) { unreachable!() }
+          wit_import1(_rt::as_i32(&state), ptr0.cast_mut(), len0);
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// The value of `entries[i]` in the map of `keys[i]`. All values together may have 16 MiB.
+      #[allow(async_fn_in_trait)]
+      pub fn map_get(state: u32,keys: &[u32],entries: &BinaryArray,) -> Values{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 6*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 6*::core::mem::size_of::<*const u8>()]);
+          let vec0 = keys;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets1, data:data1, } = entries;
+          let vec2 = offsets1;
+          let ptr2 = vec2.as_ptr().cast::<u8>();
+          let len2 = vec2.len();
+          let vec3 = data1;
+          let ptr3 = vec3.as_ptr().cast::<u8>();
+          let len3 = vec3.len();
+          let ptr4 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "map-get"]
+            fn wit_import5(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import5(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          wit_import5(_rt::as_i32(&state), ptr0.cast_mut(), len0, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr4);
+          let l6 = *ptr4.add(0).cast::<*mut u8>();
+          let l7 = *ptr4.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len8 = l7;
+          let l9 = *ptr4.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l10 = *ptr4.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len11 = l10;
+          let l12 = *ptr4.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l13 = *ptr4.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len14 = l13;
+          let result15 = super::super::super::wasmill::plugin::data::Values{
+            present: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l6.cast(), len8, len8)),
+            values: super::super::super::wasmill::plugin::data::BinaryArray{
+              offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l9.cast(), len11, len11)),
+              data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l12.cast(), len14, len14)),
+            },
+          };
+          result15
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Gives `entries[i]` in the map of `keys[i]` a value, in this order. An absent value removes the entry. An entry may have 64 KiB, a value 1 MiB.
+      #[allow(async_fn_in_trait)]
+      pub fn map_put(state: u32,keys: &[u32],entries: &BinaryArray,values: &Values,) -> (){
+        unsafe {
+          let vec0 = keys;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets1, data:data1, } = entries;
+          let vec2 = offsets1;
+          let ptr2 = vec2.as_ptr().cast::<u8>();
+          let len2 = vec2.len();
+          let vec3 = data1;
+          let ptr3 = vec3.as_ptr().cast::<u8>();
+          let len3 = vec3.len();
+          let super::super::super::wasmill::plugin::data::Values{ present:present4, values:values4, } = values;
+          let vec5 = present4;
+          let ptr5 = vec5.as_ptr().cast::<u8>();
+          let len5 = vec5.len();
+          let super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets6, data:data6, } = values4;
+          let vec7 = offsets6;
+          let ptr7 = vec7.as_ptr().cast::<u8>();
+          let len7 = vec7.len();
+          let vec8 = data6;
+          let ptr8 = vec8.as_ptr().cast::<u8>();
+          let len8 = vec8.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "map-put"]
+            fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import9(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, ) { unreachable!() }
+          wit_import9(_rt::as_i32(&state), ptr0.cast_mut(), len0, ptr2.cast_mut(), len2, ptr3.cast_mut(), len3, ptr5.cast_mut(), len5, ptr7.cast_mut(), len7, ptr8.cast_mut(), len8);
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Removes all entries of the maps of `keys`.
+      #[allow(async_fn_in_trait)]
+      pub fn map_clear(state: u32,keys: &[u32],) -> (){
+        unsafe {
+          let vec0 = keys;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "map-clear"]
+            fn wit_import1(_: i32, _: *mut u8, _: usize, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, _: usize, ) { unreachable!() }
+          wit_import1(_rt::as_i32(&state), ptr0.cast_mut(), len0);
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// The entries of the map of `key` in the order of their bytes, from `start` on, which need not be one: at most `limit`, as many as have
+      /// 1 MiB together, and at least one where there is one.
+      #[allow(async_fn_in_trait)]
+      pub fn map_scan(state: u32,key: u32,start: &[u8],limit: u32,) -> MapEntries{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 8*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 8*::core::mem::size_of::<*const u8>()]);
+          let vec0 = start;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "map-scan"]
+            fn wit_import2(_: i32, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import2(_: i32, _: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+          wit_import2(_rt::as_i32(&state), _rt::as_i32(&key), ptr0.cast_mut(), len0, _rt::as_i32(&limit), ptr1);
+          let l3 = *ptr1.add(0).cast::<*mut u8>();
+          let l4 = *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len5 = l4;
+          let l6 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l7 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len8 = l7;
+          let l9 = *ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l10 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len11 = l10;
+          let l12 = *ptr1.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l13 = *ptr1.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len14 = l13;
+          let result15 = MapEntries{
+            entries: super::super::super::wasmill::plugin::data::BinaryArray{
+              offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l3.cast(), len5, len5)),
+              data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l6.cast(), len8, len8)),
+            },
+            values: super::super::super::wasmill::plugin::data::BinaryArray{
+              offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l9.cast(), len11, len11)),
+              data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l12.cast(), len14, len14)),
+            },
+          };
+          result15
         }
       }
 
@@ -380,24 +654,69 @@ pub mod wasmill {
         }
       }
 
-      /// A value for each key, of bytes that only the operator understands.
+      /// What a state keeps for each key, in bytes that only the operator understands.
+      #[repr(u8)]
+      #[derive(Clone, Copy, Eq, Ord, PartialEq, PartialOrd)]
+      pub enum StateKind {
+        /// One value.
+        ValueState,
+        /// Items in the order in which they were appended.
+        ListState,
+        /// Entries, each with a value, in the order of their bytes.
+        MapState,
+      }
+      impl ::core::fmt::Debug for StateKind {
+        fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+          match self {
+            StateKind::ValueState => {
+              f.debug_tuple("StateKind::ValueState").finish()
+            }
+            StateKind::ListState => {
+              f.debug_tuple("StateKind::ListState").finish()
+            }
+            StateKind::MapState => {
+              f.debug_tuple("StateKind::MapState").finish()
+            }
+          }
+        }
+      }
+
+      impl StateKind{
+        #[doc(hidden)]
+        pub unsafe fn _lift(val: u8) -> StateKind{
+          if !cfg!(debug_assertions) {
+            return unsafe { ::core::mem::transmute(val) };
+          }
+
+          match val {
+            0 => StateKind::ValueState,
+            1 => StateKind::ListState,
+            2 => StateKind::MapState,
+
+            _ => panic!("invalid enum discriminant"),
+          }
+        }
+      }
+
+      /// A state that the host keeps.
       #[derive(Clone)]
       pub struct StateNeed {
         /// The identity of the state in snapshots, together with the operator's name: `[a-z][a-z0-9_-]{0,62}`.
         pub name: _rt::String,
-        /// The version of the values' encoding. A snapshot with another version of it is not restored.
+        pub kind: StateKind,
+        /// The version of the values' encoding. What a snapshot has of another version is turned into this one by `operator.migrate-state`.
         pub version: u32,
-        /// Every value has exactly this many bytes (1 to 1,024); absent where lengths differ. A fixed width saves the offsets on
-        /// every load and store.
+        /// Every value has exactly this many bytes (1 to 1,024); absent where lengths differ, and for lists and maps. A fixed width saves the
+        /// offsets on every load and store.
         pub width: ::core::option::Option<u32>,
-        /// Values are forgotten: each begins with the moment at which it is, eight bytes, little-endian. When time in this domain has come as
+        /// Values, each value of a map by itself, are forgotten: each begins with the moment at which it is, eight bytes, little-endian. When time in this domain has come as
         /// far, and timers of that moment have been handed over, the host takes it away. A call may still be given a value whose moment
         /// has passed for the row at hand: not to use it is the plugin's part.
         pub expires: ::core::option::Option<TimeDomain>,
       }
       impl ::core::fmt::Debug for StateNeed {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-          f.debug_struct("StateNeed").field("name", &self.name).field("version", &self.version).field("width", &self.width).field("expires", &self.expires).finish()
+          f.debug_struct("StateNeed").field("name", &self.name).field("kind", &self.kind).field("version", &self.version).field("width", &self.width).field("expires", &self.expires).finish()
         }
       }
       /// Some columns of input `input`, or, without a list, all of them.
@@ -1027,6 +1346,7 @@ pub mod wasmill {
           
           use super::super::super::super::_rt;
           pub type Batch = super::super::super::super::wasmill::plugin::data::Batch;
+          pub type BinaryArray = super::super::super::super::wasmill::plugin::data::BinaryArray;
           pub type Keys = super::super::super::super::wasmill::plugin::data::Keys;
           pub type Timestamp = super::super::super::super::wasmill::plugin::data::Timestamp;
           pub type Input = super::super::super::super::wasmill::plugin::plan::Input;
@@ -1345,37 +1665,38 @@ pub mod wasmill {
                   *ptr23.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result39;
                   let vec42 = states24;
                   let len42 = vec42.len();
-                  let layout42 = _rt::alloc::Layout::from_size_align(vec42.len() * (16+2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+                  let layout42 = _rt::alloc::Layout::from_size_align(vec42.len() * (16+3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
                   let (result42, _cleanup42) = wit_bindgen::rt::Cleanup::new(layout42);if let Some(cleanup) = _cleanup42 { cleanup.forget(); }
                   for (i, e) in vec42.into_iter().enumerate() {
-                    let base = result42.add(i * (16+2*::core::mem::size_of::<*const u8>()));
+                    let base = result42.add(i * (16+3*::core::mem::size_of::<*const u8>()));
                     {
-                      let super::super::super::super::wasmill::plugin::plan::StateNeed{ name:name40, version:version40, width:width40, expires:expires40, } = e;
+                      let super::super::super::super::wasmill::plugin::plan::StateNeed{ name:name40, kind:kind40, version:version40, width:width40, expires:expires40, } = e;
                       let vec41 = (name40.into_bytes()).into_boxed_slice();
                       let ptr41 = vec41.as_ptr().cast::<u8>();
                       let len41 = vec41.len();
                       ::core::mem::forget(vec41);
                       *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len41;
                       *base.add(0).cast::<*mut u8>() = ptr41.cast_mut();
-                      *base.add(2*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(version40);
+                      *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (kind40.clone() as i32) as u8;
+                      *base.add(4+2*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(version40);
                       match width40 {
                         Some(e) => {
-                          *base.add(4+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-                          *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(e);
+                          *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                          *base.add(12+2*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(e);
                         },
                         None => {
                           {
-                            *base.add(4+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                            *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                           }
                         },
                       };match expires40 {
                         Some(e) => {
-                          *base.add(12+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-                          *base.add(13+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (e.clone() as i32) as u8;
+                          *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                          *base.add(17+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (e.clone() as i32) as u8;
                         },
                         None => {
                           {
-                            *base.add(12+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                            *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                           }
                         },
                       };}
@@ -1503,14 +1824,14 @@ pub mod wasmill {
                     let base31 = l27;
                     let len31 = l28;
                     for i in 0..len31 {
-                      let base = base31.add(i * (16+2*::core::mem::size_of::<*const u8>()));
+                      let base = base31.add(i * (16+3*::core::mem::size_of::<*const u8>()));
                       {
                         let l29 = *base.add(0).cast::<*mut u8>();
                         let l30 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
                         _rt::cabi_dealloc(l29, l30, 1);
                       }
                     }
-                    _rt::cabi_dealloc(base31, len31 * (16+2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                    _rt::cabi_dealloc(base31, len31 * (16+3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
                   },
                   _ => {
                     let l32 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
@@ -2374,85 +2695,202 @@ pub mod wasmill {
           },
         }
       } }
-      pub trait Guest {
-        /// What this operator does with these settings (a JSON value) and inputs. Pure: it may be called anywhere, any number of times,
-        /// before or without `open`, and may call nothing but `log`. An error refuses the job before it starts.
-        #[allow(async_fn_in_trait)]
-        fn describe(settings: _rt::String,inputs: _rt::Vec::<Input>,) -> ::core::result::Result<Plan,Error>;
-        /// Called once for every new instance, before any row. An instance may be dropped and another opened between any two calls:
-        /// what it remembers outside `state` is a cache. An error stops the job.
-        #[allow(async_fn_in_trait)]
-        fn open(settings: _rt::String,inputs: _rt::Vec::<Input>,instance: Instance,) -> ::core::result::Result<(),Error>;
-        /// Some rows of input `input`. `keys` is given where that input is keyed.
-        #[allow(async_fn_in_trait)]
-        fn process(input: u32,rows: Batch,keys: ::core::option::Option<Keys>,) -> ::core::result::Result<(),Error>;
-        /// Timers that are due: that of key `i` at `at[i]`, in order of their moments; of each key the earliest, so that what is set and deleted here is
-        /// seen by the next call. `keys.row-key` is empty. There are no rows: what is emitted comes from `keys`, or is `fresh`. At the end of
-        /// bounded input all timers of event time are due; those of processing time are dropped.
-        #[allow(async_fn_in_trait)]
-        fn on_timers(domain: TimeDomain,keys: Keys,at: _rt::Vec::<Timestamp>,) -> ::core::result::Result<(),Error>;
-        /// The last call for bounded input, once a task, where the plan wants it. No state, no rows: it may emit `fresh` rows only.
-        #[allow(async_fn_in_trait)]
-        fn on_end() -> ::core::result::Result<(),Error>;
-      }
       #[doc(hidden)]
-      #[macro_export]
-      macro_rules! __export_wasmill_plugin_operator_0_1_0_cabi{
-        ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
+      #[allow(non_snake_case, unused_unsafe)]
+      pub unsafe fn _export_migrate_state_cabi<T_: Guest>(arg0: i32,arg1: i32,arg2: i32,arg3: *mut u8,arg4: usize,arg5: *mut u8,arg6: usize,arg7: *mut u8,arg8: usize,arg9: *mut u8,arg10: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
+      _rt::run_ctors_once();let result4 = {
+        let len2 = arg8;
+        let len3 = arg10;
+        T_::migrate_state(arg0 as u32, arg1 as u32, match arg2 {
+          0 => None,
+          1 => {
+            let e = {
+              let len0 = arg4;
+              let len1 = arg6;
 
-          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#describe")]
-          unsafe extern "C" fn export_describe(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,) -> *mut u8 {
-            unsafe { $($path_to_types)*::_export_describe_cabi::<$ty>(arg0, arg1, arg2, arg3) }
+              super::super::super::super::wasmill::plugin::data::BinaryArray{
+                offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg3.cast(), len0, len0)),
+                data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg5.cast(), len1, len1)),
+              }
+            };
+            Some(e)
           }
-          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#describe")]
-          unsafe extern "C" fn _post_return_describe(arg0: *mut u8,) {
-            unsafe { $($path_to_types)*::__post_return_describe::<$ty>(arg0) }
+          _ => _rt::invalid_enum_discriminant(),
+        }, super::super::super::super::wasmill::plugin::data::BinaryArray{
+          offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg7.cast(), len2, len2)),
+          data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg9.cast(), len3, len3)),
+        })
+      };
+      let ptr5 = (&raw mut _RET_AREA.0).cast::<u8>();
+      match result4 {
+        Ok(e) => { {
+          *ptr5.add(0).cast::<u8>() = (0i32) as u8;
+          let super::super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets6, data:data6, } = e;
+          let vec7 = <_ as Into<_rt::Vec<_>>>::into(offsets6).into_boxed_slice();
+          let ptr7 = vec7.as_ptr().cast::<u8>();
+          let len7 = vec7.len();
+          ::core::mem::forget(vec7);
+          *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len7;
+          *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr7.cast_mut();
+          let vec8 = <_ as Into<_rt::Vec<_>>>::into(data6).into_boxed_slice();
+          let ptr8 = vec8.as_ptr().cast::<u8>();
+          let len8 = vec8.len();
+          ::core::mem::forget(vec8);
+          *ptr5.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len8;
+          *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr8.cast_mut();
+        } },
+        Err(e) => { {
+          *ptr5.add(0).cast::<u8>() = (1i32) as u8;
+          use super::super::super::super::wasmill::plugin::errors::Error as V11;
+          match e {
+            V11::Retry(e) => {
+              *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+              let vec9 = (e.into_bytes()).into_boxed_slice();
+              let ptr9 = vec9.as_ptr().cast::<u8>();
+              let len9 = vec9.len();
+              ::core::mem::forget(vec9);
+              *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len9;
+              *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr9.cast_mut();
+            },
+            V11::Fail(e) => {
+              *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+              let vec10 = (e.into_bytes()).into_boxed_slice();
+              let ptr10 = vec10.as_ptr().cast::<u8>();
+              let len10 = vec10.len();
+              ::core::mem::forget(vec10);
+              *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len10;
+              *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr10.cast_mut();
+            },
           }
-          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#open")]
-          unsafe extern "C" fn export_open(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,) -> *mut u8 {
-            unsafe { $($path_to_types)*::_export_open_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5) }
+        } },
+      };ptr5
+    } }
+    #[doc(hidden)]
+    #[allow(non_snake_case)]
+    pub unsafe fn __post_return_migrate_state<T_: Guest>(arg0: *mut u8,) { unsafe {
+      let l0 = i32::from(*arg0.add(0).cast::<u8>());
+      match l0 {
+        0 => {
+          let l1 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let base3 = l1;
+          let len3 = l2;
+          _rt::cabi_dealloc(base3, len3 * 4, 4);
+          let l4 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l5 = *arg0.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let base6 = l4;
+          let len6 = l5;
+          _rt::cabi_dealloc(base6, len6 * 1, 1);
+        },
+        _ => {
+          let l7 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+          match l7 {
+            0 => {
+              let l8 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l9 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              _rt::cabi_dealloc(l8, l9, 1);
+            },
+            _ => {
+              let l10 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l11 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              _rt::cabi_dealloc(l10, l11, 1);
+            },
           }
-          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#open")]
-          unsafe extern "C" fn _post_return_open(arg0: *mut u8,) {
-            unsafe { $($path_to_types)*::__post_return_open::<$ty>(arg0) }
-          }
-          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#process")]
-          unsafe extern "C" fn export_process(arg0: i32,arg1: i32,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,arg6: *mut u8,arg7: usize,arg8: *mut u8,arg9: usize,) -> *mut u8 {
-            unsafe { $($path_to_types)*::_export_process_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9) }
-          }
-          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#process")]
-          unsafe extern "C" fn _post_return_process(arg0: *mut u8,) {
-            unsafe { $($path_to_types)*::__post_return_process::<$ty>(arg0) }
-          }
-          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#on-timers")]
-          unsafe extern "C" fn export_on_timers(arg0: i32,arg1: i32,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,) -> *mut u8 {
-            unsafe { $($path_to_types)*::_export_on_timers_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7) }
-          }
-          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#on-timers")]
-          unsafe extern "C" fn _post_return_on_timers(arg0: *mut u8,) {
-            unsafe { $($path_to_types)*::__post_return_on_timers::<$ty>(arg0) }
-          }
-          #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#on-end")]
-          unsafe extern "C" fn export_on_end() -> *mut u8 {
-            unsafe { $($path_to_types)*::_export_on_end_cabi::<$ty>() }
-          }
-          #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#on-end")]
-          unsafe extern "C" fn _post_return_on_end(arg0: *mut u8,) {
-            unsafe { $($path_to_types)*::__post_return_on_end::<$ty>(arg0) }
-          }
-        };);
+        },
       }
-      #[doc(hidden)]
-      pub use __export_wasmill_plugin_operator_0_1_0_cabi;
-
-      #[cfg_attr(target_pointer_width="64", repr(align(8)))]
-      #[cfg_attr(target_pointer_width="32", repr(align(4)))]
-      struct _RetArea([::core::mem::MaybeUninit::<u8>; 8*::core::mem::size_of::<*const u8>()]);
-      static mut _RET_AREA: _RetArea = _RetArea([::core::mem::MaybeUninit::uninit(); 8*::core::mem::size_of::<*const u8>()]);
-
+    } }
+    pub trait Guest {
+      /// What this operator does with these settings (a JSON value) and inputs. Pure: it may be called anywhere, any number of times,
+      /// before or without `open`, and may call nothing but `log`. An error refuses the job before it starts.
+      #[allow(async_fn_in_trait)]
+      fn describe(settings: _rt::String,inputs: _rt::Vec::<Input>,) -> ::core::result::Result<Plan,Error>;
+      /// Called once for every new instance, before any row. An instance may be dropped and another opened between any two calls:
+      /// what it remembers outside `state` is a cache. An error stops the job.
+      #[allow(async_fn_in_trait)]
+      fn open(settings: _rt::String,inputs: _rt::Vec::<Input>,instance: Instance,) -> ::core::result::Result<(),Error>;
+      /// Some rows of input `input`. `keys` is given where that input is keyed.
+      #[allow(async_fn_in_trait)]
+      fn process(input: u32,rows: Batch,keys: ::core::option::Option<Keys>,) -> ::core::result::Result<(),Error>;
+      /// Timers that are due: that of key `i` at `at[i]`, in order of their moments; of each key the earliest, so that what is set and deleted here is
+      /// seen by the next call. `keys.row-key` is empty. There are no rows: what is emitted comes from `keys`, or is `fresh`. At the end of
+      /// bounded input all timers of event time are due; those of processing time are dropped.
+      #[allow(async_fn_in_trait)]
+      fn on_timers(domain: TimeDomain,keys: Keys,at: _rt::Vec::<Timestamp>,) -> ::core::result::Result<(),Error>;
+      /// The last call for bounded input, once a task, where the plan wants it. No state, no rows: it may emit `fresh` rows only.
+      #[allow(async_fn_in_trait)]
+      fn on_end() -> ::core::result::Result<(),Error>;
+      /// What a snapshot has of another version of state `state`, as the plan's version has it: each of `values` becomes one, in order. They are
+      /// values of keys; of a list's, items; of a map's, the values of `entries`, which stay as they are. Called only for a version that the plan
+      /// doesn't have, for some at a time, before they are needed. Pure, as `describe`; an error stops the job.
+      #[allow(async_fn_in_trait)]
+      fn migrate_state(state: u32,from_version: u32,entries: ::core::option::Option<BinaryArray>,values: BinaryArray,) -> ::core::result::Result<BinaryArray,Error>;
     }
+    #[doc(hidden)]
+    #[macro_export]
+    macro_rules! __export_wasmill_plugin_operator_0_1_0_cabi{
+      ($ty:ident with_types_in $($path_to_types:tt)*) => (const _: () = {
+
+        #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#describe")]
+        unsafe extern "C" fn export_describe(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,) -> *mut u8 {
+          unsafe { $($path_to_types)*::_export_describe_cabi::<$ty>(arg0, arg1, arg2, arg3) }
+        }
+        #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#describe")]
+        unsafe extern "C" fn _post_return_describe(arg0: *mut u8,) {
+          unsafe { $($path_to_types)*::__post_return_describe::<$ty>(arg0) }
+        }
+        #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#open")]
+        unsafe extern "C" fn export_open(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,) -> *mut u8 {
+          unsafe { $($path_to_types)*::_export_open_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5) }
+        }
+        #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#open")]
+        unsafe extern "C" fn _post_return_open(arg0: *mut u8,) {
+          unsafe { $($path_to_types)*::__post_return_open::<$ty>(arg0) }
+        }
+        #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#process")]
+        unsafe extern "C" fn export_process(arg0: i32,arg1: i32,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,arg6: *mut u8,arg7: usize,arg8: *mut u8,arg9: usize,) -> *mut u8 {
+          unsafe { $($path_to_types)*::_export_process_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9) }
+        }
+        #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#process")]
+        unsafe extern "C" fn _post_return_process(arg0: *mut u8,) {
+          unsafe { $($path_to_types)*::__post_return_process::<$ty>(arg0) }
+        }
+        #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#on-timers")]
+        unsafe extern "C" fn export_on_timers(arg0: i32,arg1: i32,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,) -> *mut u8 {
+          unsafe { $($path_to_types)*::_export_on_timers_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7) }
+        }
+        #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#on-timers")]
+        unsafe extern "C" fn _post_return_on_timers(arg0: *mut u8,) {
+          unsafe { $($path_to_types)*::__post_return_on_timers::<$ty>(arg0) }
+        }
+        #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#on-end")]
+        unsafe extern "C" fn export_on_end() -> *mut u8 {
+          unsafe { $($path_to_types)*::_export_on_end_cabi::<$ty>() }
+        }
+        #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#on-end")]
+        unsafe extern "C" fn _post_return_on_end(arg0: *mut u8,) {
+          unsafe { $($path_to_types)*::__post_return_on_end::<$ty>(arg0) }
+        }
+        #[unsafe(export_name = "wasmill:plugin/operator@0.1.0#migrate-state")]
+        unsafe extern "C" fn export_migrate_state(arg0: i32,arg1: i32,arg2: i32,arg3: *mut u8,arg4: usize,arg5: *mut u8,arg6: usize,arg7: *mut u8,arg8: usize,arg9: *mut u8,arg10: usize,) -> *mut u8 {
+          unsafe { $($path_to_types)*::_export_migrate_state_cabi::<$ty>(arg0, arg1, arg2, arg3, arg4, arg5, arg6, arg7, arg8, arg9, arg10) }
+        }
+        #[unsafe(export_name = "cabi_post_wasmill:plugin/operator@0.1.0#migrate-state")]
+        unsafe extern "C" fn _post_return_migrate_state(arg0: *mut u8,) {
+          unsafe { $($path_to_types)*::__post_return_migrate_state::<$ty>(arg0) }
+        }
+      };);
+    }
+    #[doc(hidden)]
+    pub use __export_wasmill_plugin_operator_0_1_0_cabi;
+
+    #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+    #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+    struct _RetArea([::core::mem::MaybeUninit::<u8>; 8*::core::mem::size_of::<*const u8>()]);
+    static mut _RET_AREA: _RetArea = _RetArea([::core::mem::MaybeUninit::uninit(); 8*::core::mem::size_of::<*const u8>()]);
 
   }
+
+}
 }
 }
 mod _rt {
@@ -2650,9 +3088,9 @@ macro_rules! __export_stream_operator_impl {
     #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:stream-operator:imports and exports")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2434] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfc\x11\x01A\x02\x01\
-A\x1e\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2945] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfb\x15\x01A\x02\x01\
+A\x1f\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
 \x04data\x03\x04\0\x0cbinary-array\x03\0\x04\x01pz\x01px\x01pw\x01pv\x01pu\x01p\x01\
 \x01q\x0b\x07boolean\x01\x03\0\x05int32\x01\x06\0\x05int64\x01\x07\0\x06uint64\x01\
 \x08\0\x07float32\x01\x09\0\x07float64\x01\x0a\0\x0adecimal128\x01\x03\0\x06date\
@@ -2666,50 +3104,62 @@ le\x7f\x04\0\x05field\x03\0\x15\x01p\x16\x04\0\x06schema\x03\0\x17\x01p\x10\x01r
 \x02\x04rowsy\x07columns\x19\x04\0\x05batch\x03\0\x1a\x01r\x03\x05county\x07colu\
 mns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present\x03\x06values\
 \x05\x04\0\x06values\x03\0\x1e\x03\0\x19wasmill:plugin/data@0.1.0\x05\0\x02\x03\0\
-\0\x06values\x01B\x08\x02\x03\x02\x01\x01\x04\0\x06values\x03\0\0\x01@\x01\x05st\
-atey\0\x01\x04\0\x04load\x01\x02\x01py\x01k\x03\x01@\x03\x05statey\x04keys\x04\x06\
-values\x01\x01\0\x04\0\x05store\x01\x05\x03\0\x1awasmill:plugin/state@0.1.0\x05\x02\
-\x02\x03\0\0\x06schema\x01B\x19\x02\x03\x02\x01\x03\x04\0\x06schema\x03\0\0\x01p\
-s\x01r\x03\x04names\x06schema\x01\x03key\x02\x04\0\x05input\x03\0\x03\x01m\x02\x0a\
-event-time\x0fprocessing-time\x04\0\x0btime-domain\x03\0\x05\x01ky\x01k\x06\x01r\
-\x04\x04names\x07versiony\x05width\x07\x07expires\x08\x04\0\x0astate-need\x03\0\x09\
-\x01k\x02\x01r\x02\x05inputy\x07columns\x0b\x04\0\x05taken\x03\0\x0c\x01q\x03\x07\
-nothing\0\0\x05input\x01\x0d\0\x03key\0\0\x04\0\x05takes\x03\0\x0e\x01r\x03\x04n\
-ames\x05takes\x0f\x05gives\x01\x04\0\x04port\x03\0\x10\x01n\x04\x0bkey-columns\x03\
-end\x0cevent-timers\x11processing-timers\x04\0\x05wants\x03\0\x12\x01p\x0b\x01p\x11\
-\x01p\x0a\x01r\x04\x05reads\x14\x05ports\x15\x06states\x16\x05wants\x13\x04\0\x04\
-plan\x03\0\x17\x03\0\x19wasmill:plugin/plan@0.1.0\x05\x04\x02\x03\0\0\x09timesta\
-mp\x02\x03\0\x02\x0btime-domain\x01B\x09\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\
-\0\0\x02\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06\
-domain\x03\x04keys\x04\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\
-\x01\x06\x03\0\x1bwasmill:plugin/timers@0.1.0\x05\x07\x01B\x05\x02\x03\x02\x01\x05\
-\x04\0\x09timestamp\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\
-\x01\x02\x03\0\x1cwasmill:plugin/context@0.1.0\x05\x08\x02\x03\0\0\x06column\x01\
-B\x0b\x02\x03\x02\x01\x09\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04\
-rows\x01\x02\0\x04keys\x01\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\
-\x01@\x03\x04porty\x06origin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01p\
-s\x01@\x02\x04rows\x02\x07reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwas\
-mill:plugin/output@0.1.0\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05e\
-rror\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\
-\x01\x02\x03\0\x18wasmill:plugin/log@0.1.0\x05\x0b\x01B\x04\x01@\x02\x04names\x03\
-addw\x01\0\x04\0\x07counter\x01\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gau\
-ge\x01\x01\x03\0\x1cwasmill:plugin/metrics@0.1.0\x05\x0c\x01B\x02\x01q\x02\x05re\
-try\x01s\0\x04fail\x01s\0\x04\0\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@\
-0.1.0\x05\x0d\x02\x03\0\0\x05batch\x02\x03\0\0\x04keys\x02\x03\0\x02\x05input\x02\
-\x03\0\x02\x04plan\x02\x03\0\x08\x05error\x01B\x1f\x02\x03\x02\x01\x0e\x04\0\x05\
-batch\x03\0\0\x02\x03\x02\x01\x0f\x04\0\x04keys\x03\0\x02\x02\x03\x02\x01\x05\x04\
-\0\x09timestamp\x03\0\x04\x02\x03\x02\x01\x10\x04\0\x05input\x03\0\x06\x02\x03\x02\
-\x01\x11\x04\0\x04plan\x03\0\x08\x02\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x0a\
-\x02\x03\x02\x01\x12\x04\0\x05error\x03\0\x0c\x01r\x02\x04tasky\x0bparallelismy\x04\
-\0\x08instance\x03\0\x0e\x01p\x07\x01j\x01\x09\x01\x0d\x01@\x02\x08settingss\x06\
-inputs\x10\0\x11\x04\0\x08describe\x01\x12\x01j\0\x01\x0d\x01@\x03\x08settingss\x06\
-inputs\x10\x08instance\x0f\0\x13\x04\0\x04open\x01\x14\x01k\x03\x01@\x03\x05inpu\
-ty\x04rows\x01\x04keys\x15\0\x13\x04\0\x07process\x01\x16\x01p\x05\x01@\x03\x06d\
-omain\x0b\x04keys\x03\x02at\x17\0\x13\x04\0\x09on-timers\x01\x18\x01@\0\0\x13\x04\
-\0\x06on-end\x01\x19\x04\0\x1dwasmill:plugin/operator@0.1.0\x05\x13\x04\0$wasmil\
-l:plugin/stream-operator@0.1.0\x04\0\x0b\x15\x01\0\x0fstream-operator\x03\0\0\0G\
-\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen\
--rust\x060.61.1";
+\0\x0cbinary-array\x02\x03\0\0\x06values\x01B\x1c\x02\x03\x02\x01\x01\x04\0\x0cb\
+inary-array\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06values\x03\0\x02\x01py\x01r\x02\
+\x06starts\x04\x05items\x01\x04\0\x05lists\x03\0\x05\x01r\x02\x07entries\x01\x06\
+values\x01\x04\0\x0bmap-entries\x03\0\x07\x01@\x01\x05statey\0\x03\x04\0\x04load\
+\x01\x09\x01k\x04\x01@\x03\x05statey\x04keys\x0a\x06values\x03\x01\0\x04\0\x05st\
+ore\x01\x0b\x01@\x02\x05statey\x05firsty\0\x06\x04\0\x09list-load\x01\x0c\x01@\x03\
+\x05statey\x04keys\x04\x05items\x01\x01\0\x04\0\x0blist-append\x01\x0d\x01@\x02\x05\
+statey\x04keys\x04\x01\0\x04\0\x0alist-clear\x01\x0e\x01@\x03\x05statey\x04keys\x04\
+\x07entries\x01\0\x03\x04\0\x07map-get\x01\x0f\x01@\x04\x05statey\x04keys\x04\x07\
+entries\x01\x06values\x03\x01\0\x04\0\x07map-put\x01\x10\x04\0\x09map-clear\x01\x0e\
+\x01p}\x01@\x04\x05statey\x03keyy\x05start\x11\x05limity\0\x08\x04\0\x08map-scan\
+\x01\x12\x03\0\x1awasmill:plugin/state@0.1.0\x05\x03\x02\x03\0\0\x06schema\x01B\x1b\
+\x02\x03\x02\x01\x04\x04\0\x06schema\x03\0\0\x01ps\x01r\x03\x04names\x06schema\x01\
+\x03key\x02\x04\0\x05input\x03\0\x03\x01m\x02\x0aevent-time\x0fprocessing-time\x04\
+\0\x0btime-domain\x03\0\x05\x01m\x03\x0bvalue-state\x0alist-state\x09map-state\x04\
+\0\x0astate-kind\x03\0\x07\x01ky\x01k\x06\x01r\x05\x04names\x04kind\x08\x07versi\
+ony\x05width\x09\x07expires\x0a\x04\0\x0astate-need\x03\0\x0b\x01k\x02\x01r\x02\x05\
+inputy\x07columns\x0d\x04\0\x05taken\x03\0\x0e\x01q\x03\x07nothing\0\0\x05input\x01\
+\x0f\0\x03key\0\0\x04\0\x05takes\x03\0\x10\x01r\x03\x04names\x05takes\x11\x05giv\
+es\x01\x04\0\x04port\x03\0\x12\x01n\x04\x0bkey-columns\x03end\x0cevent-timers\x11\
+processing-timers\x04\0\x05wants\x03\0\x14\x01p\x0d\x01p\x13\x01p\x0c\x01r\x04\x05\
+reads\x16\x05ports\x17\x06states\x18\x05wants\x15\x04\0\x04plan\x03\0\x19\x03\0\x19\
+wasmill:plugin/plan@0.1.0\x05\x05\x02\x03\0\0\x09timestamp\x02\x03\0\x02\x0btime\
+-domain\x01B\x09\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\0\x02\x03\x02\x01\x07\
+\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04keys\x04\
+\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\x1bwasm\
+ill:plugin/timers@0.1.0\x05\x08\x01B\x05\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\
+\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\0\x1cwasmi\
+ll:plugin/context@0.1.0\x05\x09\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x0a\
+\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\
+\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06o\
+rigin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07\
+reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\
+\x0b\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
+@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugi\
+n/log@0.1.0\x05\x0c\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\
+\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plu\
+gin/metrics@0.1.0\x05\x0d\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\
+\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0e\x02\x03\0\0\x05ba\
+tch\x02\x03\0\0\x04keys\x02\x03\0\x02\x05input\x02\x03\0\x02\x04plan\x02\x03\0\x08\
+\x05error\x01B%\x02\x03\x02\x01\x0f\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x01\x04\
+\0\x0cbinary-array\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x04keys\x03\0\x04\x02\x03\
+\x02\x01\x06\x04\0\x09timestamp\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x05input\x03\
+\0\x08\x02\x03\x02\x01\x12\x04\0\x04plan\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x0b\
+time-domain\x03\0\x0c\x02\x03\x02\x01\x13\x04\0\x05error\x03\0\x0e\x01r\x02\x04t\
+asky\x0bparallelismy\x04\0\x08instance\x03\0\x10\x01p\x09\x01j\x01\x0b\x01\x0f\x01\
+@\x02\x08settingss\x06inputs\x12\0\x13\x04\0\x08describe\x01\x14\x01j\0\x01\x0f\x01\
+@\x03\x08settingss\x06inputs\x12\x08instance\x11\0\x15\x04\0\x04open\x01\x16\x01\
+k\x05\x01@\x03\x05inputy\x04rows\x01\x04keys\x17\0\x15\x04\0\x07process\x01\x18\x01\
+p\x07\x01@\x03\x06domain\x0d\x04keys\x05\x02at\x19\0\x15\x04\0\x09on-timers\x01\x1a\
+\x01@\0\0\x15\x04\0\x06on-end\x01\x1b\x01k\x03\x01j\x01\x03\x01\x0f\x01@\x04\x05\
+statey\x0cfrom-versiony\x07entries\x1c\x06values\x03\0\x1d\x04\0\x0dmigrate-stat\
+e\x01\x1e\x04\0\x1dwasmill:plugin/operator@0.1.0\x05\x14\x04\0$wasmill:plugin/st\
+ream-operator@0.1.0\x04\0\x0b\x15\x01\0\x0fstream-operator\x03\0\0\0G\x09produce\
+rs\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.\
+61.1";
   };
   )
 }
@@ -2720,9 +3170,9 @@ pub use __export_stream_operator_impl as export;
 #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:stream-operator-with-all-of-its-exports-removed:encoded world")]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2070] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf0\x0e\x01A\x02\x01\
-A\x17\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2488] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x92\x12\x01A\x02\x01\
+A\x18\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
 \x04data\x03\x04\0\x0cbinary-array\x03\0\x04\x01pz\x01px\x01pw\x01pv\x01pu\x01p\x01\
 \x01q\x0b\x07boolean\x01\x03\0\x05int32\x01\x06\0\x05int64\x01\x07\0\x06uint64\x01\
 \x08\0\x07float32\x01\x09\0\x07float64\x01\x0a\0\x0adecimal128\x01\x03\0\x06date\
@@ -2736,39 +3186,48 @@ le\x7f\x04\0\x05field\x03\0\x15\x01p\x16\x04\0\x06schema\x03\0\x17\x01p\x10\x01r
 \x02\x04rowsy\x07columns\x19\x04\0\x05batch\x03\0\x1a\x01r\x03\x05county\x07colu\
 mns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present\x03\x06values\
 \x05\x04\0\x06values\x03\0\x1e\x03\0\x19wasmill:plugin/data@0.1.0\x05\0\x02\x03\0\
-\0\x06values\x01B\x08\x02\x03\x02\x01\x01\x04\0\x06values\x03\0\0\x01@\x01\x05st\
-atey\0\x01\x04\0\x04load\x01\x02\x01py\x01k\x03\x01@\x03\x05statey\x04keys\x04\x06\
-values\x01\x01\0\x04\0\x05store\x01\x05\x03\0\x1awasmill:plugin/state@0.1.0\x05\x02\
-\x02\x03\0\0\x06schema\x01B\x19\x02\x03\x02\x01\x03\x04\0\x06schema\x03\0\0\x01p\
-s\x01r\x03\x04names\x06schema\x01\x03key\x02\x04\0\x05input\x03\0\x03\x01m\x02\x0a\
-event-time\x0fprocessing-time\x04\0\x0btime-domain\x03\0\x05\x01ky\x01k\x06\x01r\
-\x04\x04names\x07versiony\x05width\x07\x07expires\x08\x04\0\x0astate-need\x03\0\x09\
-\x01k\x02\x01r\x02\x05inputy\x07columns\x0b\x04\0\x05taken\x03\0\x0c\x01q\x03\x07\
-nothing\0\0\x05input\x01\x0d\0\x03key\0\0\x04\0\x05takes\x03\0\x0e\x01r\x03\x04n\
-ames\x05takes\x0f\x05gives\x01\x04\0\x04port\x03\0\x10\x01n\x04\x0bkey-columns\x03\
-end\x0cevent-timers\x11processing-timers\x04\0\x05wants\x03\0\x12\x01p\x0b\x01p\x11\
-\x01p\x0a\x01r\x04\x05reads\x14\x05ports\x15\x06states\x16\x05wants\x13\x04\0\x04\
-plan\x03\0\x17\x03\0\x19wasmill:plugin/plan@0.1.0\x05\x04\x02\x03\0\0\x09timesta\
-mp\x02\x03\0\x02\x0btime-domain\x01B\x09\x02\x03\x02\x01\x05\x04\0\x09timestamp\x03\
-\0\0\x02\x03\x02\x01\x06\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06\
-domain\x03\x04keys\x04\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\
-\x01\x06\x03\0\x1bwasmill:plugin/timers@0.1.0\x05\x07\x01B\x05\x02\x03\x02\x01\x05\
-\x04\0\x09timestamp\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\
-\x01\x02\x03\0\x1cwasmill:plugin/context@0.1.0\x05\x08\x02\x03\0\0\x06column\x01\
-B\x0b\x02\x03\x02\x01\x09\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04\
-rows\x01\x02\0\x04keys\x01\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\
-\x01@\x03\x04porty\x06origin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01p\
-s\x01@\x02\x04rows\x02\x07reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwas\
-mill:plugin/output@0.1.0\x05\x0a\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05e\
-rror\x04\0\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\
-\x01\x02\x03\0\x18wasmill:plugin/log@0.1.0\x05\x0b\x01B\x04\x01@\x02\x04names\x03\
-addw\x01\0\x04\0\x07counter\x01\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gau\
-ge\x01\x01\x03\0\x1cwasmill:plugin/metrics@0.1.0\x05\x0c\x01B\x02\x01q\x02\x05re\
-try\x01s\0\x04fail\x01s\0\x04\0\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@\
-0.1.0\x05\x0d\x04\0Dwasmill:plugin/stream-operator-with-all-of-its-exports-remov\
-ed@0.1.0\x04\0\x0b5\x01\0/stream-operator-with-all-of-its-exports-removed\x03\0\0\
-\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bind\
-gen-rust\x060.61.1";
+\0\x0cbinary-array\x02\x03\0\0\x06values\x01B\x1c\x02\x03\x02\x01\x01\x04\0\x0cb\
+inary-array\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06values\x03\0\x02\x01py\x01r\x02\
+\x06starts\x04\x05items\x01\x04\0\x05lists\x03\0\x05\x01r\x02\x07entries\x01\x06\
+values\x01\x04\0\x0bmap-entries\x03\0\x07\x01@\x01\x05statey\0\x03\x04\0\x04load\
+\x01\x09\x01k\x04\x01@\x03\x05statey\x04keys\x0a\x06values\x03\x01\0\x04\0\x05st\
+ore\x01\x0b\x01@\x02\x05statey\x05firsty\0\x06\x04\0\x09list-load\x01\x0c\x01@\x03\
+\x05statey\x04keys\x04\x05items\x01\x01\0\x04\0\x0blist-append\x01\x0d\x01@\x02\x05\
+statey\x04keys\x04\x01\0\x04\0\x0alist-clear\x01\x0e\x01@\x03\x05statey\x04keys\x04\
+\x07entries\x01\0\x03\x04\0\x07map-get\x01\x0f\x01@\x04\x05statey\x04keys\x04\x07\
+entries\x01\x06values\x03\x01\0\x04\0\x07map-put\x01\x10\x04\0\x09map-clear\x01\x0e\
+\x01p}\x01@\x04\x05statey\x03keyy\x05start\x11\x05limity\0\x08\x04\0\x08map-scan\
+\x01\x12\x03\0\x1awasmill:plugin/state@0.1.0\x05\x03\x02\x03\0\0\x06schema\x01B\x1b\
+\x02\x03\x02\x01\x04\x04\0\x06schema\x03\0\0\x01ps\x01r\x03\x04names\x06schema\x01\
+\x03key\x02\x04\0\x05input\x03\0\x03\x01m\x02\x0aevent-time\x0fprocessing-time\x04\
+\0\x0btime-domain\x03\0\x05\x01m\x03\x0bvalue-state\x0alist-state\x09map-state\x04\
+\0\x0astate-kind\x03\0\x07\x01ky\x01k\x06\x01r\x05\x04names\x04kind\x08\x07versi\
+ony\x05width\x09\x07expires\x0a\x04\0\x0astate-need\x03\0\x0b\x01k\x02\x01r\x02\x05\
+inputy\x07columns\x0d\x04\0\x05taken\x03\0\x0e\x01q\x03\x07nothing\0\0\x05input\x01\
+\x0f\0\x03key\0\0\x04\0\x05takes\x03\0\x10\x01r\x03\x04names\x05takes\x11\x05giv\
+es\x01\x04\0\x04port\x03\0\x12\x01n\x04\x0bkey-columns\x03end\x0cevent-timers\x11\
+processing-timers\x04\0\x05wants\x03\0\x14\x01p\x0d\x01p\x13\x01p\x0c\x01r\x04\x05\
+reads\x16\x05ports\x17\x06states\x18\x05wants\x15\x04\0\x04plan\x03\0\x19\x03\0\x19\
+wasmill:plugin/plan@0.1.0\x05\x05\x02\x03\0\0\x09timestamp\x02\x03\0\x02\x0btime\
+-domain\x01B\x09\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\0\x02\x03\x02\x01\x07\
+\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04keys\x04\
+\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\x1bwasm\
+ill:plugin/timers@0.1.0\x05\x08\x01B\x05\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\
+\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\0\x1cwasmi\
+ll:plugin/context@0.1.0\x05\x09\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x0a\
+\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\
+\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06o\
+rigin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07\
+reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\
+\x0b\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
+@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugi\
+n/log@0.1.0\x05\x0c\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\
+\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plu\
+gin/metrics@0.1.0\x05\x0d\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\
+\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0e\x04\0Dwasmill:plu\
+gin/stream-operator-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/strea\
+m-operator-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproces\
+sed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 
 #[inline(never)]
 #[doc(hidden)]

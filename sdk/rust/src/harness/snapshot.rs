@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::bindings::plan::{StateKind, StateNeed};
 use crate::error::{Error, Result};
 use crate::harness::Harness;
 use crate::harness::timers::Waiting;
+use crate::host::native;
 use crate::process_batch::ProcessBatch;
 
 /// All states and timers of an operator at one moment, as a checkpoint holds them.
@@ -57,7 +59,7 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     }
 
     /// Opens an operator with a key and with these states and timers: the same operator, or a later one. A state that the snapshot doesn't
-    /// have is empty; one that has another version there is refused, as is one that this operator doesn't have.
+    /// have is empty; values of another version there are migrated, as the host does; one that this operator doesn't have is refused.
     pub fn restored(settings: impl Serialize, snapshot: &Snapshot<K>) -> Result<Self> {
         let mut harness = Self::keyed(settings)?;
         for state in &snapshot.states {
@@ -65,16 +67,34 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
             let Some(number) = known else {
                 return Err(Error::fail(format!("the snapshot has a state `{}`, which the operator doesn't have", state.name)));
             };
-            let version = harness.plan.states[number].version;
-            if version != state.version {
-                return Err(Error::fail(format!(
-                    "state `{}` has version {} in the snapshot, but {version} in the operator",
-                    state.name, state.version
-                )));
-            }
+            let StateNeed { kind, version, .. } = harness.plan.states[number];
             harness.states[number] = state.values.clone();
+            if version != state.version {
+                for stored in harness.states[number].values_mut() {
+                    *stored = migrated::<P>(number as u32, state.version, kind, std::mem::take(stored))?;
+                }
+            }
         }
         (harness.timers, harness.watermark) = (snapshot.timers.clone(), snapshot.watermark);
         Ok(harness)
+    }
+}
+
+/// What a key has of another version of a state, as the operator has it.
+fn migrated<P: ProcessBatch>(state: u32, from: u32, kind: StateKind, stored: Vec<u8>) -> Result<Vec<u8>> {
+    let value = |value: &[u8]| P::migrate(state, from, value);
+    match kind {
+        StateKind::ValueState => value(&stored),
+        StateKind::ListState => {
+            let mut list = Vec::new();
+            for item in native::strings(&Some(stored)) {
+                native::store_item(&value(item)?, &mut list);
+            }
+            Ok(list)
+        }
+        StateKind::MapState => {
+            let map = native::map_of(&Some(stored)).into_iter().map(|(entry, old)| Ok((entry, value(&old)?)));
+            Ok(native::stored_map(&map.collect::<Result<_>>()?))
+        }
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::Timestamp;
+use crate::bindings::plan::StateKind;
 use crate::error::{Error, Result};
 use crate::harness::{Harness, Made};
-use crate::host::native::TimerChange;
+use crate::host::native::{self, TimerChange};
 use crate::instance::Instance;
 use crate::process_batch::ProcessBatch;
 use crate::timers::{TimeDomain, Timer};
@@ -109,8 +110,16 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     /// Forgets values whose moments have come.
     fn forget_values(&mut self, domain: TimeDomain, moment: i64) {
         let lives = |value: &[u8]| value.first_chunk().is_some_and(|until| i64::from_le_bytes(*until) > moment);
-        for (values, _) in self.states.iter_mut().zip(&self.plan.states).filter(|(_, state)| state.expires == Some(domain)) {
-            values.retain(|_, value| lives(value));
+        for (values, state) in self.states.iter_mut().zip(&self.plan.states).filter(|(_, state)| state.expires == Some(domain)) {
+            values.retain(|_, value| {
+                if state.kind != StateKind::MapState {
+                    return lives(value);
+                }
+                let mut map = native::map_of(&Some(std::mem::take(value)));
+                map.retain(|_, value| lives(value));
+                *value = native::stored_map(&map);
+                !map.is_empty()
+            });
         }
     }
 

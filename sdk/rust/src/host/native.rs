@@ -1,11 +1,14 @@
 //! The host of the harness: what an operator calls natively is noted here, and checked as the real host does.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use crate::bindings::plan::TimeDomain;
+use crate::bindings::stream_operator::wasmill::plugin::state::{Lists, MapEntries};
 use crate::bindings::{BinaryArray, Column, Origin, Values};
 use crate::column::bit;
 use crate::log::Level;
+use crate::state::{item_of, next_item};
 
 thread_local! {
     static CALL: RefCell<Option<Call>> = const { RefCell::new(None) };
@@ -46,7 +49,7 @@ pub(crate) struct TimerChange {
 pub(crate) struct CallState {
     /// The bytes of every value, where they have the same number.
     pub(crate) width: Option<u32>,
-    /// The value of each key of the call.
+    /// The value of each key of the call; of lists the items, of maps entries and values in turn, each with its length before it.
     pub(crate) values: Vec<Option<Vec<u8>>>,
     /// The keys that were stored.
     pub(crate) stored: Vec<u32>,
@@ -121,6 +124,116 @@ pub(crate) fn store(state: u32, keys: Option<&[u32]>, values: &Values) {
             state.stored.push(*key);
         }
     });
+}
+
+pub(crate) fn list_load(state: u32, first: u32) -> Lists {
+    in_call("a state", |call| {
+        // The host gives some at a time, too.
+        let (mut starts, mut items) = (vec![0], no_items());
+        for stored in call.states[state as usize].values[first as usize..].iter().take(3) {
+            strings(stored).for_each(|item| push(&mut items, item));
+            starts.push(items.offsets.len() as u32 - 1);
+        }
+        Lists { starts, items }
+    })
+}
+
+pub(crate) fn list_append(state: u32, keys: &[u32], items: &BinaryArray) {
+    in_call("a state", |call| {
+        for (index, &key) in keys.iter().enumerate() {
+            call.states[state as usize].change(key, |stored| store_item(item_of(items, index), stored));
+        }
+    });
+}
+
+pub(crate) fn list_clear(state: u32, keys: &[u32]) {
+    in_call("a state", |call| keys.iter().for_each(|&key| call.states[state as usize].change(key, Vec::clear)));
+}
+
+pub(crate) fn map_get(state: u32, keys: &[u32], entries: &BinaryArray) -> Values {
+    in_call("a state", |call| {
+        let mut values = Values { present: vec![0; keys.len().div_ceil(8)], values: no_items() };
+        for (index, &key) in keys.iter().enumerate() {
+            let map = map_of(&call.states[state as usize].values[key as usize]);
+            let value = map.get(item_of(entries, index));
+            values.present[index / 8] |= u8::from(value.is_some()) << (index % 8);
+            push(&mut values.values, value.map_or(&[], Vec::as_slice));
+        }
+        values
+    })
+}
+
+pub(crate) fn map_put(state: u32, keys: &[u32], entries: &BinaryArray, values: &Values) {
+    in_call("a state", |call| {
+        for (index, &key) in keys.iter().enumerate() {
+            let mut map = map_of(&call.states[state as usize].values[key as usize]);
+            let entry = item_of(entries, index);
+            match bit(&values.present, index) {
+                true => map.insert(entry.to_vec(), item_of(&values.values, index).to_vec()),
+                false => map.remove(entry),
+            };
+            call.states[state as usize].change(key, |stored| *stored = stored_map(&map));
+        }
+    });
+}
+
+pub(crate) fn map_clear(state: u32, keys: &[u32]) {
+    list_clear(state, keys);
+}
+
+pub(crate) fn map_scan(state: u32, key: u32, start: &[u8], limit: u32) -> MapEntries {
+    in_call("a state", |call| {
+        let map = map_of(&call.states[state as usize].values[key as usize]);
+        let (mut entries, mut values) = (no_items(), no_items());
+        for (entry, value) in map.range(start.to_vec()..).take(limit as usize) {
+            push(&mut entries, entry);
+            push(&mut values, value);
+        }
+        MapEntries { entries, values }
+    })
+}
+
+impl CallState {
+    /// Changes what is stored of a list or map.
+    fn change(&mut self, key: u32, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut stored = self.values[key as usize].take().unwrap_or_default();
+        change(&mut stored);
+        self.values[key as usize] = (!stored.is_empty()).then_some(stored);
+        self.stored.push(key);
+    }
+}
+
+/// The items of a stored list; of a stored map entries and values in turn.
+pub(crate) fn strings(stored: &Option<Vec<u8>>) -> impl Iterator<Item = &[u8]> {
+    let mut at = 0;
+    std::iter::from_fn(move || next_item(stored.as_deref().unwrap_or_default(), &mut at))
+}
+
+/// A stored map.
+pub(crate) fn map_of(stored: &Option<Vec<u8>>) -> BTreeMap<Vec<u8>, Vec<u8>> {
+    let mut strings = strings(stored).map(<[u8]>::to_vec);
+    std::iter::from_fn(|| Some((strings.next()?, strings.next()?))).collect()
+}
+
+/// A map as it is stored.
+pub(crate) fn stored_map(map: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<u8> {
+    let mut stored = Vec::new();
+    map.iter().flat_map(|(entry, value)| [entry, value]).for_each(|item| store_item(item, &mut stored));
+    stored
+}
+
+pub(crate) fn store_item(item: &[u8], stored: &mut Vec<u8>) {
+    stored.extend_from_slice(&(item.len() as u32).to_le_bytes());
+    stored.extend_from_slice(item);
+}
+
+fn no_items() -> BinaryArray {
+    BinaryArray { offsets: vec![0], data: Vec::new() }
+}
+
+fn push(items: &mut BinaryArray, item: &[u8]) {
+    items.data.extend_from_slice(item);
+    items.offsets.push(items.data.len() as u32);
 }
 
 pub(crate) fn emit(port: u32, origin: &Origin, columns: &[Column]) {

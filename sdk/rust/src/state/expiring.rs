@@ -4,8 +4,9 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use crate::Timestamp;
+use crate::bindings::plan::StateKind;
 use crate::error::Result;
-use crate::state::{Sink, StateValue, ValueState};
+use crate::state::{Sink, StateValue, ValueState, migrated};
 use crate::timers::{Domain, EventTime, TimeDomain};
 
 /// A value for each key that is forgotten some time after it was last written: a field of the operator, as [`ValueState`] is, made with
@@ -65,8 +66,15 @@ pub struct ExpiringState<T: StateValue, D: Domain = EventTime> {
 #[derive(Clone)]
 #[doc(hidden)]
 pub struct Expiring<T> {
-    until: i64,
-    value: T,
+    pub(super) until: i64,
+    pub(super) value: T,
+}
+
+impl<T> Expiring<T> {
+    /// The same moment, with a value of a later version.
+    pub(super) fn migrated<O: Into<T>>(before: Expiring<O>) -> Self {
+        Self { until: before.until, value: before.value.into() }
+    }
 }
 
 impl<T: StateValue> StateValue for Expiring<T> {
@@ -88,6 +96,8 @@ impl<T: StateValue> StateValue for Expiring<T> {
 }
 
 impl<T: StateValue, D: Domain> ExpiringState<T, D> {
+    #[doc(hidden)]
+    pub const KIND: StateKind = StateKind::ValueState;
     /// The bytes of every value, where values are kept in place.
     #[doc(hidden)]
     pub const WIDTH: Option<u32> = ValueState::<Expiring<T>>::WIDTH;
@@ -176,6 +186,18 @@ impl<T: StateValue, D: Domain> ExpiringState<T, D> {
     #[doc(hidden)]
     pub fn begin(&mut self, keys: u32) {
         self.state.begin(keys);
+    }
+
+    #[doc(hidden)]
+    pub fn fetch(&mut self) {}
+
+    /// A value of an earlier version as this one has it, with its moment.
+    #[doc(hidden)]
+    pub fn migrate<O: StateValue>(bytes: &[u8]) -> Result<Vec<u8>>
+    where
+        T: From<O>,
+    {
+        migrated::<Expiring<O>, Expiring<T>>(bytes, Expiring::migrated)
     }
 
     #[doc(hidden)]

@@ -18,7 +18,7 @@ use wasmill_sdk::bindings::data::{Batch, Keys};
 use wasmill_sdk::bindings::plan::TimeDomain;
 use wasmill_sdk::bindings::stream_operator::exports::wasmill::plugin::operator::{Guest, Instance};
 use wasmill_sdk::bindings::stream_operator::wasmill::plugin::{context, errors::Error, output};
-use wasmill_sdk::bindings::{Array, Column, Input, Origin, Plan, stream_operator};
+use wasmill_sdk::bindings::{Array, BinaryArray, Column, Input, Origin, Plan, stream_operator};
 
 use settings::{Do, Settings};
 
@@ -112,6 +112,10 @@ impl Guest for Hostile {
         })
     }
 
+    fn migrate_state(_: u32, _: u32, _: Option<BinaryArray>, values: BinaryArray) -> Result<BinaryArray, Error> {
+        Ok(values)
+    }
+
     fn on_end() -> Result<(), Error> {
         SETTINGS.with_borrow(|settings| match settings {
             Some(settings) => on_end(settings),
@@ -175,7 +179,9 @@ fn later(settings: &Settings, call: &Call) -> Result<(), Error> {
             call.pass();
             return Err(Error::Fail(settings.text.clone()));
         }
-        Do::StoreThenFail | Do::LogThenFail | Do::CountThenFail => return Err(Error::Fail(settings.text.clone())),
+        Do::StoreThenFail | Do::ItemsThenFail | Do::LogThenFail | Do::CountThenFail => {
+            return Err(Error::Fail(settings.text.clone()));
+        }
         _ => {}
     }
     call.pass();

@@ -1,6 +1,6 @@
 //! What the guest declares, and what it may not declare.
 
-use wasmill_sdk::bindings::plan::{Port, StateNeed, Taken, Takes, TimeDomain, Wants};
+use wasmill_sdk::bindings::plan::{Port, StateKind, StateNeed, Taken, Takes, TimeDomain, Wants};
 use wasmill_sdk::bindings::{DataType, Field, Input, Plan};
 
 use crate::settings::{Do, Settings};
@@ -14,7 +14,7 @@ pub(crate) fn plan(settings: &Settings, inputs: &[Input]) -> Plan {
     let mut plan = Plan {
         reads: inputs.iter().map(|_| Some(settings.column.iter().cloned().collect())).collect(),
         ports: vec![port("out", columns::declared(settings.what))],
-        states: if keyed { vec![state("count", Some(8)), state("text", None)] } else { Vec::new() },
+        states: if keyed { vec![state("count", Some(8)), state("text", None), list("trail"), map("tally")] } else { Vec::new() },
         wants: if at_end.contains(&settings.what) { Wants::END } else { Wants::empty() },
     };
     if let Some(wanted) = timers::wanted(settings.what) {
@@ -40,6 +40,9 @@ fn spoil(plan: &mut Plan, settings: &Settings) {
         Do::PlanBadName => plan.ports[0].name.clone_from(&settings.text),
         Do::PlanBadWidth => plan.states = vec![state("count", Some(settings.count as u32))],
         Do::PlanBadExpiry => plan.states = vec![StateNeed { expires: Some(TimeDomain::EventTime), ..state("count", Some(7)) }],
+        Do::PlanWideList => plan.states = vec![StateNeed { width: Some(8), ..list("trail") }],
+        Do::PlanExpiringList => plan.states = vec![StateNeed { expires: Some(TimeDomain::EventTime), ..list("trail") }],
+        Do::PutWithoutMoment => plan.states[3].expires = Some(TimeDomain::ProcessingTime),
         Do::StoreWithoutMoment => plan.states[1].expires = Some(TimeDomain::ProcessingTime),
         Do::PlanTooFewReads => plan.reads.clear(),
         Do::PlanHuge => plan.ports = (0..settings.count).map(|number| port(&format!("port-{number}"), None)).collect(),
@@ -57,5 +60,13 @@ fn field(name: &str, data_type: DataType) -> Field {
 }
 
 fn state(name: &str, width: Option<u32>) -> StateNeed {
-    StateNeed { name: name.to_owned(), version: 1, width, expires: None }
+    StateNeed { name: name.to_owned(), kind: StateKind::ValueState, version: 1, width, expires: None }
+}
+
+fn list(name: &str) -> StateNeed {
+    StateNeed { kind: StateKind::ListState, ..state(name, None) }
+}
+
+fn map(name: &str) -> StateNeed {
+    StateNeed { kind: StateKind::MapState, ..state(name, None) }
 }

@@ -40,8 +40,53 @@ pub(crate) fn touch(settings: &Settings, call: &Call) {
         Do::LoadForever => (0..settings.count).for_each(|_| drop(load(COUNT))),
         Do::StoreThenTrap | Do::StoreThenFail => state::store(COUNT, None, &fixed(keys)),
         Do::Count => count(call),
+        _ => items(settings, keys),
+    }
+}
+
+/// The number of the state of lists.
+const TRAIL: u32 = 2;
+/// The number of the state of maps.
+const TALLY: u32 = 3;
+
+/// The same for lists and maps.
+fn items(settings: &Settings, keys: usize) {
+    let past = keys as u32;
+    match settings.what {
+        Do::ListAsMap => state::map_clear(TRAIL, &[0]),
+        Do::ListUnknownKey => state::list_append(TRAIL, &[past], &strings(1, 8)),
+        Do::ListTooFewItems => state::list_append(TRAIL, &[0, 0], &strings(1, 8)),
+        Do::ListTooLong => {
+            let chunk = 1024 * 1024;
+            (0..15).for_each(|_| state::list_append(TRAIL, &[0], &strings(1, chunk)));
+        }
+        Do::MapAsValue => drop(load(TALLY)),
+        Do::MapGetUnknownKey => drop(state::map_get(TALLY, &[past], &strings(1, 8))),
+        Do::MapGetTooMuch => {
+            state::map_put(TALLY, &[0], &strings(1, 8), &varying(1, 1024 * 1024));
+            drop(state::map_get(TALLY, &[0; 17], &strings(17, 8)));
+        }
+        Do::MapPutTooFew => state::map_put(TALLY, &[0, 0], &strings(2, 8), &varying(1, 8)),
+        Do::MapPutOffsetsFall => {
+            let entries = BinaryArray { offsets: vec![0, 8, 4], data: vec![b'x'; 4] };
+            state::map_put(TALLY, &[0, 0], &entries, &varying(2, 8));
+        }
+        Do::MapPutLongEntry => state::map_put(TALLY, &[0], &strings(1, 64 * 1024 + 1), &varying(1, 8)),
+        Do::PutWithoutMoment => state::map_put(TALLY, &[0], &strings(1, 8), &varying(1, 7)),
+        Do::MapScanUnknownKey => drop(state::map_scan(TALLY, past, &[], 10)),
+        Do::ItemsThenFail => {
+            state::list_append(TRAIL, &[0], &strings(1, 8));
+            state::map_put(TALLY, &[0], &strings(1, 8), &varying(1, 8));
+            assert_eq!(state::list_load(TRAIL, 0).starts[1], 1, "what was appended is read");
+            assert_eq!(state::map_scan(TALLY, 0, &[], 10).entries.offsets.len(), 2, "what was put is read");
+        }
         _ => {}
     }
+}
+
+/// So many byte strings of so many bytes.
+fn strings(count: usize, bytes: usize) -> BinaryArray {
+    varying(count, bytes).values
 }
 
 /// Counts the rows of each key, as it should.

@@ -1,48 +1,18 @@
 //! Values of any length, short ones in their cell.
 
-/// The longest value that is kept in its cell.
-const INLINE: usize = 22;
-
-/// One value: 24 bytes.
-#[derive(Debug, Clone)]
-enum Cell {
-    Inline { length: u8, bytes: [u8; INLINE] },
-    Boxed(Box<[u8]>),
-}
-
-const _: () = assert!(size_of::<Cell>() == 24);
-
-const EMPTY: Cell = Cell::Inline { length: 0, bytes: [0; INLINE] };
-
-impl Cell {
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Self::Inline { length, bytes } => &bytes[..usize::from(*length)],
-            Self::Boxed(bytes) => bytes,
-        }
-    }
-
-    /// Bytes held outside the cell.
-    fn outside(&self) -> usize {
-        match self {
-            Self::Inline { .. } => 0,
-            Self::Boxed(bytes) => bytes.len(),
-        }
-    }
-}
+use super::short_bytes::ShortBytes;
 
 /// A value for each slot; the empty one for a slot without.
 #[derive(Debug, Default)]
 pub struct VariableCells {
-    cells: Vec<Cell>,
+    cells: Vec<ShortBytes>,
     outside: usize,
 }
 
 impl VariableCells {
     /// Makes room for `slots` values.
     pub fn grow(&mut self, slots: usize) {
-        self.cells.resize(slots.max(self.cells.len()), EMPTY);
+        self.cells.resize(slots.max(self.cells.len()), ShortBytes::EMPTY);
     }
 
     /// Appends the values of some slots, and where each ends; a first offset of 0 before them.
@@ -59,27 +29,14 @@ impl VariableCells {
     /// The bytes of a slot.
     #[inline]
     pub fn get(&self, place: u32) -> &[u8] {
-        self.cells[place as usize].bytes()
+        self.cells[place as usize].get()
     }
 
     /// Writes one value.
     pub fn put(&mut self, place: u32, value: &[u8]) {
         let cell = &mut self.cells[place as usize];
-        if let Cell::Boxed(old) = cell
-            && old.len() == value.len()
-        {
-            old.copy_from_slice(value);
-            return;
-        }
         self.outside -= cell.outside();
-        *cell = if value.len() <= INLINE {
-            let mut bytes = [0; INLINE];
-            bytes[..value.len()].copy_from_slice(value);
-            #[expect(clippy::cast_possible_truncation, reason = "at most 22")]
-            Cell::Inline { length: value.len() as u8, bytes }
-        } else {
-            Cell::Boxed(value.into())
-        };
+        cell.set(value);
         self.outside += cell.outside();
     }
 
@@ -90,12 +47,12 @@ impl VariableCells {
 
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
-        self.cells.len() * size_of::<Cell>() + self.outside
+        self.cells.len() * size_of::<ShortBytes>() + self.outside
     }
 
     /// The bytes that so many more values may take in passing.
     pub fn growth(&self, slots: usize) -> usize {
-        if self.cells.len() + slots > self.cells.capacity() { self.cells.len() * size_of::<Cell>() } else { 0 }
+        if self.cells.len() + slots > self.cells.capacity() { self.cells.len() * size_of::<ShortBytes>() } else { 0 }
     }
 }
 
@@ -111,7 +68,7 @@ mod tests {
             let value = vec![length as u8; length];
             cells.put(1, &value);
             assert_eq!(cells.get(1), value);
-            assert_eq!(cells.outside, if length > INLINE { length } else { 0 });
+            assert_eq!(cells.outside, if length > 22 { length } else { 0 });
         }
         let (mut offsets, mut data) = (Vec::new(), Vec::new());
         cells.put(0, b"abc");

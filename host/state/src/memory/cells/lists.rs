@@ -1,0 +1,74 @@
+//! Lists, each in one piece, as it is stored: appending is a copy of the item, and a snapshot's entry a copy of the piece.
+
+use crate::items::{self, Items};
+
+/// The list of one slot.
+#[derive(Debug, Clone, Default)]
+struct List {
+    stored: Vec<u8>,
+    count: usize,
+}
+
+/// A list for each slot; the empty one for a slot without.
+#[derive(Debug, Default)]
+pub struct Lists {
+    lists: Vec<List>,
+    /// The bytes held outside of `lists`.
+    outside: usize,
+}
+
+impl Lists {
+    /// Makes room for `slots` lists.
+    pub fn grow(&mut self, slots: usize) {
+        self.lists.resize(slots.max(self.lists.len()), List::default());
+    }
+
+    /// Adds an item to a slot's list.
+    pub fn append(&mut self, place: u32, item: &[u8]) {
+        let list = &mut self.lists[place as usize];
+        self.outside -= list.stored.capacity();
+        items::store(item, &mut list.stored);
+        list.count += 1;
+        self.outside += list.stored.capacity();
+    }
+
+    /// Puts a list as it is stored in the place of a slot's. None, and no change, where it isn't one.
+    pub fn put(&mut self, place: u32, stored: &[u8]) -> Option<()> {
+        let count = items::stored(stored)?.len();
+        self.clear(place);
+        self.lists[place as usize] = List { stored: stored.to_vec(), count };
+        self.outside += self.lists[place as usize].stored.capacity();
+        Some(())
+    }
+
+    /// Forgets a slot's list, and gives its memory back.
+    pub fn clear(&mut self, place: u32) {
+        self.outside -= std::mem::take(&mut self.lists[place as usize]).stored.capacity();
+    }
+
+    /// A slot's list as it is stored.
+    pub fn stored(&self, place: u32) -> &[u8] {
+        &self.lists[place as usize].stored
+    }
+
+    /// How many items a slot's list has, and their bytes.
+    pub fn size(&self, place: u32) -> (usize, usize) {
+        let List { stored, count } = &self.lists[place as usize];
+        (*count, stored.len() - 4 * count)
+    }
+
+    /// Adds a slot's items to `into`.
+    pub fn list(&self, place: u32, into: &mut Items) {
+        items::stored(self.stored(place)).into_iter().flatten().for_each(|item| into.push(item));
+    }
+
+    /// The memory held, in bytes.
+    pub fn held(&self) -> usize {
+        self.lists.len() * size_of::<List>() + self.outside
+    }
+
+    /// The bytes that so many more lists may take in passing.
+    pub fn growth(&self, slots: usize) -> usize {
+        if self.lists.len() + slots > self.lists.capacity() { self.lists.len() * size_of::<List>() } else { 0 }
+    }
+}
