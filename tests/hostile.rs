@@ -110,7 +110,7 @@ const CASES: &[Case] = &[
     case("do: list-as-map", TRAP, "called state.map-clear with state 2, which its plan says is a list"),
     case("do: list-unknown-key", TRAP, "called state.list-append with key "),
     case("do: list-too-few-items", TRAP, "`offsets` has 2 items, expected 3 that start with 0"),
-    case("do: list-too-long", LIMIT, "let a list of state 2 grow to more than 16777216 bytes; a map has no such limit"),
+    case("do: list-too-long", LIMIT, "let a list of state 2 grow to more than 8388608 bytes; a map has no such limit"),
     case("do: map-as-value", TRAP, "called state.load with state 3, which its plan says is a map"),
     case("do: map-get-unknown-key", TRAP, "called state.map-get with key "),
     case(

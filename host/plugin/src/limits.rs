@@ -31,7 +31,7 @@ pub const STATE_VALUE_BYTES: usize = 1 << 20;
 pub const STATE_ENTRY_BYTES: usize = 64 << 10;
 
 /// The most that the list of a key may have, in bytes.
-pub const STATE_LIST_BYTES: usize = 16 << 20;
+pub const STATE_LIST_BYTES: usize = 8 << 20;
 
 /// About what is handed over at once of lists, and of the entries of a map, in bytes.
 pub const STATE_PAGE_BYTES: usize = 1 << 20;

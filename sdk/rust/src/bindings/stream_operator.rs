@@ -382,7 +382,7 @@ pub mod wasmill {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Adds item `i` to the end of the list of `keys[i]`, in this order. An item may have 1 MiB, a list 16 MiB.
+      /// Adds item `i` to the end of the list of `keys[i]`, in this order. An item may have 1 MiB, a list 8 MiB.
       #[allow(async_fn_in_trait)]
       pub fn list_append(state: u32,keys: &[u32],items: &BinaryArray,) -> (){
         unsafe {

@@ -13,7 +13,7 @@ use crate::timers::TimeDomain;
 /// A list for each key: a field of the operator, as [`ValueState`](crate::ValueState) is, made with [`ListState::new`].
 ///
 /// Appending reads nothing: what a call appends is handed over at its end, in one crossing. Reading loads lists of the call's keys some at a
-/// time, up to about 1 MiB a crossing. An item may have 1 MiB, a key's list 16 MiB; a [`MapState`](crate::MapState) may be larger.
+/// time, up to about 1 MiB a crossing. An item may have 1 MiB, a key's list 8 MiB; a [`MapState`](crate::MapState) may be larger.
 ///
 /// ```
 /// # use wasmill_sdk::*;

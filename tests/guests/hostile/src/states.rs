@@ -58,7 +58,7 @@ fn items(settings: &Settings, keys: usize) {
         Do::ListTooFewItems => state::list_append(TRAIL, &[0, 0], &strings(1, 8)),
         Do::ListTooLong => {
             let chunk = 1024 * 1024;
-            (0..15).for_each(|_| state::list_append(TRAIL, &[0], &strings(1, chunk)));
+            (0..9).for_each(|_| state::list_append(TRAIL, &[0], &strings(1, chunk)));
         }
         Do::MapAsValue => drop(load(TALLY)),
         Do::MapGetUnknownKey => drop(state::map_get(TALLY, &[past], &strings(1, 8))),
