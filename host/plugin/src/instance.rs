@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::aggregate_function::{AggregateFunction, AggregateFunctionPre};
+use crate::bindings::window_function::{WindowFunction, WindowFunctionPre};
 use crate::bindings::exports::wasmill::plugin::operator::{Batch, Instance as WitInstance, Keys};
 use crate::bindings::wasmill::plugin::errors::Error as GuestError;
 use crate::bindings::wasmill::plugin::plan::{Plan as WitPlan, TimeDomain};
@@ -107,6 +108,20 @@ impl Instance<AggregateFunction> {
     pub async fn start(
         component: &Component,
         pre: &AggregateFunctionPre<HostState>,
+        limits: &Limits,
+        log: Arc<LogLines>,
+    ) -> Result<Self, Fault> {
+        let mut store = store(component, limits, log);
+        let exports = pre.instantiate_async(&mut store).await;
+        Self::started(store, exports, limits)
+    }
+}
+
+impl Instance<WindowFunction> {
+    /// Instantiates a window function, within the limits of a start.
+    pub async fn start(
+        component: &Component,
+        pre: &WindowFunctionPre<HostState>,
         limits: &Limits,
         log: Arc<LogLines>,
     ) -> Result<Self, Fault> {

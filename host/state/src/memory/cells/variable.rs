@@ -8,6 +8,8 @@ const INLINE: usize = 22;
 enum Cell {
     Inline { length: u8, bytes: [u8; INLINE] },
     Boxed(Box<[u8]>),
+    /// One that was appended to, and has room for more.
+    Grown(Box<Vec<u8>>),
 }
 
 const _: () = assert!(size_of::<Cell>() == 24);
@@ -20,6 +22,7 @@ impl Cell {
         match self {
             Self::Inline { length, bytes } => &bytes[..usize::from(*length)],
             Self::Boxed(bytes) => bytes,
+            Self::Grown(bytes) => bytes,
         }
     }
 
@@ -28,6 +31,7 @@ impl Cell {
         match self {
             Self::Inline { .. } => 0,
             Self::Boxed(bytes) => bytes.len(),
+            Self::Grown(bytes) => size_of::<Vec<u8>>() + bytes.capacity(),
         }
     }
 }
@@ -83,6 +87,29 @@ impl VariableCells {
         self.outside += cell.outside();
     }
 
+    /// Writes behind a value; what it costs follows from what is written, not from what is there.
+    pub fn append(&mut self, place: u32, more: &[u8]) {
+        let cell = &mut self.cells[place as usize];
+        self.outside -= cell.outside();
+        if let Cell::Grown(bytes) = cell {
+            bytes.extend_from_slice(more);
+        } else if cell.bytes().len() + more.len() > INLINE {
+            let mut bytes = Vec::with_capacity((cell.bytes().len() + more.len()).next_power_of_two());
+            bytes.extend_from_slice(cell.bytes());
+            bytes.extend_from_slice(more);
+            *cell = Cell::Grown(Box::new(bytes));
+        } else {
+            let mut bytes = [0; INLINE];
+            let length = cell.bytes().len();
+            bytes[..length].copy_from_slice(cell.bytes());
+            bytes[length..length + more.len()].copy_from_slice(more);
+            #[expect(clippy::cast_possible_truncation, reason = "at most 22")]
+            let length = (length + more.len()) as u8;
+            *cell = Cell::Inline { length, bytes };
+        }
+        self.outside += cell.outside();
+    }
+
     /// Forgets a slot's value.
     pub fn clear(&mut self, place: u32) {
         self.put(place, &[]);
@@ -102,6 +129,25 @@ impl VariableCells {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_grows_by_what_is_appended() {
+        let mut cells = VariableCells::default();
+        cells.grow(2);
+        let mut expected = Vec::new();
+        for length in [0, 3, 19, 1, 100, 7] {
+            let more = vec![length as u8; length];
+            cells.append(1, &more);
+            expected.extend(more);
+            assert_eq!(cells.get(1), expected);
+        }
+        assert!(cells.outside >= expected.len());
+        cells.put(1, &[9; 40]);
+        cells.append(1, &[8]);
+        assert_eq!(cells.get(1), [vec![9; 40], vec![8]].concat());
+        cells.clear(1);
+        assert_eq!((cells.get(1), cells.outside), (&[][..], 0));
+    }
 
     #[test]
     fn values_of_every_length_replace_each_other() {
