@@ -94,6 +94,7 @@ mod settings;
 pub mod state;
 mod timers;
 mod timestamp;
+mod window;
 
 pub use aggregate::Aggregate;
 #[doc(hidden)]
@@ -117,6 +118,9 @@ pub use state::sum_of_widths;
 pub use state::{ExpiringState, Sink, StateValue, ValueState};
 pub use timers::{Domain, EventTime, EventTimers, ProcessingTime, ProcessingTimers, TimeDomain, Timer, TimerBatch, Timers};
 pub use timestamp::Timestamp;
+#[doc(hidden)]
+pub use window::component as window_component;
+pub use window::{Given, Window, WindowFunction};
 /// Makes an enum the inputs of an operator that has several; see the trait [`Inputs`](trait@Inputs):
 ///
 /// ```
