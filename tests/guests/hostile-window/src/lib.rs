@@ -100,12 +100,7 @@ impl Guest for Hostile {
         match what {
             Do::Trap if is_asked => trap(),
             Do::Loop if is_asked => while black_box(true) {},
-            Do::Grow if is_asked => {
-                let mut all = Vec::new();
-                loop {
-                    all.push(black_box(vec![1_u8; 1 << 20]));
-                }
-            }
+            Do::Grow if is_asked => drop(black_box(Vec::<u8>::with_capacity(128 << 20))),
             Do::Fail if is_asked => return Err(Error::Fail("enough".to_owned())),
             Do::Retry if is_asked => return Err(Error::Retry("later".to_owned())),
             _ => {}
