@@ -232,8 +232,9 @@ fn a_window_that_is_poison_is_one_dead_letter_or_is_skipped_and_the_others_come_
 fn a_window_takes_16_mib_of_rows_and_rows_beyond_are_dead_letters() {
     let guest = plugin("plugins/visit-path");
     let page = "x".repeat(1 << 20);
-    let rows: String =
-        (0..20).map(|row| format!("{{\"user\":\"ada\",\"time\":\"2024-05-01T10:00:{row:02}Z\",\"page\":\"{row}{page}\"}}\n")).collect();
+    let rows: String = (0..20)
+        .map(|row| format!("{{\"user\":\"ada\",\"time\":\"2024-05-01T10:00:{row:02}Z\",\"page\":\"{row}{page}\"}}\n"))
+        .collect();
     let folder = Folder::of_job(&format!(
         "name: long
 sources:

@@ -40,8 +40,8 @@ pub use rows::RowWindows;
 pub use session::SessionAggregate;
 pub use trigger::Trigger;
 use trigger::{ROWS, every_rows};
-use windows::Phase;
 pub use whole::{FiredWindows, ForeignWindow, Given, WholeWindows};
+use windows::Phase;
 pub use windows::Windows;
 
 /// What a window's start is called behind the key's columns; no column of an input is.

@@ -6,10 +6,10 @@ use std::time::Duration;
 use wasmtime::{Store, UpdateDeadline};
 
 use crate::bindings::aggregate_function::{AggregateFunction, AggregateFunctionPre};
-use crate::bindings::window_function::{WindowFunction, WindowFunctionPre};
 use crate::bindings::exports::wasmill::plugin::operator::{Batch, Instance as WitInstance, Keys};
 use crate::bindings::wasmill::plugin::errors::Error as GuestError;
 use crate::bindings::wasmill::plugin::plan::{Plan as WitPlan, TimeDomain};
+use crate::bindings::window_function::{WindowFunction, WindowFunctionPre};
 use crate::bindings::{StreamOperator, StreamOperatorPre};
 use crate::compiled::Component;
 use crate::declaration::{InputShape, WitInputs};

@@ -59,8 +59,7 @@ impl WindowDefinition {
     async fn open(&self, log: Arc<LogLines>) -> Result<Instance<WindowFunction>, OperatorError> {
         let stopped = |fault: Fault| self.error(&fault, " while it was opened", None);
         let world = self.component.window().map_err(|error| stopped(Fault::contract(error.message)))?;
-        let mut instance =
-            Instance::<WindowFunction>::start(&self.component, world, &self.limits, log).await.map_err(stopped)?;
+        let mut instance = Instance::<WindowFunction>::start(&self.component, world, &self.limits, log).await.map_err(stopped)?;
         instance.open(&self.settings, &self.rows).await.map_err(stopped)?;
         Ok(instance)
     }
@@ -103,7 +102,8 @@ impl PluginWindow {
             let mut instance = self.opened().await?;
             let fault = match instance.fire(&some, &definition.plan.gives, &definition.limits).await {
                 Ok((of, columns)) => {
-                    let of = if first == 0 { of } else { of.values().iter().map(|window| window + first).collect::<UInt32Array>() };
+                    let of =
+                        if first == 0 { of } else { of.values().iter().map(|window| window + first).collect::<UInt32Array>() };
                     given.rows.push((of, columns));
                     self.keep(instance);
                     continue;

@@ -118,9 +118,6 @@ pub use state::sum_of_widths;
 pub use state::{ExpiringState, Sink, StateValue, ValueState};
 pub use timers::{Domain, EventTime, EventTimers, ProcessingTime, ProcessingTimers, TimeDomain, Timer, TimerBatch, Timers};
 pub use timestamp::Timestamp;
-#[doc(hidden)]
-pub use window::component as window_component;
-pub use window::{Given, Window, WindowFunction};
 /// Makes an enum the inputs of an operator that has several; see the trait [`Inputs`](trait@Inputs):
 ///
 /// ```
@@ -184,6 +181,9 @@ pub use wasmill_sdk_derive::Record;
 /// struct Seen { count: u64, sum: f64 }
 /// ```
 pub use wasmill_sdk_derive::StateValue;
+#[doc(hidden)]
+pub use window::component as window_component;
+pub use window::{Given, Window, WindowFunction};
 
 /// The README's code, tested.
 #[cfg(doctest)]

@@ -94,7 +94,13 @@ impl Catalog for Pure {
         }
     }
 
-    fn window_plugin(&self, path: &Path, settings: &Value, rows: &SchemaRef, _: &Limits) -> Result<WindowDeclared, PluginProblem> {
+    fn window_plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        rows: &SchemaRef,
+        _: &Limits,
+    ) -> Result<WindowDeclared, PluginProblem> {
         match rows.fields().first() {
             Some(field) if settings.get("refuse").is_none() => {
                 Ok(WindowDeclared { gives: vec![field.as_ref().clone().with_name("given")], reads: vec![0] })

@@ -9,7 +9,9 @@ use serde_json::Value;
 use wasmill_connector::columnar;
 use wasmill_connector::file::FilePath;
 use wasmill_job::Catalog;
-use wasmill_job::catalog::{Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared};
+use wasmill_job::catalog::{
+    Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared,
+};
 use wasmill_job::graph::{self, Port};
 use wasmill_operator::aggregate::Aggregate;
 use wasmill_operator::{Expression, ExpressionProblem as OperatorProblem};

@@ -279,7 +279,8 @@ impl Factory for JobFactory<'_> {
                 let function = self.windows[operator].clone().ok_or_else(|| refused(Vec::new()))?;
                 let reads = input.reads.as_deref();
                 let most_rows = self.job.batch.max_rows;
-                let operator = whole::windows(function, window, &input.key_by, reads, most_rows, &schema, task).map_err(refused)?;
+                let operator =
+                    whole::windows(function, window, &input.key_by, reads, most_rows, &schema, task).map_err(refused)?;
                 let states = operator.declaration().states;
                 return Ok(OperatorParts { operator: Box::new(operator), state: Some(state_of(window, states)) });
             }

@@ -65,7 +65,9 @@ pub fn of_plugin(
             let problem = problems.error(code::DUPLICATE_COLUMN, &written.spot);
             problem
                 .found_to_be(format!("column `{}` twice", field.name()))
-                .expected("the key's columns, `window_start` and `window_end`, and those that the plugin gives, with distinct names")
+                .expected(
+                    "the key's columns, `window_start` and `window_end`, and those that the plugin gives, with distinct names",
+                )
                 .advice("give the key's column another name before, with `select` or `with`, or have the plugin give another");
             return None;
         }

@@ -143,8 +143,11 @@ impl Collected {
             }
             starts.push(rows);
         }
-        let columns: Vec<ArrayRef> =
-            columns.into_iter().zip(&self.fields).map(|(column, field)| column.finish(field.data_type())).collect::<Option<_>>()?;
+        let columns: Vec<ArrayRef> = columns
+            .into_iter()
+            .zip(&self.fields)
+            .map(|(column, field)| column.finish(field.data_type()))
+            .collect::<Option<_>>()?;
         let rows = StructArray::try_new(self.fields.clone(), columns, None).ok()?;
         Some(Lists { item: self.item(), rows, starts })
     }
@@ -209,8 +212,9 @@ impl Lists {
 
     fn column(self, starts: Vec<i32>, sizes: Vec<i32>) -> ArrayRef {
         #[expect(clippy::expect_used, reason = "they are parts of the rows; others are a bug that must not pass silently")]
-        let lists = ListViewArray::try_new(self.item, ScalarBuffer::from(starts), ScalarBuffer::from(sizes), Arc::new(self.rows), None)
-            .expect("lists of the rows");
+        let lists =
+            ListViewArray::try_new(self.item, ScalarBuffer::from(starts), ScalarBuffer::from(sizes), Arc::new(self.rows), None)
+                .expect("lists of the rows");
         Arc::new(lists)
     }
 }
@@ -313,7 +317,8 @@ impl Out {
     }
 
     fn finish(self, data_type: &DataType) -> Option<ArrayRef> {
-        let nulls = |mut present: BooleanBufferBuilder| Some(NullBuffer::new(present.finish())).filter(|nulls| nulls.null_count() > 0);
+        let nulls =
+            |mut present: BooleanBufferBuilder| Some(NullBuffer::new(present.finish())).filter(|nulls| nulls.null_count() > 0);
         Some(match self {
             Self::Boolean(mut values, present) => {
                 let values: BooleanBuffer = values.finish();
@@ -332,4 +337,95 @@ impl Out {
 fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = u32::from_le_bytes(*bytes.split_off(..4)?.first_chunk()?) as usize;
     bytes.split_off(..length)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow_array::builder::Decimal128Builder;
+    use arrow_array::{Float32Array, Int64Array, RecordBatch, UInt32Array};
+    use arrow_select::take::take_record_batch;
+    use wasmill_flow::key::EncodedKeys;
+    use wasmill_state::memory::MemoryState;
+
+    use super::*;
+    use crate::testing::{floats, ints, rows, schema_of, shown, texts};
+
+    /// Some rows of every kind of column, and the number of each row's key.
+    fn some() -> (RecordBatch, Vec<i64>) {
+        let schema = schema_of(&[
+            ("flag", "boolean"),
+            ("n", "int64"),
+            ("x", "float64"),
+            ("y", "float32 not null"),
+            ("price", "decimal(20,2)"),
+            ("text", "utf8"),
+            ("bytes", "binary"),
+        ]);
+        let mut price = Decimal128Builder::new().with_data_type(DataType::Decimal128(20, 2));
+        [Some(-5), None, Some(i128::from(i64::MAX) * 10), Some(0)].into_iter().for_each(|units| price.append_option(units));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), Some(true)])),
+            ints([None, Some(i64::MIN), Some(7), Some(0)]),
+            floats([Some(-0.0), Some(f64::NAN), None, Some(1.5)]),
+            Arc::new(Float32Array::from(vec![0.5, f32::INFINITY, -1.0, 0.0])),
+            Arc::new(price.finish()),
+            texts([Some("longer than twelve bytes"), Some(""), None, Some("grün")]),
+            Arc::new(BinaryViewArray::from_iter([Some(&b"\xff"[..]), None, Some(b""), Some(b"123")])),
+        ];
+        (RecordBatch::try_new(schema, columns).expect("rows"), vec![2, 1, 2, 2])
+    }
+
+    /// The state after the rows, in calls of so many, and the call with all keys.
+    fn state_after(collected: &Collected, batch: &RecordBatch, keys: &[i64], most: usize) -> (MemoryState, CallKeys) {
+        let count = StateNeed { name: "count".to_owned(), version: 1, width: Some(8) };
+        let mut state = MemoryState::new(vec![count, collected.need()]);
+        let mut call = CallKeys::default();
+        let mut resolve = |state: &mut MemoryState, keys: &[i64]| {
+            let mut encoded = EncodedKeys::default();
+            encoded.encode(&[Arc::new(Int64Array::from(keys.to_vec())) as ArrayRef]);
+            state.resolve(&encoded, &encoded.hashes(), &mut call);
+            std::mem::take(&mut call)
+        };
+        for start in (0..keys.len()).step_by(most) {
+            let length = most.min(keys.len() - start);
+            let encoded = collected.encode(batch.slice(start, length).columns());
+            let call = resolve(&mut state, &keys[start..start + length]);
+            assert!(collected.too_many(&state, &call, &encoded).is_empty());
+            collected.append(&mut state, &call, &encoded, |_| false);
+            state.finish(&call);
+        }
+        let call = resolve(&mut state, &[1, 2]);
+        (state, call)
+    }
+
+    #[test]
+    fn rows_of_every_type_come_back_in_the_order_in_which_they_came_however_they_travelled() {
+        let (batch, keys) = some();
+        let collected = Collected::new((0..batch.num_columns()).collect(), &batch.schema());
+        let expected = take_record_batch(&batch, &UInt32Array::from(vec![1, 0, 2, 3])).expect("rows");
+        for most in [1, 2, 4] {
+            let (state, call) = state_after(&collected, &batch, &keys, most);
+            let Lists { rows: found, starts, .. } = collected.lists(&state, &call.places).expect("rows");
+            assert_eq!(starts, [0, 1, 4]);
+            assert_eq!(rows(&RecordBatch::from(found)), rows(&expected), "in calls of {most}");
+        }
+    }
+
+    #[test]
+    fn a_row_s_list_ends_with_it_and_one_that_is_not_wanted_is_empty() {
+        let (batch, keys) = some();
+        let collected = Collected::new(vec![1], &batch.schema());
+        let (state, call) = state_after(&collected, &batch, &keys, 4);
+        let lists = collected.lists(&state, &call.places[1..]).expect("rows");
+        let lists = lists.after_each(&[Some(0), None, Some(0), Some(0)], |row| row != 2);
+        assert_eq!(shown(&lists), ["[{n: -}]", "[]", "[]", "[{n: -}, {n: 7}, {n: 0}]"]);
+    }
+
+    #[test]
+    fn bytes_that_are_no_rows_are_found_out() {
+        let (batch, keys) = some();
+        let of_text = Collected::new(vec![5], &batch.schema());
+        let (state, call) = state_after(&of_text, &batch, &keys, 4);
+        assert!(Collected::new(vec![0], &batch.schema()).lists(&state, &call.places).is_none());
+    }
 }

@@ -1,8 +1,8 @@
 //! The rows themselves among what a running aggregate keeps: when they come out, move and are too many.
 
+use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::ArrayRef;
 use wasmill_state::{CallKeys, KeyedState, Values};
 
 use super::collected::{Collected, MOST_BYTES, NUMBER};
@@ -75,7 +75,11 @@ impl RunningAggregate {
 fn too_long(bytes: usize) -> OperatorError {
     OperatorError {
         code: "window-too-large",
-        message: format!("sessions that come together hold {} MiB of rows, at most {} may be in one", bytes >> 20, 2 * MOST_BYTES >> 20),
+        message: format!(
+            "sessions that come together hold {} MiB of rows, at most {} may be in one",
+            bytes >> 20,
+            2 * MOST_BYTES >> 20
+        ),
         row: None,
         hint: Some("a shorter gap, fewer columns that the plugin reads, or an aggregate in its place".to_owned()),
     }

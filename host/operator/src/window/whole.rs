@@ -166,8 +166,12 @@ impl WholeWindows {
                 let windows = RecordBatch::try_new(Arc::new(Schema::new(fields)), of).map_err(|error| bug(&error.to_string()))?;
                 let times = emitted.batch.times.as_ref().map(|times| times.slice(first, count));
                 let rows = rows_of(&rows.columns()[..self.reads], &starts[first..first + count], &sizes[first..first + count])?;
-                self.call(FiredWindows { bounds: self.bounds(&windows), windows, starts: ends(&sizes[first..first + count]), rows }, times, cx)
-                    .await?;
+                self.call(
+                    FiredWindows { bounds: self.bounds(&windows), windows, starts: ends(&sizes[first..first + count]), rows },
+                    times,
+                    cx,
+                )
+                .await?;
                 first += count;
             }
         }
@@ -193,8 +197,10 @@ impl WholeWindows {
         };
         let given = self.function.fire(fired).await?;
         for (of, columns) in given.rows.into_iter().filter(|(of, _)| !of.is_empty()) {
-            let own = windows.columns().iter().map(|column| take(column, &of, None)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
-            let rows = RecordBatch::try_new(Arc::clone(&self.declaration.ports[0].schema), own.into_iter().chain(columns).collect());
+            let own =
+                windows.columns().iter().map(|column| take(column, &of, None)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+            let rows =
+                RecordBatch::try_new(Arc::clone(&self.declaration.ports[0].schema), own.into_iter().chain(columns).collect());
             cx.emitted.push(Emitted { port: 0, batch: Batch::unkeyed(rows.map_err(failed)?).at(at(&of)) });
         }
         for (window, (reason, kind)) in given.dead {

@@ -94,20 +94,15 @@ mod tests {
 
     fn refusal(of: &[u32], columns: Vec<ColumnResult>) -> Fault {
         let limits = Limits { output_rows: 3, output_bytes: 40, ..Limits::default() };
-        checked(Given { of: of.to_vec(), columns }, 2, 0, &[Field::new("n", DataType::Int64, false)], &limits).expect_err("refused")
+        checked(Given { of: of.to_vec(), columns }, 2, 0, &[Field::new("n", DataType::Int64, false)], &limits)
+            .expect_err("refused")
     }
 
     #[test]
     fn rows_of_windows_that_are_not_there_or_of_other_columns_break_the_contract() {
-        assert_eq!(
-            refusal(&[0, 2], vec![numbers(&[1, 2])]).message,
-            "broke the contract: row 1 is of window 2, but there are 2"
-        );
+        assert_eq!(refusal(&[0, 2], vec![numbers(&[1, 2])]).message, "broke the contract: row 1 is of window 2, but there are 2");
         assert_eq!(refusal(&[0], Vec::new()).message, "broke the contract: it gave 0 columns, its plan has 1");
-        assert_eq!(
-            refusal(&[0, 1], vec![numbers(&[1])]).message,
-            "broke the contract: column `n`: has 1 values for 2 rows"
-        );
+        assert_eq!(refusal(&[0, 1], vec![numbers(&[1])]).message, "broke the contract: column `n`: has 1 values for 2 rows");
     }
 
     #[test]

@@ -15,7 +15,9 @@ use tokio::time::{Instant, sleep_until};
 use wasmill_connector::{BatchLimit, ConnectorError, Extent, Position, Prepared, Read, Sink, Source, Visibility};
 use wasmill_flow::{Batch, Epoch, TaskIndex};
 use wasmill_job::Catalog;
-use wasmill_job::catalog::{Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared};
+use wasmill_job::catalog::{
+    Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared,
+};
 use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_operator::{Context, Operator, OperatorError, Step};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};

@@ -6,7 +6,10 @@ const INLINE: usize = 22;
 /// One value: 24 bytes.
 #[derive(Debug, Clone)]
 enum Cell {
-    Inline { length: u8, bytes: [u8; INLINE] },
+    Inline {
+        length: u8,
+        bytes: [u8; INLINE],
+    },
     Boxed(Box<[u8]>),
     /// One that was appended to, and has room for more.
     Grown(Box<Vec<u8>>),
