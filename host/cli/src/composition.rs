@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use arrow_schema::Schema;
+use arrow_schema::{Schema, SchemaRef};
 use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph;
-use wasmill_plugin::{AggregatePlan, Component, InputShape, Limits, Plan, PluginError, Sandbox};
+use wasmill_plugin::{AggregatePlan, Component, InputShape, Limits, Plan, PluginError, Sandbox, WindowPlan};
 
 /// Makes a plugin's file of what a job names: the file itself, or what is built from a directory.
 pub type Prepare = dyn Fn(&Path) -> Result<PathBuf, PluginProblem> + Send + Sync;
@@ -61,6 +61,16 @@ pub(crate) fn describe_aggregate(
     limits: &Limits,
 ) -> Result<AggregatePlan, PluginProblem> {
     runtime()?.block_on(component.describe_aggregate(settings, arguments, limits)).map_err(problem)
+}
+
+/// Asks a window function what it makes of some rows; outside of any tokio runtime.
+pub(crate) fn describe_window(
+    component: &Component,
+    settings: &str,
+    rows: &SchemaRef,
+    limits: &Limits,
+) -> Result<WindowPlan, PluginProblem> {
+    runtime()?.block_on(component.describe_window(settings, rows, limits)).map_err(problem)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, PluginProblem> {

@@ -241,7 +241,7 @@ fn late_rows(job: &Job, counts: &JobCounts) -> u64 {
 }
 
 fn is_window(operator: &Operator) -> bool {
-    matches!(operator.verb, Verb::Aggregate { window: Some(_), .. })
+    matches!(operator.verb, Verb::Aggregate { window: Some(_), .. } | Verb::Window { .. })
 }
 
 /// A moment as rows have it; none for one that no calendar has.

@@ -47,6 +47,18 @@ pub trait Catalog {
         limits: &Limits,
     ) -> Result<Field, PluginProblem>;
 
+    /// Asks a plugin what it makes of all rows of a window, with these settings and within these limits. May take as long as compiling it.
+    ///
+    /// # Errors
+    /// Why the file is no window function, or what the plugin says against the settings or the columns.
+    fn window_plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        rows: &SchemaRef,
+        limits: &Limits,
+    ) -> Result<WindowDeclared, PluginProblem>;
+
     /// Asks a file of columns for those that its rows have; `declared` are those that the job wants, where it says so.
     ///
     /// # Errors
@@ -128,6 +140,15 @@ pub struct PluginDeclared {
     pub needs_event_time: bool,
     /// The states that it keeps for each key until it takes them away itself.
     pub keeps: Vec<String>,
+}
+
+/// What a window function declares.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WindowDeclared {
+    /// The columns that it gives.
+    pub gives: Vec<Field>,
+    /// The indices of the columns that it reads, in any order.
+    pub reads: Vec<usize>,
 }
 
 /// Why a plugin can't be used.

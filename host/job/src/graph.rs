@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod operator;
+mod plugin;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use wasmill_flow::KeyGroups;
 
 pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Window, WindowShape};
 pub use operator::{Input, Operator};
+pub use plugin::{OnPoison, Plugin};
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.
 #[derive(Debug, Clone)]
@@ -354,31 +356,13 @@ pub enum Verb {
     },
     /// A component.
     Plugin(Plugin),
-}
-
-/// A component as an operator.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Plugin {
-    /// The file, or a plugin's directory.
-    pub path: PathBuf,
-    /// Its settings, as JSON.
-    pub settings: serde_json::Value,
-    /// What becomes of rows that make it trap.
-    pub on_poison: OnPoison,
-    /// Its limits.
-    pub limits: Limits,
-}
-
-/// What becomes of rows that make a plugin trap or break a limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnPoison {
-    /// The job fails.
-    #[default]
-    Halt,
-    /// They become dead letters.
-    DeadLetter,
-    /// They are dropped and counted.
-    Skip,
+    /// A component that makes rows of all rows of a window.
+    Window {
+        /// The component.
+        plugin: Plugin,
+        /// The windows; where they have bounds, the second output has the rows that came too late.
+        window: Window,
+    },
 }
 
 /// A plugin's limits; what isn't set has the plugin crate's default.

@@ -164,6 +164,8 @@ pub enum Verb {
     Plugin {
         /// Its file or directory.
         path: At<String>,
+        /// The windows whose rows it is handed all together, and where they stand.
+        window: Option<At<Window>>,
         /// Its settings.
         settings: Option<Value>,
         /// What becomes of rows that make it trap.

@@ -12,6 +12,7 @@
 mod accumulator;
 mod average;
 mod call;
+mod collected;
 mod count;
 mod distinct;
 pub(crate) mod encoding;
@@ -28,6 +29,7 @@ mod refused;
 mod spread;
 mod sum;
 mod text_extreme;
+mod whole;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -45,6 +47,7 @@ use crate::computed::{Computed, bury, compute};
 use crate::contract::{Context, Declaration, Operator, OperatorError, PluginCounts, Port, Step};
 use crate::definition::{DefinitionProblem, DefinitionProblems};
 use crate::expression::{Expression, ExpressionProblem};
+use collected::{Collected, Encoded};
 use foreign::Elsewhere;
 use layout::{Accumulators, Arguments, Layout, STATE};
 use refused::Refused;
@@ -82,6 +85,8 @@ pub struct RunningAggregate {
     named: Vec<String>,
     layout: Layout,
     elsewhere: Vec<Elsewhere>,
+    /// Rows that are kept themselves; they come out behind the aggregates' values.
+    collected: Option<Collected>,
     reads: Vec<usize>,
     emit: Emit,
     /// The column that says which space a row's key is in.
@@ -122,18 +127,26 @@ impl RunningAggregate {
     /// Where `input` has fewer columns than an index says: names have been looked up before.
     pub fn of(
         key_by: &[usize],
-        aggregates: Vec<(String, Computation)>,
+        mut aggregates: Vec<(String, Computation)>,
         emit: Emit,
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
+        let rows = aggregates.pop_if(|(_, computation)| matches!(computation, Computation::Rows(_)));
+        let collected = rows.and_then(|(name, computation)| match computation {
+            Computation::Rows(columns) => Some((name, Collected::new(columns, input))),
+            Computation::Sql(_) | Computation::Foreign { .. } => None,
+        });
         let (parsed, problems) = parse(key_by, &aggregates, input);
         if !problems.is_empty() {
             return Err(problems);
         }
         let keys = key_by.iter().map(|&index| Arc::clone(&input.fields()[index]));
         let values = aggregates.iter().zip(&parsed).map(|((name, _), aggregate)| Arc::new(aggregate.field(name)));
-        let output = Arc::new(Schema::new(keys.chain(values).collect::<Vec<FieldRef>>()));
-        let mut reads: Vec<usize> = parsed.iter().flat_map(Aggregate::reads).chain(key_by).copied().collect();
+        let rows = collected.iter().map(|(name, collected)| Arc::new(collected.field(name)));
+        let output = Arc::new(Schema::new(keys.chain(values).chain(rows).collect::<Vec<FieldRef>>()));
+        let collected = collected.map(|(_, collected)| collected);
+        let kept = collected.iter().flat_map(Collected::reads);
+        let mut reads: Vec<usize> = parsed.iter().flat_map(Aggregate::reads).chain(key_by).chain(kept).copied().collect();
         reads.sort_unstable();
         reads.dedup();
         let (mut arguments, mut argument_of) = (Vec::new(), Vec::new());
@@ -146,11 +159,12 @@ impl RunningAggregate {
         }
         let named = |(name, computation): &(String, Computation)| match computation {
             Computation::Sql(text) | Computation::Foreign { text, .. } => format!("aggregate.{name} \"{text}\""),
+            Computation::Rows(_) => name.clone(),
         };
         let named = aggregates.iter().map(named).collect();
         let layout = Layout::new(&parsed);
         let elsewhere = aggregates.into_iter().enumerate().filter_map(|(number, (_, computation))| match computation {
-            Computation::Sql(_) => None,
+            Computation::Sql(_) | Computation::Rows(_) => None,
             Computation::Foreign { aggregate, .. } => Some(Elsewhere { number, aggregate }),
         });
         Ok(Self {
@@ -160,6 +174,7 @@ impl RunningAggregate {
             argument_of,
             named,
             elsewhere: elsewhere.collect(),
+            collected,
             layout,
             reads,
             emit,
@@ -194,7 +209,7 @@ impl RunningAggregate {
     pub fn declaration(&self) -> Declaration {
         Declaration {
             ports: vec![Port { name: "main".to_owned(), schema: SchemaRef::clone(&self.output) }],
-            states: vec![self.layout.need()],
+            states: [self.layout.need()].into_iter().chain(self.collected.as_ref().map(Collected::need)).collect(),
             reads: vec![Some(self.reads.clone())],
         }
     }
@@ -250,10 +265,18 @@ impl RunningAggregate {
             }
             None => state.resolve(&self.keys, &hashes, &mut self.call),
         }
-        let updated = self.update(state, &batch, computed).await;
-        if updated.is_ok() {
+        let rows = self.collected.as_ref().map(|collected| collected.encode(batch.rows.columns()));
+        let updated = self.update(state, &batch, computed, rows.as_ref()).await.and_then(|mut updated| {
             state.apply(&self.call, std::slice::from_ref(&self.write));
-        }
+            if let (Some(collected), Some(rows)) = (&self.collected, &rows) {
+                let dead = &updated.dead;
+                collected.append(state, &self.call, rows, |row| dead.contains_key(&row));
+                if self.emit == Emit::EachRow {
+                    updated.values.push(self.rows_after_each(state, collected, &updated)?);
+                }
+            }
+            Ok(updated)
+        });
         state.finish(&self.call);
         let Updated { dead, values } = updated?;
         let alive = if dead.is_empty() {
@@ -282,10 +305,14 @@ impl RunningAggregate {
         state: &mut dyn KeyedState,
         batch: &Batch,
         computed: &[ArrayRef],
+        rows: Option<&Encoded>,
     ) -> Result<Updated, OperatorError> {
         let keys = self.call.count();
         let wanted = self.emit == Emit::EachRow;
-        let mut dead = BTreeMap::new();
+        let mut dead = match (&self.collected, rows) {
+            (Some(collected), Some(rows)) => collected.too_many(state, &self.call, rows),
+            _ => BTreeMap::new(),
+        };
         loop {
             self.load(state)?;
             let alive = (!dead.is_empty()).then(|| alive(batch.len(), &dead));
@@ -414,6 +441,8 @@ fn parse(key_by: &[usize], aggregates: &[(String, Computation)], input: &Schema)
         }
         let aggregate = match computation {
             Computation::Sql(text) => Aggregate::parse(text, input),
+            // Rows stand last, and have been taken away.
+            Computation::Rows(_) => continue,
             Computation::Foreign { format, result, of, .. } => Aggregate::foreign(format.clone(), result, of, input),
         };
         match aggregate {

@@ -19,6 +19,7 @@ mod rows;
 mod session;
 mod trigger;
 mod wall;
+mod whole;
 mod windows;
 
 use arrow_array::UInt32Array;
@@ -39,6 +40,7 @@ pub use rows::RowWindows;
 pub use session::SessionAggregate;
 pub use trigger::Trigger;
 use trigger::{ROWS, every_rows};
+pub use whole::{FiredWindows, ForeignWindow, Given, WholeWindows};
 use windows::Phase;
 pub use windows::Windows;
 
@@ -212,6 +214,7 @@ impl WindowedAggregate {
         let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
         let every = self.trigger.every_rows.filter(|_| emit != Emit::EachRow);
         self.aggregate.set_emit(if every.is_some() { Emit::EachRow } else { emit });
+        self.aggregate.set_every(0, every);
         self.aggregate.step(input, rows, cx).await?;
         if let Some(rows) = every {
             every_rows(rows, emitted, self.key_by.len() + 1, cx);
@@ -301,7 +304,14 @@ impl WindowedAggregate {
     ) -> Result<Option<DueWindow>, OperatorError> {
         let emitted = cx.emitted.len();
         let more = if let Some(results) = &mut due.results {
-            let some = results.next(self.most_rows);
+            let most_rows = match &due.from {
+                From::State(places) => {
+                    let upcoming = results.upcoming(self.most_rows);
+                    self.aggregate.fitting(state(cx)?.as_ref(), upcoming.values().iter().map(|&key| places[key as usize]))
+                }
+                From::Slices(_) => self.most_rows,
+            };
+            let some = results.next(most_rows);
             let values = match (&due.from, &mut self.panes) {
                 (From::Slices(keys), Some(panes)) => {
                     let mut values = panes.values(&keys.numbered(&some), &mut self.aggregate).await?;

@@ -23,3 +23,19 @@ pub mod aggregate_function {
         },
     });
 }
+
+/// World `window-function`; what all worlds know is that of operators.
+pub mod window_function {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        world: "window-function",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        imports: { default: trappable },
+        exports: { default: async },
+        with: {
+            "wasmill:plugin/data": crate::bindings::wasmill::plugin::data,
+            "wasmill:plugin/errors": crate::bindings::wasmill::plugin::errors,
+            "wasmill:plugin/log": crate::bindings::wasmill::plugin::log,
+        },
+    });
+}

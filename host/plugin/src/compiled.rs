@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::bindings::StreamOperatorPre;
 use crate::bindings::aggregate_function::AggregateFunctionPre;
+use crate::bindings::window_function::WindowFunctionPre;
 use crate::cache::Cache;
 use crate::compiler::Compiler;
 use crate::engine::TickingEngine;
@@ -45,6 +46,27 @@ pub struct Component {
 pub(crate) enum World {
     Operator(StreamOperatorPre<HostState>),
     Aggregate(AggregateFunctionPre<HostState>),
+    Window(WindowFunctionPre<HostState>),
+}
+
+impl World {
+    /// What a component of it is, as people call it.
+    fn noun(&self) -> &'static str {
+        match self {
+            Self::Operator(_) => "an operator",
+            Self::Aggregate(_) => "an aggregate function",
+            Self::Window(_) => "a window function",
+        }
+    }
+
+    /// Where a job has a component of it.
+    fn place(&self) -> &'static str {
+        match self {
+            Self::Operator(_) => "an operator is a step of its own: `{ input: …, plugin: … }`",
+            Self::Aggregate(_) => "under `key-by` it computes a column: `aggregate: { x: { plugin: …, of: [column] } }`",
+            Self::Window(_) => "it makes rows of whole windows: `{ input: …, key-by: […], window: { … }, plugin: … }`",
+        }
+    }
 }
 
 impl Component {
@@ -54,6 +76,7 @@ impl Component {
         match self.world {
             World::Operator(_) => "wasmill:plugin/stream-operator@0.1.0",
             World::Aggregate(_) => "wasmill:plugin/aggregate-function@0.1.0",
+            World::Window(_) => "wasmill:plugin/window-function@0.1.0",
         }
     }
 
@@ -63,28 +86,39 @@ impl Component {
         matches!(self.world, World::Aggregate(_))
     }
 
-    /// It as an operator; an aggregate is refused.
+    /// Whether it is a window function, and no operator.
+    #[must_use]
+    pub fn is_window(&self) -> bool {
+        matches!(self.world, World::Window(_))
+    }
+
+    /// It as an operator; others are refused.
     pub(crate) fn operator(&self) -> Result<&StreamOperatorPre<HostState>, PluginError> {
         match &self.world {
             World::Operator(pre) => Ok(pre),
-            World::Aggregate(_) => Err(PluginError::new(
-                Code::WrongWorld,
-                format!("plugin {}: is an aggregate function, expected an operator", self.name),
-            )
-            .with_hint("under `key-by` it computes a column: `aggregate: { x: { plugin: …, of: [column] } }`")),
+            World::Aggregate(_) | World::Window(_) => Err(self.expected("an operator")),
         }
     }
 
-    /// It as an aggregate function; an operator is refused.
+    /// It as an aggregate function; others are refused.
     pub(crate) fn aggregate(&self) -> Result<&AggregateFunctionPre<HostState>, PluginError> {
         match &self.world {
             World::Aggregate(pre) => Ok(pre),
-            World::Operator(_) => Err(PluginError::new(
-                Code::WrongWorld,
-                format!("plugin {}: is an operator, expected an aggregate function", self.name),
-            )
-            .with_hint("an operator is a step of its own: `{ input: …, plugin: … }`")),
+            World::Operator(_) | World::Window(_) => Err(self.expected("an aggregate function")),
         }
+    }
+
+    /// It as a window function; others are refused.
+    pub(crate) fn window(&self) -> Result<&WindowFunctionPre<HostState>, PluginError> {
+        match &self.world {
+            World::Window(pre) => Ok(pre),
+            World::Operator(_) | World::Aggregate(_) => Err(self.expected("a window function")),
+        }
+    }
+
+    fn expected(&self, expected: &str) -> PluginError {
+        let message = format!("plugin {}: is {}, expected {expected}", self.name, self.world.noun());
+        PluginError::new(Code::WrongWorld, message).with_hint(self.world.place())
     }
 }
 
@@ -114,7 +148,7 @@ impl Sandbox {
     /// Reads, compiles and checks a plugin.
     ///
     /// # Errors
-    /// Where the file is none, or the component is neither an operator nor an aggregate function of this contract.
+    /// Where the file is none, or the component is none of a world of this contract.
     pub fn load(&self, path: &Path) -> Result<Component, PluginError> {
         self.compile(&path.display().to_string(), file::read(path)?)
     }

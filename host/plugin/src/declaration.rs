@@ -166,7 +166,7 @@ fn time(domain: TimeDomain) -> &'static str {
 }
 
 /// Refuses columns of lists and structs that would cross; those that are only taken stay with the host.
-fn refuse_nested(plugin: &str, reads: &[Vec<usize>], inputs: &[InputShape]) -> Result<(), PluginError> {
+pub(crate) fn refuse_nested(plugin: &str, reads: &[Vec<usize>], inputs: &[InputShape]) -> Result<(), PluginError> {
     let read = inputs
         .iter()
         .zip(reads)
@@ -345,7 +345,7 @@ fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<Stat
     Ok(needs)
 }
 
-fn columns_of(input: &InputShape, names: Option<&[String]>) -> Result<Vec<usize>, String> {
+pub(crate) fn columns_of(input: &InputShape, names: Option<&[String]>) -> Result<Vec<usize>, String> {
     let Some(names) = names else { return Ok((0..input.schema.fields().len()).collect()) };
     let mut columns = Vec::with_capacity(names.len());
     for name in names {

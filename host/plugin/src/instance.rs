@@ -10,6 +10,7 @@ use crate::bindings::exports::wasmill::plugin::operator::{Batch, Instance as Wit
 use crate::bindings::wasmill::plugin::data::{BinaryArrayParam, BinaryArrayResult};
 use crate::bindings::wasmill::plugin::errors::Error as GuestError;
 use crate::bindings::wasmill::plugin::plan::{Plan as WitPlan, TimeDomain};
+use crate::bindings::window_function::{WindowFunction, WindowFunctionPre};
 use crate::bindings::{StreamOperator, StreamOperatorPre};
 use crate::compiled::Component;
 use crate::declaration::{InputShape, WitInputs};
@@ -108,6 +109,20 @@ impl Instance<AggregateFunction> {
     pub async fn start(
         component: &Component,
         pre: &AggregateFunctionPre<HostState>,
+        limits: &Limits,
+        log: Arc<LogLines>,
+    ) -> Result<Self, Fault> {
+        let mut store = store(component, limits, log);
+        let exports = pre.instantiate_async(&mut store).await;
+        Self::started(store, exports, limits)
+    }
+}
+
+impl Instance<WindowFunction> {
+    /// Instantiates a window function, within the limits of a start.
+    pub async fn start(
+        component: &Component,
+        pre: &WindowFunctionPre<HostState>,
         limits: &Limits,
         log: Arc<LogLines>,
     ) -> Result<Self, Fault> {

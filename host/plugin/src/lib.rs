@@ -2,7 +2,7 @@
 //!
 //! A plugin's way: `file` reads it and tells what it is; `preflight` refuses what is too big to compile; `compiled` has the `compiler`
 //! compile it, in a process of its own, or takes the result from the `cache`; `world` checks what it imports and exports; `declaration` asks it what it does with some
-//! settings and inputs. Then [`operator::PluginOperator`], or [`aggregate::PluginAggregate`], runs it: an `instance` at a time, each call within its `limits`, rows
+//! settings and inputs. Then [`operator::PluginOperator`], [`aggregate::PluginAggregate`] or [`window::PluginWindow`] runs it: an `instance` at a time, each call within its `limits`, rows
 //! crossing by `columns_in` and `columns_out`, host functions in `imports`; its
 //! `timers` are kept beside its state, which a `migration` brings to its version; a call that fails is a `fault`, and `poison`
 //! decides what is tried next.
@@ -34,6 +34,7 @@ pub mod operator;
 pub mod poison;
 mod staged_items;
 mod timers;
+pub mod window;
 
 pub mod error;
 
@@ -44,3 +45,4 @@ pub use declaration::{InputShape, Plan};
 pub use error::PluginError;
 pub use limits::Limits;
 pub use operator::{OnPoison, PluginOperator};
+pub use window::{PluginWindow, WindowDefinition, WindowPlan};

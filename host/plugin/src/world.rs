@@ -5,6 +5,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
 use crate::bindings::aggregate_function::{AggregateFunction, AggregateFunctionPre};
+use crate::bindings::window_function::{WindowFunction, WindowFunctionPre};
 use crate::bindings::{StreamOperator, StreamOperatorPre};
 use crate::compiled::World;
 use crate::error::{Code, PluginError};
@@ -15,20 +16,24 @@ const PACKAGE: &str = "wasmill:plugin/";
 const VERSION: &str = "@0.1.0";
 /// Interfaces that a component may import.
 const IMPORTS: &[&str] = &["data", "plan", "errors", "state", "timers", "context", "output", "log", "metrics"];
-/// What the exported interface has, of an operator and of an aggregate function.
+/// What the exported interface has, of an operator, an aggregate function and a window function.
 const OPERATOR: &[&str] = &["describe", "open", "process", "on-end"];
 const AGGREGATE: &[&str] = &["describe", "open", "accumulate", "running", "retract", "merge", "finish"];
+const WINDOW: &[&str] = &["describe", "open", "fire"];
 
 /// Checks a component against the world whose interface it exports and links it.
 pub(crate) fn check(engine: &Engine, name: &str, component: &Component) -> Result<World, PluginError> {
     check_imports(engine, name, component)?;
-    let interface = format!("{PACKAGE}aggregate{VERSION}");
-    let is_aggregate = component.component_type().exports(engine).any(|(export, _)| export == interface);
-    if is_aggregate {
-        check_exports(engine, name, component, "aggregate", AGGREGATE)?;
-    } else {
-        check_exports(engine, name, component, "operator", OPERATOR)?;
-    }
+    let exports = |interface: &str| {
+        let wanted = format!("{PACKAGE}{interface}{VERSION}");
+        component.component_type().exports(engine).any(|(export, _)| export == wanted)
+    };
+    let (interface, functions) = match (exports("aggregate"), exports("window")) {
+        (true, _) => ("aggregate", AGGREGATE),
+        (false, true) => ("window", WINDOW),
+        (false, false) => ("operator", OPERATOR),
+    };
+    check_exports(engine, name, component, interface, functions)?;
     let other_text = |error: wasmtime::Error| {
         PluginError::new(
             Code::WrongWorld,
@@ -37,14 +42,19 @@ pub(crate) fn check(engine: &Engine, name: &str, component: &Component) -> Resul
         .with_hint("build it again with this version's SDK; until the contract is frozen its text may change between versions")
     };
     let mut linker = Linker::<HostState>::new(engine);
-    if is_aggregate {
-        AggregateFunction::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(other_text)?;
-        let pre = linker.instantiate_pre(component).map_err(other_text)?;
-        return Ok(World::Aggregate(AggregateFunctionPre::new(pre).map_err(other_text)?));
+    match interface {
+        "aggregate" => AggregateFunction::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state),
+        "window" => WindowFunction::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state),
+        _ => StreamOperator::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state),
     }
-    StreamOperator::add_to_linker::<_, HasSelf<_>>(&mut linker, |state| state).map_err(other_text)?;
+    .map_err(other_text)?;
     let pre = linker.instantiate_pre(component).map_err(other_text)?;
-    Ok(World::Operator(StreamOperatorPre::new(pre).map_err(other_text)?))
+    match interface {
+        "aggregate" => AggregateFunctionPre::new(pre).map(World::Aggregate),
+        "window" => WindowFunctionPre::new(pre).map(World::Window),
+        _ => StreamOperatorPre::new(pre).map(World::Operator),
+    }
+    .map_err(other_text)
 }
 
 fn check_imports(engine: &Engine, name: &str, component: &Component) -> Result<(), PluginError> {

@@ -59,6 +59,7 @@ fn what_it_does(job: &Job) -> String {
     for operator in &job.operators {
         let verb = match &operator.verb {
             Verb::Plugin(plugin) => format!("plugin {}", plugin.settings),
+            Verb::Window { plugin, window } => format!("window function {} {window:?}", plugin.settings),
             Verb::Aggregate { columns, at_end, window } => {
                 let column = |(name, by): &(String, Aggregate)| match by {
                     Aggregate::Sql(text) => format!("{name:?} {text:?}"),

@@ -1,5 +1,6 @@
 //! The suite that every backend passes: one function for each clause of [`KeyedState`]'s contract, and random calls against a model.
 
+mod appended;
 mod model;
 mod spaces;
 
@@ -27,6 +28,7 @@ pub fn all(make: Make<'_>, cases: u32) {
     a_snapshot_of_other_states_is_refused(make);
     a_damaged_snapshot_is_refused(make);
     any_run_does_as_the_model_does(make, cases);
+    appended::any_run_does_as_a_map_does(make, cases);
 }
 
 /// The clauses about keys in spaces, of backends made for them: `cases` random runs.

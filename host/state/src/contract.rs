@@ -220,6 +220,13 @@ pub trait KeyedState: Send {
     /// Performs a call's writes, in their order. Of states of values.
     fn apply(&mut self, call: &CallKeys, writes: &[StateWrite]);
 
+    /// Writes behind the values of a state without a fixed width, for each key of the call what `more` has for it; where a key has no value, that
+    /// becomes it. Part of the call as what [`Self::apply`] writes, and costs what is written, however long the values are.
+    fn append(&mut self, call: &CallKeys, state: usize, more: &Values);
+
+    /// The length of the value that a state has at one of a call's [`places`](CallKeys::places), in bytes.
+    fn value_bytes(&self, state: usize, place: u32) -> usize;
+
     /// How many items the list of a key of the call has, and their bytes.
     fn list_size(&self, state: usize, call: &CallKeys, key: u32) -> (usize, usize);
 

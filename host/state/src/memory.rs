@@ -247,6 +247,15 @@ impl KeyedState for MemoryState {
         self.places = places;
     }
 
+    fn append(&mut self, call: &CallKeys, state: usize, more: &Values) {
+        self.cut.hand_over(&call.places, &self.slots, &self.cells);
+        self.cells[state].extend(&call.places, more);
+    }
+
+    fn value_bytes(&self, state: usize, place: u32) -> usize {
+        self.cells[state].get(place).map_or(0, |value| value.len())
+    }
+
     fn finish(&mut self, _call: &CallKeys) {
         for place in self.doubtful.drain(..) {
             if !self.cells.iter().any(|cells| cells.is_present(place)) {

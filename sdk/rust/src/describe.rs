@@ -101,7 +101,7 @@ fn port(name: &str, keep: Keep, fields: &[FieldSpec]) -> Port {
     Port { name: name.to_owned(), takes, gives: fields.iter().map(|field| field.to_contract()).collect() }
 }
 
-fn check_columns(input: &Input, fields: &[FieldSpec], problems: &mut Vec<String>) {
+pub(crate) fn check_columns(input: &Input, fields: &[FieldSpec], problems: &mut Vec<String>) {
     for field in fields {
         let Some(column) = input.schema.iter().find(|column| column.name == field.name) else {
             problems.push(missing(input, field.name));
@@ -158,7 +158,7 @@ fn missing(input: &Input, name: &str) -> String {
     text
 }
 
-fn listed(parts: &[impl AsRef<str>], between: &str) -> String {
+pub(crate) fn listed(parts: &[impl AsRef<str>], between: &str) -> String {
     let mut text = String::new();
     for (at, part) in parts.iter().enumerate() {
         text.push_str(if at == 0 { "" } else { between });

@@ -41,6 +41,7 @@ pub mod cases;
 mod emitted;
 mod snapshot;
 mod timers;
+mod window;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -62,6 +63,7 @@ use crate::state::{MapEntry, StateValue};
 pub use aggregate::AggregateHarness;
 pub use emitted::Emitted;
 pub use snapshot::Snapshot;
+pub use window::WindowHarness;
 
 use timers::{Fired, Waiting};
 

@@ -95,6 +95,7 @@ mod settings;
 pub mod state;
 mod timers;
 mod timestamp;
+mod window;
 
 pub use aggregate::Aggregate;
 #[doc(hidden)]
@@ -185,6 +186,9 @@ pub use wasmill_sdk_derive::Record;
 /// struct Seen { count: u64, sum: f64 }
 /// ```
 pub use wasmill_sdk_derive::StateValue;
+#[doc(hidden)]
+pub use window::component as window_component;
+pub use window::{Given, Window, WindowFunction};
 
 /// The README's code, tested.
 #[cfg(doctest)]

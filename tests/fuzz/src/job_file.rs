@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde_json::Value;
 use wasmill_job::catalog::{
-    Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem,
+    Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared,
 };
 use wasmill_job::explain::{Explanation, explain};
 use wasmill_job::graph::{Limits, Port};
@@ -90,6 +90,21 @@ impl Catalog for Pure {
     fn aggregate_plugin(&self, path: &Path, settings: &Value, arguments: &Schema, _: &Limits) -> Result<Field, PluginProblem> {
         match arguments.fields().first() {
             Some(field) if settings.get("refuse").is_none() => Ok(field.as_ref().clone()),
+            _ => Err(PluginProblem { code: "plugin-settings", message: format!("{} refuses", path.display()), hint: None }),
+        }
+    }
+
+    fn window_plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        rows: &SchemaRef,
+        _: &Limits,
+    ) -> Result<WindowDeclared, PluginProblem> {
+        match rows.fields().first() {
+            Some(field) if settings.get("refuse").is_none() => {
+                Ok(WindowDeclared { gives: vec![field.as_ref().clone().with_name("given")], reads: vec![0] })
+            }
             _ => Err(PluginProblem { code: "plugin-settings", message: format!("{} refuses", path.display()), hint: None }),
         }
     }

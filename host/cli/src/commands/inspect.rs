@@ -208,6 +208,18 @@ fn declared(component: &Component, asked: Asked) -> Result<Declared, PluginProbl
             timers: Vec::new(),
         });
     }
+    if let (true, [input, ..]) = (component.is_window(), inputs.as_slice()) {
+        let plan = composition::describe_window(component, &settings, &input.schema, &Limits::default())?;
+        let key = input.key.iter().map(|&place| input.schema.field(place).name().clone()).collect();
+        let reads = plan.reads.iter().map(|&place| column(input.schema.field(place))).collect();
+        return Ok(Declared {
+            about,
+            inputs: vec![Input { name: input.name.clone(), reads, key }],
+            outputs: vec![Output { name: "gives".to_owned(), columns: plan.gives.iter().map(column).collect() }],
+            states: Vec::new(),
+            timers: Vec::new(),
+        });
+    }
     let plan = composition::describe(component, &settings, &inputs, &Limits::default())?;
     let state = |(index, state): (usize, &StateNeed)| State {
         name: state.name.clone(),

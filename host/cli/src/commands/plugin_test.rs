@@ -15,6 +15,7 @@ use crate::plugin_cases::aggregated::Aggregated;
 use crate::plugin_cases::case::{self, Case, Outcome};
 use crate::plugin_cases::comparison::{Difference, compare};
 use crate::plugin_cases::sandboxed::{self, BATCHES};
+use crate::plugin_cases::windowed::Windowed;
 use crate::plugin_cases::{shown, updated};
 use crate::plugin_directory::{self, PluginDirectory};
 use crate::signals::Stop;
@@ -114,12 +115,15 @@ fn tested(args: &TestArgs) -> Result<Tested, (Exit, Box<JobError>)> {
 enum Tried<'a> {
     Operator(Box<Plan>),
     Aggregate(Box<Aggregated<'a>>),
+    Window(Box<Windowed<'a>>),
 }
 
 impl<'a> Tried<'a> {
     fn of(component: &'a Component, case: &'a Case, plugin: &str) -> Result<Self, PluginProblem> {
         Ok(if component.is_aggregate() {
             Self::Aggregate(Box::new(Aggregated::new(component, case, plugin)?))
+        } else if component.is_window() {
+            Self::Window(Box::new(Windowed::new(component, case, plugin)?))
         } else {
             Self::Operator(Box::new(sandboxed::plan(component, case)?))
         })
@@ -129,6 +133,7 @@ impl<'a> Tried<'a> {
         match self {
             Self::Operator(plan) => plan.declaration.ports.clone(),
             Self::Aggregate(aggregated) => aggregated.ports(),
+            Self::Window(windowed) => windowed.ports(),
         }
     }
 
@@ -136,6 +141,7 @@ impl<'a> Tried<'a> {
         match self {
             Self::Operator(plan) => sandboxed::run(component, plan, case, plugin, most),
             Self::Aggregate(aggregated) => aggregated.run(most),
+            Self::Window(windowed) => windowed.run(most),
         }
     }
 }

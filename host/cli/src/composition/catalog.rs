@@ -9,14 +9,16 @@ use serde_json::Value;
 use wasmill_connector::columnar;
 use wasmill_connector::file::FilePath;
 use wasmill_job::Catalog;
-use wasmill_job::catalog::{Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem};
+use wasmill_job::catalog::{
+    Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared,
+};
 use wasmill_job::graph::{self, Port};
 use wasmill_operator::aggregate::Aggregate;
 use wasmill_operator::{Expression, ExpressionProblem as OperatorProblem};
 use wasmill_plugin::InputShape;
 
 use super::factory::columnar_in;
-use super::{Composition, describe, describe_aggregate};
+use super::{Composition, describe, describe_aggregate, describe_window};
 
 impl Catalog for Composition {
     fn expression(&self, text: &str, input: &Schema) -> Result<Checked, ExpressionProblem> {
@@ -57,6 +59,18 @@ impl Catalog for Composition {
     ) -> Result<Field, PluginProblem> {
         let component = self.component(path)?;
         Ok(describe_aggregate(&component, &settings.to_string(), arguments, &super::limits(limits))?.result)
+    }
+
+    fn window_plugin(
+        &self,
+        path: &Path,
+        settings: &Value,
+        rows: &SchemaRef,
+        limits: &graph::Limits,
+    ) -> Result<WindowDeclared, PluginProblem> {
+        let component = self.component(path)?;
+        let plan = describe_window(&component, &settings.to_string(), rows, &super::limits(limits))?;
+        Ok(WindowDeclared { gives: plan.gives, reads: plan.reads })
     }
 
     /// A file that isn't there yet has the columns that the job says, where it says so: an earlier job may write it.

@@ -1,5 +1,7 @@
 //! What the runtime runs: sources, operators and sinks of a validated job.
 
+mod whole;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,9 +29,9 @@ use wasmill_operator::union::Union;
 use wasmill_operator::unnest::Unnest;
 use wasmill_operator::window::{ByClock, Ends, RowWindows, SessionAggregate, Trigger, WindowedAggregate, Windows};
 use wasmill_operator::with::With;
-use wasmill_operator::{DefinitionProblems, Expression, Operator, OperatorError};
+use wasmill_operator::{Declaration, DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
-use wasmill_plugin::{AggregateDefinition, InputShape, OnPoison, PluginAggregate, PluginOperator};
+use wasmill_plugin::{AggregateDefinition, InputShape, OnPoison, PluginAggregate, PluginOperator, WindowDefinition};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
 use wasmill_state::memory::MemoryState;
 use wasmill_state::{KeyedState, StateNeed};
@@ -43,6 +45,8 @@ pub struct JobFactory<'a> {
     plugins: Vec<Option<Definition>>,
     /// The plugins among each operator's aggregates, in their order.
     aggregates: Vec<Vec<AggregateDefinition>>,
+    /// The window functions among the operators, by their places.
+    windows: Vec<Option<WindowDefinition>>,
     /// When paced sources begin.
     start: Instant,
 }
@@ -56,7 +60,8 @@ impl Composition {
         let plugins =
             job.operators.iter().map(|operator| self.definition(operator, job.batch.max_rows)).collect::<Result<_, _>>()?;
         let aggregates = job.operators.iter().map(|operator| self.aggregates(operator)).collect::<Result<_, _>>()?;
-        Ok(JobFactory { job, plugins, aggregates, start })
+        let windows = job.operators.iter().map(|operator| self.window_function(operator)).collect::<Result<_, _>>()?;
+        Ok(JobFactory { job, plugins, aggregates, windows, start })
     }
 
     fn aggregates(&self, operator: &graph::Operator) -> Result<Vec<AggregateDefinition>, PluginProblem> {
@@ -95,11 +100,7 @@ impl Composition {
             plan,
             handed: operator.inputs.iter().map(|input| input.reads.clone()).collect(),
             limits,
-            on_poison: match plugin.on_poison {
-                graph::OnPoison::Halt => OnPoison::Halt,
-                graph::OnPoison::DeadLetter => OnPoison::DeadLetter,
-                graph::OnPoison::Skip => OnPoison::Skip,
-            },
+            on_poison: on_poison(plugin.on_poison),
             batch_rows,
             timed: operator.timed,
         }))
@@ -111,7 +112,8 @@ impl JobFactory<'_> {
     #[must_use]
     pub fn digest(&self, operator: usize) -> Option<String> {
         let aggregates = self.aggregates[operator].iter().map(|definition| &definition.component);
-        let components = self.plugins[operator].iter().map(|definition| &definition.component).chain(aggregates);
+        let windows = self.windows[operator].iter().map(|definition| &definition.component);
+        let components = self.plugins[operator].iter().map(|definition| &definition.component).chain(aggregates).chain(windows);
         let digests: Vec<&str> = components.map(|component| &*component.digest).collect();
         (!digests.is_empty()).then(|| digests.join(","))
     }
@@ -121,19 +123,28 @@ impl JobFactory<'_> {
     pub fn is_stateful(&self, operator: usize) -> bool {
         match &self.plugins[operator] {
             Some(definition) => !definition.plan.declaration.states.is_empty(),
-            None => matches!(self.job.operators[operator].verb, Verb::Aggregate { .. }),
+            None => matches!(self.job.operators[operator].verb, Verb::Aggregate { .. } | Verb::Window { .. }),
         }
     }
 }
 
-/// An aggregate in windows, and the states that it needs.
+/// What becomes of poison, as plugins have it.
+fn on_poison(written: graph::OnPoison) -> OnPoison {
+    match written {
+        graph::OnPoison::Halt => OnPoison::Halt,
+        graph::OnPoison::DeadLetter => OnPoison::DeadLetter,
+        graph::OnPoison::Skip => OnPoison::Skip,
+    }
+}
+
+/// An aggregate in windows, and what it declares.
 fn windowed(
     key: &[usize],
     window: &graph::Window,
     columns: Vec<(String, Computation)>,
     most_rows: usize,
     schema: &SchemaRef,
-) -> Result<(Box<dyn Operator>, Vec<StateNeed>), DefinitionProblems> {
+) -> Result<(Box<dyn Operator>, Declaration), DefinitionProblems> {
     let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let allowed_lateness = milliseconds(window.allowed_lateness);
     let trigger = Trigger { early: window.early.map(milliseconds), every_rows: window.every_rows, retracting: window.retracting };
@@ -142,21 +153,26 @@ fn windowed(
             let (size, slide, offset) = (milliseconds(size), milliseconds(slide), milliseconds(offset));
             let windows = Windows { size, slide, offset, zone, allowed_lateness };
             let operator = WindowedAggregate::new(key, windows, trigger, columns, most_rows, schema)?;
-            let states = operator.declaration().states;
-            (by(window, operator), states)
+            let declaration = operator.declaration();
+            (by(window, operator), declaration)
         }
         WindowShape::Rows { rows, ends } => {
             let operator = RowWindows::new(key, rows, ends, columns, schema)?;
-            let states = operator.declaration().states;
-            (Box::new(operator), states)
+            let declaration = operator.declaration();
+            (Box::new(operator), declaration)
         }
         WindowShape::Session(gap) => {
             let gap = milliseconds(gap);
             let operator = SessionAggregate::new(key, gap, allowed_lateness, trigger, columns, most_rows, schema)?;
-            let states = operator.declaration().states;
-            (by(window, operator), states)
+            let declaration = operator.declaration();
+            (by(window, operator), declaration)
         }
     })
+}
+
+/// The state of windows: where they have bounds, it is in spaces.
+fn state_of(window: &graph::Window, states: Vec<StateNeed>) -> Box<dyn KeyedState> {
+    Box::new(if window.shape.has_bounds() { MemoryState::in_spaces(states) } else { MemoryState::new(states) })
 }
 
 /// Windows by the time that they go by.
@@ -252,16 +268,21 @@ impl Factory for JobFactory<'_> {
                 let columns: Vec<_> = columns.iter().filter_map(computation).collect();
                 if let Some(window) = window {
                     let most_rows = self.job.batch.max_rows;
-                    let (operator, states) = windowed(&key, window, columns, most_rows, &schema).map_err(refused)?;
-                    let state = match window.shape.has_bounds() {
-                        true => MemoryState::in_spaces(states),
-                        false => MemoryState::new(states),
-                    };
-                    return Ok(OperatorParts { operator, state: Some(Box::new(state)) });
+                    let (operator, declaration) = windowed(&key, window, columns, most_rows, &schema).map_err(refused)?;
+                    return Ok(OperatorParts { operator, state: Some(state_of(window, declaration.states)) });
                 }
                 let aggregate = RunningAggregate::of(&key, columns, emit, &schema).map_err(refused)?;
                 let states = aggregate.declaration().states;
                 (Box::new(aggregate), states)
+            }
+            Verb::Window { window, .. } => {
+                let function = self.windows[operator].clone().ok_or_else(|| refused(Vec::new()))?;
+                let reads = input.reads.as_deref();
+                let most_rows = self.job.batch.max_rows;
+                let operator =
+                    whole::windows(function, window, &input.key_by, reads, most_rows, &schema, task).map_err(refused)?;
+                let states = operator.declaration().states;
+                return Ok(OperatorParts { operator: Box::new(operator), state: Some(state_of(window, states)) });
             }
             Verb::Plugin(_) => {
                 let plugin = self.plugins[operator].clone().ok_or_else(|| refused(Vec::new()))?;

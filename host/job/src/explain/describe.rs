@@ -182,6 +182,7 @@ pub fn verb(verb: &Verb) -> String {
             format!("aggregate {}; a row per key at the end of input, in the order of keys within a task", aggregated(columns))
         }
         Verb::Plugin(plugin) => format!("plugin {}", plugin.path.display()),
+        Verb::Window { plugin, window } => format!("plugin {} over all rows of {}", plugin.path.display(), windows(window)),
     }
 }
 

@@ -198,7 +198,10 @@ fn operator_part(job: &Job, operator: &Operator) -> OperatorPart {
     OperatorPart {
         name: operator.name.clone(),
         does: describe::verb(&operator.verb),
-        plugin: if let Verb::Plugin(plugin) = &operator.verb { Some(plugin.path.display().to_string()) } else { None },
+        plugin: match &operator.verb {
+            Verb::Plugin(plugin) | Verb::Window { plugin, .. } => Some(plugin.path.display().to_string()),
+            _ => None,
+        },
         inputs: operator.inputs.iter().map(|input| input_part(job, input)).collect(),
         outputs: operator
             .ports

@@ -37,7 +37,7 @@ const VERBS: &[&str] = &["filter", "select", "with", "drop", "unnest", "split", 
 const BESIDE: &[(&str, &[&str])] = &[
     ("as", &["unnest"]),
     ("emit", &["aggregate"]),
-    ("window", &["aggregate"]),
+    ("window", &["aggregate", "plugin"]),
     ("key-by", &["aggregate", "plugin"]),
     ("settings", &["plugin"]),
     ("limits", &["plugin"]),
@@ -105,7 +105,7 @@ fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut
             };
             columns.map(|columns| Verb::Aggregate { columns, at_end, window })
         }
-        ["plugin"] => read_plugin(keys, of_job, problems),
+        ["plugin"] => read_plugin(keys, all_known, of_job, problems),
         several => {
             let found = several.iter().map(|verb| format!("`{verb}`")).collect::<Vec<_>>().join(" and ");
             problems
@@ -166,7 +166,17 @@ fn read_column(name: At<String>, field: &Field<'_>, problems: &mut Problems) -> 
     Column { name, expression: field.expression(problems) }
 }
 
-fn read_plugin(keys: &Mapping<'_>, of_job: Limits, problems: &mut Problems) -> Option<Verb> {
+fn read_plugin(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut Problems) -> Option<Verb> {
+    let window = match keys.get("window") {
+        Some(_) if keys.get("key-by").is_none() => {
+            if all_known {
+                keys.require("key-by", "the columns whose rows are in windows of their own: [net]", problems);
+            }
+            return None;
+        }
+        Some(field) => Some(window::read(&field, problems)?),
+        None => None,
+    };
     let path = keys.get("plugin")?.text("the path of a plugin: its directory, or a .wasm file", problems);
     let settings = match keys.get("settings") {
         Some(field) => settings::read(&field, problems),
@@ -177,5 +187,5 @@ fn read_plugin(keys: &Mapping<'_>, of_job: Limits, problems: &mut Problems) -> O
         None => At { value: OnPoison::default(), spot: keys.spot().clone() },
     };
     let own = keys.get("limits").map(|field| limits::read(&field, problems)).unwrap_or_default();
-    Some(Verb::Plugin { path: path?, settings, on_poison, limits: limits::or(own, of_job) })
+    Some(Verb::Plugin { path: path?, window, settings, on_poison, limits: limits::or(own, of_job) })
 }

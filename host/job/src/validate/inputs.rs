@@ -53,9 +53,14 @@ pub fn resolve(inputs: &[written::Input], streams: Vec<Output>, problems: &mut P
 /// Complains about inputs by name of an operator that has one input.
 pub fn check_named(operator: &written::Operator, problems: &mut Problems) -> Option<()> {
     let named = operator.inputs.as_ref()?.iter().find_map(|input| input.name.as_ref());
-    let (Some(name), false) = (named, matches!(operator.verb, Some(written::Verb::Plugin { .. }))) else { return Some(()) };
+    let (Some(name), false) = (named, matches!(operator.verb, Some(written::Verb::Plugin { window: None, .. }))) else {
+        return Some(());
+    };
     let problem = problems.error(code::MISPLACED_KEY, &name.spot).found_to_be("an input by name");
-    problem.expected("`plugin` beside `inputs`, or a list of inputs with equal columns: [x, y]");
+    problem.expected(match operator.verb {
+        Some(written::Verb::Plugin { .. }) => "a list of inputs with equal columns, [x, y]: the rows of a window are of one kind",
+        _ => "`plugin` beside `inputs`, or a list of inputs with equal columns: [x, y]",
+    });
     None
 }
 

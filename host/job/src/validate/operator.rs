@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use wasmill_flow::column_type;
 
-use crate::catalog::{Checked, InputSchema};
+use crate::catalog::{Checked, InputSchema, PluginProblem};
 use crate::graph::{self, Input, Operator, Port, Verb};
 use crate::place::At;
 use crate::problem::{Problems, code};
@@ -65,6 +65,11 @@ pub fn resolve(
             window::check_timed(timed, window, problems)?;
             let aggregate = aggregate(columns, false, key_by.as_deref(), &scope, given, problems)?;
             window::windowed(aggregate, window, late_is_read, &schema, columns, problems)?
+        }
+        written::Verb::Plugin { window: Some(window), .. } => {
+            let timed = window.value.by_clock || !window.value.shape.has_bounds() || first.is_timed();
+            window::check_timed(timed, window, problems)?;
+            window::of_plugin(verb, window, late_is_read, &schema, key_by.as_deref(), given, problems)?
         }
         written::Verb::Plugin { .. } => plugin(operator, &entries, given, problems)?,
     };
@@ -234,7 +239,7 @@ fn aggregate(
 }
 
 fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, problems: &mut Problems) -> Option<Outcome> {
-    let Some(written::Verb::Plugin { path: written, settings, on_poison, limits }) = &operator.verb else { return None };
+    let Some(written::Verb::Plugin { path: written, settings, on_poison, limits, .. }) = &operator.verb else { return None };
     let path = paths::local(written, given.dir, problems)?;
     let settings = settings.as_ref()?;
     let inputs = entries
@@ -244,11 +249,7 @@ fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, pr
     let declared = match given.catalog.plugin(&path, settings, &inputs, limits) {
         Ok(declared) => declared,
         Err(fault) => {
-            let problem = problems.error(fault.code, &written.spot).message(fault.message);
-            problem.expected("a plugin that fits this operator");
-            if let Some(hint) = fault.hint {
-                problem.advice(hint);
-            }
+            refused(fault, written, "a plugin that fits this operator", problems);
             return None;
         }
     };
@@ -270,6 +271,15 @@ fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, pr
     }
     let verb = Verb::Plugin(graph::Plugin { path, settings: settings.clone(), on_poison: on_poison.value, limits: *limits });
     Some(Outcome { verb, ports: declared.ports, reads: declared.reads, keeps: declared.keeps })
+}
+
+/// Says why a plugin can't be used.
+pub fn refused(fault: PluginProblem, written: &At<String>, expected: &str, problems: &mut Problems) {
+    let problem = problems.error(fault.code, &written.spot).message(fault.message);
+    problem.expected(expected);
+    if let Some(hint) = fault.hint {
+        problem.advice(hint);
+    }
 }
 
 /// All columns checked; `None` where one has a fault, after all have been checked.

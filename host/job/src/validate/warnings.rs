@@ -28,7 +28,8 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
         let is_split = matches!(operator.verb, Some(Verb::Split(_))) && (0..ports.len()).any(is_read);
         for (port, output) in ports.iter().enumerate() {
             // Late rows are counted; who needs them says so.
-            let is_late = output.name == LATE_PORT && matches!(operator.verb, Some(Verb::Aggregate { .. }));
+            let is_late = output.name == LATE_PORT
+                && matches!(operator.verb, Some(Verb::Aggregate { .. } | Verb::Plugin { window: Some(_), .. }));
             if !is_read(port) && !is_split && !is_late {
                 let name = &operator.name.value;
                 let written = if output.name == MAIN_PORT { name.clone() } else { format!("{name}.{}", output.name) };
@@ -43,7 +44,7 @@ pub fn warn(written: &written::Job, job: &Job, problems: &mut Problems) {
             ));
         }
         growing(operator, job, index, problems);
-        if let Some(Verb::Aggregate { window: Some(window), .. }) = &operator.verb
+        if let Some(Verb::Aggregate { window: Some(window), .. } | Verb::Plugin { window: Some(window), .. }) = &operator.verb
             && let WindowShape::Even { size, slide, .. } = window.value.shape
             && slide > size
         {
@@ -75,6 +76,7 @@ fn growing(operator: &written::Operator, job: &Job, index: usize, problems: &mut
         return;
     }
     let forgets = match &operator.verb {
+        Some(Verb::Plugin { window: Some(_), .. }) => "have windows of some length, whose rows are forgotten",
         Some(Verb::Plugin { .. }) => "have the plugin forget it (`ExpiringState`)",
         _ => "count in a `window`, whose state is forgotten",
     };

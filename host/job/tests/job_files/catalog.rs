@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, Schema, SchemaRef};
 use serde_json::Value;
 use wasmill_job::catalog::{
-    Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem,
+    Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared,
 };
 use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_job::{load, render};
@@ -60,6 +60,14 @@ impl Catalog for Fake {
     fn aggregate_plugin(&self, path: &Path, _: &Value, arguments: &Schema, _: &Limits) -> Result<Field, PluginProblem> {
         match path.file_name().and_then(|name| name.to_str()) {
             Some("energy") => Ok(Field::new("energy", arguments.field(0).data_type().clone(), true)),
+            _ => Err(PluginProblem { code: "plugin-not-found", message: format!("there is no {}", path.display()), hint: None }),
+        }
+    }
+
+    fn window_plugin(&self, path: &Path, _: &Value, rows: &SchemaRef, _: &Limits) -> Result<WindowDeclared, PluginProblem> {
+        match path.file_name().and_then(|name| name.to_str()) {
+            Some("paths") => Ok(WindowDeclared { gives: vec![Field::new("pages", DataType::Int64, false)], reads: vec![0] }),
+            Some("twice") => Ok(WindowDeclared { gives: vec![rows.field(0).clone()], reads: vec![0] }),
             _ => Err(PluginProblem { code: "plugin-not-found", message: format!("there is no {}", path.display()), hint: None }),
         }
     }

@@ -109,6 +109,8 @@ pub trait ForeignAggregate: Send {
 pub enum Computation {
     /// By an SQL aggregate, as `count(*)`.
     Sql(String),
+    /// Not at all: the rows themselves, with these columns of the input, as a list. There is one at most, behind the others.
+    Rows(Vec<usize>),
     /// Elsewhere.
     Foreign {
         /// What it is called in messages.

@@ -30,6 +30,11 @@ impl Results {
         self.order.slice(self.given - some, some)
     }
 
+    /// The numbers of those that would be the next, without their coming out.
+    pub(crate) fn upcoming(&self, most_rows: usize) -> UInt32Array {
+        self.order.slice(self.given, most_rows.min(self.order.len() - self.given))
+    }
+
     /// Whether all have come out.
     pub(crate) fn is_empty(&self) -> bool {
         self.given == self.order.len()
@@ -80,7 +85,9 @@ impl RunningAggregate {
         state.load(0, &self.call, &mut values);
         let columns = self.columns_of(&mut values, some.len()).await;
         self.write.values = values;
-        columns
+        let mut columns = columns?;
+        columns.extend(self.rows_at(cx.state.as_ref().ok_or_else(no_state)?.as_ref(), &self.call.places)?);
+        Ok(columns)
     }
 
     /// Emits the results of some of the keys.

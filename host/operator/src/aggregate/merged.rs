@@ -9,7 +9,8 @@ use crate::contract::OperatorError;
 impl RunningAggregate {
     /// Whether parts of rows can be put together in whatever order they come.
     pub(crate) fn merges(&self) -> bool {
-        self.layout.merges() && self.elsewhere.iter().all(|each| each.aggregate.merges())
+        // Rows aren't put together of parts: each of them would be copied for each of its windows.
+        self.collected.is_none() && self.layout.merges() && self.elsewhere.iter().all(|each| each.aggregate.merges())
     }
 
     /// The aggregates that can't be put together of parts at all, as their reasons name them.

@@ -2,7 +2,7 @@
 
 use arrow_array::UInt32Array;
 use wasmill_flow::key::EncodedKeys;
-use wasmill_state::Values;
+use wasmill_state::{StateNeed, StateWrite, Values};
 
 /// Some keys and their hashes.
 #[derive(Debug, Default)]
@@ -36,7 +36,13 @@ impl Keys {
     }
 }
 
-/// What removes the values of so many keys.
+/// What removes the values of so many keys from all states.
+pub(super) fn removal(states: &[StateNeed], keys: usize) -> Vec<StateWrite> {
+    let write = |(state, need): (usize, &StateNeed)| StateWrite { state, keys: None, values: nothing(keys, need.width) };
+    states.iter().enumerate().map(write).collect()
+}
+
+/// What removes the values of so many keys from a state.
 pub(super) fn nothing(keys: usize, width: Option<u32>) -> Values {
     let present = vec![0; keys.div_ceil(8)];
     match width {

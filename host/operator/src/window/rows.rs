@@ -7,10 +7,10 @@ use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
 use arrow_schema::{Schema, SchemaRef};
 use wasmill_flow::Batch;
 use wasmill_flow::key::EncodedKeys;
-use wasmill_state::{CallKeys, StateWrite, Values};
+use wasmill_state::{CallKeys, Values};
 
 use super::frame::{bug, state};
-use super::keys::nothing;
+use super::keys::removal;
 use super::trigger::{ROWS, every_rows};
 use crate::aggregate::{Computation, Emit, RunningAggregate};
 use crate::contract::{Context, Declaration, Operator, OperatorError, PluginCounts, Port, Step};
@@ -44,7 +44,8 @@ impl RowWindows {
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
         aggregates.insert(0, (ROWS.to_owned(), Computation::Sql("count(*)".to_owned())));
-        let aggregate = RunningAggregate::of(key_by, aggregates, Emit::EachRow, input)?;
+        let mut aggregate = RunningAggregate::of(key_by, aggregates, Emit::EachRow, input)?;
+        aggregate.set_every(0, Some(rows));
         let mut fields = aggregate.output().fields().to_vec();
         fields.remove(key_by.len());
         let output = Arc::new(Schema::new(fields));
@@ -126,8 +127,8 @@ impl RowWindows {
         keys.encode(&cx.emitted[emitted].batch.rows.columns()[..self.key_by.len()]);
         let state = state(cx)?;
         state.resolve(&keys, &keys.hashes(), &mut self.call);
-        let values = nothing(self.call.count(), state.states()[0].width);
-        state.apply(&self.call, &[StateWrite { state: 0, keys: None, values }]);
+        let none = removal(state.states(), self.call.count());
+        state.apply(&self.call, &none);
         state.finish(&self.call);
         Ok(())
     }

@@ -18,7 +18,7 @@ use wasmill_state::{CallKeys, StateWrite, Values};
 
 use super::by_clock::Ends;
 use super::frame::{Frame, bug, state};
-use super::keys::{Keys, nothing};
+use super::keys::{Keys, removal};
 use super::trigger::{ROWS, Trigger, every_rows};
 use crate::aggregate::{Computation, Emit, RunningAggregate, in_order};
 use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError, PluginCounts, Step};
@@ -246,6 +246,8 @@ impl SessionAggregate {
         let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
         let each = closing || self.every_rows.is_some();
         self.aggregate.set_emit(if each { Emit::EachRow } else { Emit::AtEnd { most_rows: usize::MAX } });
+        // Behind when its first and its last row came.
+        self.aggregate.set_every(2, self.every_rows.filter(|_| !closing));
         self.aggregate.step(input, rows, cx).await?;
         if let Some(rows) = self.every_rows.filter(|_| !closing) {
             every_rows(rows, emitted, self.key_by.len() + HIDDEN - 1, cx);
@@ -277,8 +279,9 @@ impl SessionAggregate {
         let (mut left, mut right) = (Values::default(), Values::default());
         state.resolve_in(&keys, &[hash], &[other], &mut self.call);
         state.load(0, &self.call, &mut right);
-        let none = nothing(1, state.states()[0].width);
-        state.apply(&self.call, &[StateWrite { state: 0, keys: None, values: none }]);
+        let rows = self.aggregate.rows_to_move(state.as_ref(), &self.call);
+        let none = removal(state.states(), 1);
+        state.apply(&self.call, &none);
         state.finish(&self.call);
         state.resolve_in(&keys, &[hash], &[space], &mut self.call);
         state.load(0, &self.call, &mut left);
@@ -287,8 +290,9 @@ impl SessionAggregate {
         let state = super::frame::state(cx)?;
         state.resolve_in(&keys, &[hash], &[space], &mut self.call);
         state.apply(&self.call, &[StateWrite { state: 0, keys: None, values: left }]);
+        let moved = rows.map_or(Ok(()), |rows| self.aggregate.move_rows(state.as_mut(), &self.call, &rows));
         state.finish(&self.call);
-        Ok(())
+        moved
     }
 
     /// Lets some of the results come out of sessions that event time has reached the end of, and forgets what takes no more rows.
@@ -300,14 +304,20 @@ impl SessionAggregate {
         let left = firing.order.len() - firing.given;
         if left > 0 {
             let some = firing.order.slice(firing.given, left.min(self.most_rows.max(1)));
-            firing.given += some.len();
-            let (of, spaces) = firing.of.numbered(&some);
+            let (of, mut spaces) = firing.of.numbered(&some);
             let mut values = Values::default();
             let state = state(cx)?;
             state.resolve_in(&of.keys, &of.hashes, &spaces, &mut self.call);
+            let fitting = self.aggregate.fitting(state.as_ref(), self.call.places.iter().copied());
+            self.call.places.truncate(fitting);
+            spaces.truncate(fitting);
+            let some = some.slice(0, fitting);
+            firing.given += fitting;
             state.load(0, &self.call, &mut values);
+            let rows = self.aggregate.rows_at(state.as_ref(), &self.call.places);
             state.finish(&self.call);
-            let values = self.aggregate.columns_of(&mut values, some.len()).await?;
+            let mut values = self.aggregate.columns_of(&mut values, some.len()).await?;
+            values.extend(rows?);
             let emitted = cx.emitted.len();
             let spaces = Arc::new(TimestampMillisecondArray::from(spaces));
             self.aggregate.emit_rows(&firing.columns, &some, Some(spaces), values, cx)?;
@@ -318,8 +328,8 @@ impl SessionAggregate {
         let state = state(cx)?;
         let Chosen { keys, spaces } = &firing.past;
         state.resolve_in(&keys.keys, &keys.hashes, spaces, &mut self.call);
-        let none = nothing(spaces.len(), state.states()[0].width);
-        state.apply(&self.call, &[StateWrite { state: 0, keys: None, values: none }]);
+        let none = removal(state.states(), spaces.len());
+        state.apply(&self.call, &none);
         state.finish(&self.call);
         Ok(Due::Done)
     }

@@ -15,7 +15,9 @@ use tokio::time::{Instant, sleep_until};
 use wasmill_connector::{BatchLimit, ConnectorError, Extent, Position, Prepared, Read, Sink, Source, Visibility};
 use wasmill_flow::{Batch, Epoch, TaskIndex};
 use wasmill_job::Catalog;
-use wasmill_job::catalog::{Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem};
+use wasmill_job::catalog::{
+    Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared,
+};
 use wasmill_job::graph::{Job, Limits, Port};
 use wasmill_operator::{Context, Operator, OperatorError, Step};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
@@ -55,6 +57,9 @@ impl Catalog for Anything {
     }
     fn aggregate_plugin(&self, _: &Path, _: &Value, _: &Schema, _: &Limits) -> Result<Field, PluginProblem> {
         unreachable!("the job has no aggregate")
+    }
+    fn window_plugin(&self, _: &Path, _: &Value, _: &SchemaRef, _: &Limits) -> Result<WindowDeclared, PluginProblem> {
+        unreachable!("the job has no window")
     }
     fn columns(&self, _: &ColumnarFile<'_>, _: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {
         unreachable!("the job has no file")

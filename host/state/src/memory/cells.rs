@@ -203,6 +203,18 @@ impl Cells {
         }
     }
 
+    /// Writes behind the values of some slots, which have any length: what value `i` says behind that of slot `places[i]`.
+    pub fn extend(&mut self, places: &[u32], more: &Values) {
+        for (index, &place) in places.iter().enumerate() {
+            let Some(more) = more.get(index, None) else { continue };
+            match &mut self.layout {
+                Layout::Variable(cells) => cells.append(place, more),
+                Layout::Fixed(_) | Layout::Lists(_) | Layout::Maps(_) => unreachable!("only values of any length have room"),
+            }
+            self.count += usize::from(!self.present.replace(place, true));
+        }
+    }
+
     /// Removes a slot's value; whether there was one.
     pub fn remove(&mut self, place: u32) -> bool {
         let was = self.present.replace(place, false);

@@ -39,6 +39,7 @@ mod cell;
 mod columns;
 mod run;
 mod time;
+mod windowed;
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -46,6 +47,7 @@ use std::path::Path;
 use crate::aggregate::Aggregate;
 use crate::error::Result;
 use crate::process_batch::ProcessBatch;
+use crate::window::WindowFunction;
 
 use case::Case;
 use run::Outcome;
@@ -130,6 +132,42 @@ pub fn check<P: ProcessBatch>(folder: impl AsRef<Path>) {
 #[track_caller]
 pub fn check_aggregate<A: Aggregate>(folder: impl AsRef<Path>) {
     checked(folder.as_ref(), aggregated::differences_of::<A>);
+}
+
+/// The same for a window function: the rows of a case are those of one window for each key. Where `{"@watermark": …}` stands among them, rows
+/// up to there are those of windows that end then, and began at the one before, or at the epoch; none follow the last. `expected.jsonl` has the
+/// columns of `key-by`, if any, and those that the function gives, of windows in the order of their keys' first rows.
+///
+/// # Panics
+/// As [`check`].
+///
+/// ```
+/// # use wasmill_sdk::{Given, NoSettings, Record, Result, Window, WindowFunction};
+/// # #[derive(Record)] struct Row { n: i64 }
+/// # struct Longest;
+/// # impl WindowFunction for Longest {
+/// #     type Input<'a> = Row;
+/// #     type Output = Row;
+/// #     type Settings = NoSettings;
+/// #     fn open(_: NoSettings) -> Result<Self> { Ok(Self) }
+/// #     fn fire<'a>(&mut self, window: &Window<'a, Row>, given: &mut Given<Row>) -> Result<()> {
+/// #         given.row(Row { n: window.rows().map(|row| row.n).max().unwrap_or(0) });
+/// #         Ok(())
+/// #     }
+/// # }
+/// # fn main() -> std::io::Result<()> {
+/// let cases = std::env::temp_dir().join(format!("wasmill-sdk-windows-{}", std::process::id()));
+/// # std::fs::create_dir_all(cases.join("one"))?;
+/// std::fs::write(cases.join("case.json"), r#"{ "schema": { "k": "utf8", "n": "int64 not null" }, "key-by": ["k"] }"#)?;
+/// std::fs::write(cases.join("one/input.jsonl"), "{\"k\":\"a\",\"n\":1}\n{\"k\":\"a\",\"n\":2}\n")?;
+/// std::fs::write(cases.join("one/expected.jsonl"), "{\"k\":\"a\",\"n\":2}\n")?;
+/// wasmill_sdk::harness::cases::check_window::<Longest>(&cases);
+/// # std::fs::remove_dir_all(cases)
+/// # }
+/// ```
+#[track_caller]
+pub fn check_window<F: WindowFunction>(folder: impl AsRef<Path>) {
+    checked(folder.as_ref(), windowed::differences_of::<F>);
 }
 
 /// Panics with all differences of a folder's cases.

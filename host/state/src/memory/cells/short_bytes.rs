@@ -11,6 +11,8 @@ const INLINE: usize = 22;
 pub enum ShortBytes {
     Inline { length: u8, bytes: [u8; INLINE] },
     Boxed(Box<[u8]>),
+    /// They were appended to, and have room for more.
+    Grown(Box<Vec<u8>>),
 }
 
 const _: () = assert!(size_of::<ShortBytes>() == 24);
@@ -24,6 +26,7 @@ impl ShortBytes {
         match self {
             Self::Inline { length, bytes } => &bytes[..usize::from(*length)],
             Self::Boxed(bytes) => bytes,
+            Self::Grown(bytes) => bytes,
         }
     }
 
@@ -40,6 +43,21 @@ impl ShortBytes {
         match self {
             Self::Inline { .. } => 0,
             Self::Boxed(bytes) => bytes.len(),
+            Self::Grown(bytes) => size_of::<Vec<u8>>() + bytes.capacity(),
+        }
+    }
+
+    /// Writes behind them; what it costs follows from what is written, not from what is there.
+    pub fn append(&mut self, more: &[u8]) {
+        if let Self::Grown(bytes) = self {
+            bytes.extend_from_slice(more);
+        } else if self.get().len() + more.len() > INLINE {
+            let mut bytes = Vec::with_capacity((self.get().len() + more.len()).next_power_of_two());
+            bytes.extend_from_slice(self.get());
+            bytes.extend_from_slice(more);
+            *self = Self::Grown(Box::new(bytes));
+        } else {
+            *self = [self.get(), more].concat().as_slice().into();
         }
     }
 }

@@ -40,6 +40,14 @@ impl VariableCells {
         self.outside += cell.outside();
     }
 
+    /// Writes behind a value; what it costs follows from what is written, not from what is there.
+    pub fn append(&mut self, place: u32, more: &[u8]) {
+        let cell = &mut self.cells[place as usize];
+        self.outside -= cell.outside();
+        cell.append(more);
+        self.outside += cell.outside();
+    }
+
     /// Forgets a slot's value.
     pub fn clear(&mut self, place: u32) {
         self.put(place, &[]);
@@ -59,6 +67,25 @@ impl VariableCells {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_grows_by_what_is_appended() {
+        let mut cells = VariableCells::default();
+        cells.grow(2);
+        let mut expected = Vec::new();
+        for length in [0, 3, 19, 1, 100, 7] {
+            let more = vec![length as u8; length];
+            cells.append(1, &more);
+            expected.extend(more);
+            assert_eq!(cells.get(1), expected);
+        }
+        assert!(cells.outside >= expected.len());
+        cells.put(1, &[9; 40]);
+        cells.append(1, &[8]);
+        assert_eq!(cells.get(1), [vec![9; 40], vec![8]].concat());
+        cells.clear(1);
+        assert_eq!((cells.get(1), cells.outside), (&[][..], 0));
+    }
 
     #[test]
     fn values_of_every_length_replace_each_other() {
