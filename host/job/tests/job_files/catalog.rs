@@ -8,7 +8,7 @@ use serde_json::Value;
 use wasmill_job::catalog::{
     Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem,
 };
-use wasmill_job::graph::{Job, Limits, Port};
+use wasmill_job::graph::{Aggregate, Job, Limits, Port};
 use wasmill_job::{load, render};
 
 /// Knows `column`, `column OPERATOR anything`, `[a list]`, `odd` of a type that no column has, numbers; `count(*)`, `max(column)`; and plugins by their path's end.
@@ -62,6 +62,11 @@ impl Catalog for Fake {
             Some("energy") => Ok(Field::new("energy", arguments.field(0).data_type().clone(), true)),
             _ => Err(PluginProblem { code: "plugin-not-found", message: format!("there is no {}", path.display()), hint: None }),
         }
+    }
+
+    /// Those of text are put together of parts.
+    fn combines(&self, aggregate: &Aggregate, _: &Schema) -> bool {
+        matches!(aggregate, Aggregate::Sql(_))
     }
 
     fn columns(&self, file: &ColumnarFile<'_>, declared: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {

@@ -9,6 +9,7 @@ use wasmill_flow::column_type;
 
 use super::foreign::Foreign;
 use super::general::General;
+use super::layout::Layout;
 use super::pair::Pair;
 use super::spread::Spread;
 use crate::expression::catalogue::Catalogue;
@@ -150,6 +151,12 @@ impl Aggregate {
             _ => true,
         };
         Field::new(name, self.data_type.clone(), nullable)
+    }
+
+    /// Whether it gives exactly the same when it is put together of parts of its rows.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        Layout::new(std::slice::from_ref(self)).is_exact()
     }
 
     /// The indices of the columns that it reads, ascending.
