@@ -419,7 +419,9 @@ fn parse(key_by: &[usize], aggregates: &[(String, Computation)], input: &Schema)
         }
         let aggregate = match computation {
             Computation::Sql(text) => Aggregate::parse(text, input),
-            Computation::Foreign { format, result, of, .. } => Aggregate::foreign(format.clone(), result, of, input),
+            Computation::Foreign { format, result, of, aggregate, .. } => {
+                Aggregate::foreign(format.clone(), aggregate.initial().map(<[u8]>::to_vec), result, of, input)
+            }
         };
         match aggregate {
             Ok(aggregate) => parsed.push(aggregate),

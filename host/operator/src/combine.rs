@@ -2,15 +2,14 @@
 //! aggregates have of them. The aggregate behind the exchange adds that to what it has.
 //!
 //! It is one batch that is combined, and it never waits: there is nothing to keep at a barrier, and nothing comes later than it would. Results
-//! are exactly what rows one by one would come to, dead rows included: where that isn't known beforehand, the rows go as they are. So do the
-//! rows of keys that have one only, and where few rows have a key in common the next batches aren't looked at.
+//! are exactly what rows one by one would come to, dead rows included: where that isn't known beforehand, the rows go as they are. So they do
+//! where few rows have a key in common, and then the next batches aren't looked at.
 
 mod groups;
 
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
-use arrow_buffer::ScalarBuffer;
 use arrow_schema::{Field, Schema, SchemaRef};
 use wasmill_flow::Batch;
 use wasmill_flow::key::EncodedKeys;
@@ -22,8 +21,10 @@ use groups::Groups;
 
 /// What the column is called behind the key's.
 const PART: &str = "@part";
-/// A batch pays that becomes shorter by one row in so many.
-const PAYS: usize = 4;
+/// A batch is combined that becomes shorter by so many rows in four.
+const PAYS: usize = 1;
+/// The same where a plugin has to be called for the rows and to merge.
+const PAYS_BY_PLUGIN: usize = 3;
 /// So many batches aren't looked at after one that didn't pay.
 const PAUSE: u32 = 63;
 
@@ -35,19 +36,12 @@ pub struct Combiner {
     windows: Option<Windows>,
     output: SchemaRef,
     groups: Groups,
+    /// By so many rows in four a batch has to become shorter.
+    pays: usize,
     /// So many batches go as they are.
     pause: u32,
     /// All go as they are.
     stopped: bool,
-}
-
-/// What a batch has become: each key is in one of the two for each span of time.
-#[derive(Debug)]
-pub struct Combined {
-    /// The rows that stay as they were, if there are any.
-    pub rows: Option<Batch>,
-    /// What the others have become.
-    pub parts: Batch,
 }
 
 impl Combiner {
@@ -67,12 +61,14 @@ impl Combiner {
         let part = Arc::new(Field::new(PART, aggregate.part_type(), false));
         let output = Arc::new(Schema::new(key.chain([part]).collect::<Vec<_>>()));
         let key_by = key_by.to_vec();
+        let pays = if aggregate.is_elsewhere() { PAYS_BY_PLUGIN } else { PAYS };
         let groups = Groups::default();
-        Ok(aggregate.is_exact().then_some(Self { key_by, aggregate, windows, output, groups, pause: 0, stopped: false }))
+        let exact = aggregate.is_exact();
+        Ok(exact.then_some(Self { key_by, aggregate, windows, output, groups, pays, pause: 0, stopped: false }))
     }
 
     /// Combines the rows of a batch that have a key in common, if that pays; `keys` are theirs, whose hashes they carry.
-    pub async fn combine(&mut self, batch: &Batch, keys: &EncodedKeys) -> Option<Combined> {
+    pub async fn combine(&mut self, batch: &Batch, keys: &EncodedKeys) -> Option<Batch> {
         if self.stopped || self.pause > 0 {
             self.pause = self.pause.saturating_sub(1);
             return None;
@@ -84,7 +80,7 @@ impl Combiner {
         combined
     }
 
-    async fn try_to_combine(&mut self, batch: &Batch, keys: &EncodedKeys) -> Option<Combined> {
+    async fn try_to_combine(&mut self, batch: &Batch, keys: &EncodedKeys) -> Option<Batch> {
         let hashes = batch.hashes.as_deref()?;
         let slices = match (&self.windows, &batch.times) {
             (Some(windows), Some(times)) => Some(windows.all_open(times, i64::MIN)?),
@@ -92,22 +88,19 @@ impl Combiner {
             (None, _) => None,
         };
         let groups = self.groups.of(keys, hashes, slices.as_deref());
-        if groups.saved * PAYS < batch.len() {
+        let saved = batch.len() - groups.first.len();
+        if saved * 4 < batch.len() * self.pays {
             return None;
         }
-        let several = groups.several();
-        let times = batch.times.as_deref().map(|times| several.latest(times));
-        let rows = batch.take(&several.rows.into());
-        let parts = self.aggregate.parts(&rows, &several.groups, several.firsts.len()).await;
+        let parts = self.aggregate.parts(batch, &groups.of_row, groups.first.len()).await;
         self.stopped = matches!(parts, Err(Alone::FromNowOn));
         let parts = parts.ok()?;
-        let firsts = batch.take(&several.firsts.into());
+        let firsts = batch.take(&groups.first.clone().into());
         let key = self.key_by.iter().map(|&column| ArrayRef::clone(firsts.rows.column(column)));
         let columns = key.chain([parts]).collect();
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns).ok()?;
-        let parts = Batch { rows, hashes: firsts.hashes, times, combined: Some(ScalarBuffer::from(several.counts)) };
-        let rows = (!several.others.is_empty()).then(|| batch.take(&several.others.into()));
-        Some(Combined { rows, parts })
+        let times = batch.times.as_deref().map(|times| groups.latest(times));
+        Some(Batch { rows, hashes: firsts.hashes, times, combined: Some(groups.rows.clone().into()) })
     }
 }
 

@@ -36,7 +36,7 @@ pub mod union;
 mod testing;
 
 pub use aggregate::{Aggregate, Computation, Emit, ForeignAggregate, Held, RunningAggregate};
-pub use combine::{Combined, Combiner};
+pub use combine::Combiner;
 pub use contract::{Context, Dead, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
 pub use definition::{DefinitionProblem, DefinitionProblems};
 pub use expression::{Evaluated, Expression, ExpressionProblem};

@@ -4,7 +4,7 @@ use arrow_array::{ArrayRef, UInt32Array};
 use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Batch, KeyGroups, Message};
 use wasmill_job::plan::Routing;
-use wasmill_operator::{Combined, Combiner};
+use wasmill_operator::Combiner;
 
 use crate::edge::{LaneSender, ReceiverGone};
 
@@ -72,11 +72,7 @@ impl Exchange {
                     Some(combiner) => combiner.combine(&keyed, &route.encoded).await,
                     None => None,
                 };
-                let Some(Combined { rows, parts }) = combined else { return route.send(&mut self.lanes, keyed).await };
-                if let Some(rows) = rows {
-                    route.send(&mut self.lanes, rows).await?;
-                }
-                route.send(&mut self.lanes, parts).await
+                route.send(&mut self.lanes, combined.unwrap_or(keyed)).await
             }
         }
     }

@@ -185,7 +185,7 @@ fn each_input_has_its_edge_its_key_and_its_columns() {
 fn rows_are_combined_before_an_aggregate_that_gives_results_of_all_of_them() {
     let combined = |operator: &str, sinks: &str| {
         let plan = plan(&job(&format!(
-            "name: t\nparallelism: 3\nsources:\n  made: {{ connector: generator, fields: {{ a: sequence, t: {{ every: 1s }} }}, event-time: {{ field: t, ascending: true }} }}\noperators:\n  w: {{ input: made, key-by: [a], {operator} }}\nsinks:\n  s: {{ input: w, connector: blackhole }}\n{sinks}"
+            "name: t\nparallelism: 3\nsources:\n  made: {{ connector: generator, fields: {{ a: sequence, t: {{ every: 1s, start: 2024-01-01T00:00:00Z }} }}, event-time: {{ field: t, ascending: true }} }}\noperators:\n  w: {{ input: made, key-by: [a], {operator} }}\nsinks:\n  s: {{ input: w, connector: blackhole }}\n{sinks}"
         )));
         plan.edges.iter().any(|edge| edge.combined)
     };

@@ -126,14 +126,21 @@ impl Aggregate {
         Ok(Self { function, arguments, filter, distinct, data_type, reads })
     }
 
-    /// An aggregate over these columns that isn't computed here: what it holds is in `format`, and `result` is what its values are.
-    pub(super) fn foreign(format: String, result: &Field, of: &[usize], schema: &Schema) -> Result<Self, ExpressionProblem> {
+    /// An aggregate over these columns that isn't computed here: what it holds is in `format`, at
+    /// first `initial` where that has a fixed width, and `result` is what its values are.
+    pub(super) fn foreign(
+        format: String,
+        initial: Option<Vec<u8>>,
+        result: &Field,
+        of: &[usize],
+        schema: &Schema,
+    ) -> Result<Self, ExpressionProblem> {
         let column = |&column: &usize| {
             let name = schema.field(column).name().replace('"', "\"\"");
             Expression::parse(&format!("\"{name}\""), schema)
         };
         Ok(Self {
-            function: Function::Foreign(Foreign { format, nullable: result.is_nullable() }),
+            function: Function::Foreign(Foreign { format, nullable: result.is_nullable(), initial }),
             arguments: of.iter().map(column).collect::<Result<_, _>>()?,
             filter: None,
             distinct: false,

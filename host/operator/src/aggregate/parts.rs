@@ -32,6 +32,11 @@ impl RunningAggregate {
         self.layout.is_exact() && self.elsewhere.iter().all(|each| each.aggregate.merges())
     }
 
+    /// Whether some of it is computed elsewhere.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        !self.elsewhere.is_empty()
+    }
+
     /// The type of the columns that [`Self::parts`] makes.
     pub(crate) fn part_type(&self) -> DataType {
         self.layout.need().width.map_or(DataType::Binary, |width| DataType::FixedSizeBinary(width.cast_signed()))

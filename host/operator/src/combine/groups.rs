@@ -12,26 +12,11 @@ pub(super) struct Groups {
     /// By hash: the number of a group.
     table: Vec<u32>,
     /// Each row's group.
-    of_row: Vec<u32>,
+    pub(super) of_row: Vec<u32>,
     /// Each group's first row.
-    first: Vec<u32>,
+    pub(super) first: Vec<u32>,
     /// How many rows each has.
-    rows: Vec<u32>,
-    /// How many rows fewer there are than before when each group is one row.
-    pub(super) saved: usize,
-}
-
-/// The groups of several rows, renumbered.
-#[derive(Debug, Default)]
-pub(super) struct Several {
-    /// Their rows, in order, and the group of each.
     pub(super) rows: Vec<u32>,
-    pub(super) groups: Vec<u32>,
-    /// The first row of each group, and how many it has.
-    pub(super) firsts: Vec<u32>,
-    pub(super) counts: Vec<u32>,
-    /// The rows that have a key of their own, in order.
-    pub(super) others: Vec<u32>,
 }
 
 impl Groups {
@@ -67,42 +52,15 @@ impl Groups {
             self.rows[group as usize] += 1;
             self.of_row.push(group);
         }
-        self.saved = hashes.len() - self.first.len();
         self
     }
 
-    /// The groups that have several rows.
-    pub(super) fn several(&self) -> Several {
-        let mut several = Several::default();
-        let mut number = vec![EMPTY; self.first.len()];
-        for (&group, row) in self.of_row.iter().zip(0_u32..) {
-            let count = self.rows[group as usize];
-            if count == 1 {
-                several.others.push(row);
-                continue;
-            }
-            let number = &mut number[group as usize];
-            if *number == EMPTY {
-                #[expect(clippy::cast_possible_truncation, reason = "there are no more groups than rows")]
-                let next = several.firsts.len() as u32;
-                *number = next;
-                several.firsts.push(row);
-                several.counts.push(count);
-            }
-            several.rows.push(row);
-            several.groups.push(*number);
-        }
-        several
-    }
-}
-
-impl Several {
     /// The latest of each group's times.
     pub(super) fn latest(&self, times: &[i64]) -> ScalarBuffer<i64> {
-        let mut latest = vec![i64::MIN; self.firsts.len()];
-        for (&row, &group) in self.rows.iter().zip(&self.groups) {
+        let mut latest = vec![i64::MIN; self.first.len()];
+        for (&time, &group) in times.iter().zip(&self.of_row) {
             let latest = &mut latest[group as usize];
-            *latest = times[row as usize].max(*latest);
+            *latest = time.max(*latest);
         }
         latest.into()
     }

@@ -27,7 +27,7 @@ fn batch(rows: &[(i64, i64)]) -> (Batch, EncodedKeys) {
     (Batch { hashes: Some(keys.hashes().into()), ..batch }, keys)
 }
 
-fn combine(combiner: &mut Combiner, (batch, keys): &(Batch, EncodedKeys)) -> Option<Combined> {
+fn combine(combiner: &mut Combiner, (batch, keys): &(Batch, EncodedKeys)) -> Option<Batch> {
     combiner.combine(batch, keys).now_or_never().expect("no waiting")
 }
 
@@ -44,28 +44,20 @@ fn ran(texts: &[&str], batches: &[&[(i64, i64)]], combines: bool) -> Result<(Vec
     let mut cx = Context { state: Some(Box::new(state)), ..Context::stateless() };
     for rows in batches {
         let rows = batch(rows);
-        match combiner.as_mut().and_then(|combiner| combine(combiner, &rows)) {
-            Some(Combined { rows, parts }) => {
-                for batch in rows.into_iter().chain([parts]) {
-                    run(&mut operator, 0, batch, &mut cx)?;
-                }
-            }
-            None => run(&mut operator, 0, rows.0, &mut cx)?,
-        }
+        let combined = combiner.as_mut().and_then(|combiner| combine(combiner, &rows));
+        run(&mut operator, 0, combined.unwrap_or(rows.0), &mut cx)?;
     }
     operator.end(&mut cx).now_or_never().expect("no waiting")?;
     Ok((emitted(&cx), dead(&cx).into_iter().map(|(row, reason)| format!("{row}: {reason}")).collect()))
 }
 
 #[test]
-fn rows_of_a_key_become_one_and_the_only_row_of_a_key_stays() {
+fn rows_of_a_key_become_one() {
     let mut combiner = of(&["count(*)", "sum(value)"]).expect("it combines");
-    let Combined { rows, parts } =
-        combine(&mut combiner, &batch(&[(1, 5), (2, 6), (1, 7), (1, 8), (3, 9), (3, 1)])).expect("it pays");
-    assert_eq!(rows.expect("a row").rows.column(0).as_primitive::<Int64Type>().values(), &[2]);
-    assert_eq!(parts.rows.column(0).as_primitive::<Int64Type>().values(), &[1, 3]);
-    assert_eq!((parts.combined.as_deref(), parts.count()), (Some(&[3, 2][..]), 5));
-    assert_eq!(parts.hashes.expect("hashes").len(), 2);
+    let combined = combine(&mut combiner, &batch(&[(1, 5), (2, 6), (1, 7), (1, 8), (3, 9), (3, 1)])).expect("it pays");
+    assert_eq!(combined.rows.column(0).as_primitive::<Int64Type>().values(), &[1, 2, 3]);
+    assert_eq!((combined.combined.as_deref(), combined.count()), (Some(&[3, 1, 2][..]), 6));
+    assert_eq!(combined.hashes.expect("hashes").len(), 3);
 }
 
 #[test]
@@ -75,9 +67,9 @@ fn rows_of_other_windows_are_kept_apart() {
         Combiner::new(&[0], Some(windows), sql(&["count(*)"]), &input()).expect("aggregates").expect("it combines");
     let (rows, keys) = batch(&[(1, 0), (1, 0), (1, 0), (1, 0), (1, 0)]);
     let rows = rows.at(Some(vec![3, 12, 8, 11, 29].into()));
-    let Combined { rows, parts } = combine(&mut combiner, &(rows, keys)).expect("it pays");
-    assert_eq!(rows.expect("a row").times.as_deref(), Some(&[29][..]));
-    assert_eq!(parts.times.as_deref(), Some(&[8, 12][..]));
+    let combined = combine(&mut combiner, &(rows, keys)).expect("it pays");
+    assert_eq!(combined.times.as_deref(), Some(&[8, 12, 29][..]));
+    assert_eq!(combined.combined.as_deref(), Some(&[2, 2, 1][..]));
 }
 
 #[test]
@@ -144,7 +136,7 @@ fn a_sum_that_combined_rows_may_have_taken_out_of_its_range_stops_the_job() {
     let state = MemoryState::new(operator.declaration().states);
     let mut cx = Context { state: Some(Box::new(state)), ..Context::stateless() };
     run(&mut operator, 0, batch(&[(1, i64::MAX)]).0, &mut cx).expect("taken");
-    let parts = combine(&mut combiner, &batch(&[(1, 1), (1, -5)])).expect("it pays").parts;
+    let parts = combine(&mut combiner, &batch(&[(1, 1), (1, -5)])).expect("it pays");
     let error = run(&mut operator, 0, parts, &mut cx).expect_err("a row may have overflowed it");
     assert_eq!(
         (error.code, error.message.as_str()),

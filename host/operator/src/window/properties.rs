@@ -21,7 +21,7 @@ use wasmill_state::memory::MemoryState;
 
 use super::model::{Model, Out, Row, Shape};
 use super::*;
-use crate::combine::{Combined, Combiner};
+use crate::combine::Combiner;
 use crate::contract::Emitted;
 use crate::testing::{batch_of, ints, rows, run, schema_of};
 
@@ -213,19 +213,15 @@ impl Tasks {
     }
 
     /// What travels of some rows.
-    fn sent(&self, batch: Batch) -> Vec<Batch> {
-        let Shape::Even(windows) = self.run.shape else { return vec![batch] };
+    fn sent(&self, batch: Batch) -> Batch {
+        let Shape::Even(windows) = self.run.shape else { return batch };
         let mut keys = EncodedKeys::default();
         keys.encode(&batch.rows.columns()[..1]);
         let batch = Batch { hashes: Some(keys.hashes().into()), ..batch };
         let combiner = Combiner::new(&[0], Some(windows), self.aggregates(), &input()).expect("aggregates");
-        let combined = combiner
-            .filter(|_| self.combined)
-            .and_then(|mut combiner| combiner.combine(&batch, &keys).now_or_never().expect("no waiting"));
-        match combined {
-            Some(Combined { rows, parts }) => rows.into_iter().chain([parts]).collect(),
-            None => vec![batch],
-        }
+        let mut combiner = combiner.filter(|_| self.combined);
+        let combined = combiner.as_mut().and_then(|combiner| combiner.combine(&batch, &keys).now_or_never().expect("no waiting"));
+        combined.unwrap_or(batch)
     }
 
     fn task(&self) -> (Box<dyn Operator>, Context) {
@@ -266,11 +262,10 @@ impl Tasks {
             if !own.is_empty() {
                 let columns = vec![ints(own.iter().map(|row| Some(i64::from(row.key)))), ints(own.iter().map(|row| row.value))];
                 let batch = batch_of(&input(), columns).at(Some(own.iter().map(|row| row.time).collect()));
-                for sent in self.sent(batch) {
-                    let (operator, cx) = &mut self.tasks[index];
-                    run(operator.as_mut(), 0, sent, cx).expect("taken");
-                    collect(cx, &self.run, &mut out);
-                }
+                let sent = self.sent(batch);
+                let (operator, cx) = &mut self.tasks[index];
+                run(operator.as_mut(), 0, sent, cx).expect("taken");
+                collect(cx, &self.run, &mut out);
             }
         }
         out

@@ -131,7 +131,7 @@ impl Guest for Hostile {
         }
         let name = if settings.what == Do::NamelessResult { "" } else { "sum" };
         let result = Field { name: name.to_owned(), data_type: DataType::Int64, nullable: false };
-        Ok(AggregatePlan { result, version: 1, merges: false, retracts: false })
+        Ok(AggregatePlan { result, version: 1, merges: false, retracts: false, initial: None })
     }
 
     fn open(settings: String, _: Vec<Field>) -> Result<(), Error> {
