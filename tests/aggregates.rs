@@ -40,6 +40,8 @@ fn what_a_hostile_aggregate_does_ends_the_job_with_an_error_that_names_it() {
     broken("do: too-many-accumulators", "it returned 3 accumulators for 2 keys");
     broken("do: offsets-fall", "accumulators: its offsets start with 9, expected 0");
     broken("do: offsets-past-end", "accumulators: its offsets end with 1016, but it has 16 bytes");
+    let narrow = "it returned accumulators with 15 bytes and 0 offsets, expected 2 of 8 bytes each and no offsets";
+    broken("do: narrow-accumulators", narrow);
     broken("do: too-few-results", "column `sum`: has 0 values for 1 rows");
     broken("do: wrong-type", "column `sum`: expected int64, as the plan declares, found float64");
     broken("do: null-where-none", "column `sum`: a null in row 0, but the plan declares it as not nullable");
@@ -55,6 +57,7 @@ fn a_hostile_aggregate_is_refused_before_the_job_starts_where_it_can_be() {
     };
     refused("do: trap-in-describe", &["error[plugin-trap]", "while it was asked what it does"]);
     refused("do: nameless-result", &["error[plugin-bad-plan]", "its plan makes no sense: a column is called \"\""]);
+    refused("do: long-initial", &["error[plugin-bad-plan]", "`initial` has 1025 bytes, expected 1 to 1024"]);
     refused("do: nonsense", &["error[plugin-refused]", "settings: unknown variant `nonsense`"]);
 }
 

@@ -274,6 +274,7 @@ fn results_of_benchmarks_fit_their_schema() {
         ("nexmark-q5", "100k"),
         ("nexmark-q7", "100k"),
         ("nexmark-q11", "100k"),
+        ("nexmark-q12", "100k"),
     ] {
         let found = Folder::new().run(&["bench", workload, "--operators", "built-in", "--events", events]);
         assert_eq!(found.code, Some(0), "{found:?}");

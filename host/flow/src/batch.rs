@@ -19,13 +19,16 @@ pub struct Batch {
     /// Each row's event time in milliseconds since 1970, UTC, where the source that it comes from says what time it was. It stays with the
     /// row whatever becomes of its columns.
     pub times: Option<ScalarBuffer<i64>>,
+    /// How many rows each stands for, where rows of a key were combined before an exchange: then the columns are the key's and what an aggregate
+    /// has of those rows, each key is there once for each span of time whose rows are kept apart, and its time is that of its latest row.
+    pub combined: Option<ScalarBuffer<u32>>,
 }
 
 impl Batch {
     /// Rows without a key and without event times.
     #[must_use]
     pub fn unkeyed(rows: RecordBatch) -> Self {
-        Self { rows, hashes: None, times: None }
+        Self { rows, hashes: None, times: None, combined: None }
     }
 
     /// The same rows with these event times, one for each.
@@ -34,7 +37,7 @@ impl Batch {
         Self { times, ..self }
     }
 
-    /// The rows for which the mask is true, without their hashes. One pass a column.
+    /// The rows for which the mask is true, without their hashes; not of combined ones. One pass a column.
     ///
     /// # Panics
     /// Where the mask has another length: a bug of the engine.
@@ -45,13 +48,19 @@ impl Batch {
         let kept = |times: &ScalarBuffer<i64>| {
             times.iter().zip(mask).filter(|(_, keep)| *keep == Some(true)).map(|(time, _)| *time).collect()
         };
-        Self { rows, hashes: None, times: self.times.as_ref().map(kept) }
+        Self { rows, hashes: None, times: self.times.as_ref().map(kept), combined: None }
     }
 
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.rows.num_rows()
+    }
+
+    /// How many rows it stands for: more than it has where some are combined.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.combined.as_ref().map_or(self.len() as u64, |counts| counts.iter().map(|&count| u64::from(count)).sum())
     }
 
     /// Whether there are none.
@@ -77,6 +86,7 @@ impl Batch {
             rows: self.rows.slice(offset, length),
             hashes: self.hashes.as_ref().map(|hashes| hashes[offset..offset + length].into()),
             times: self.times.as_ref().map(|times| times.slice(offset, length)),
+            combined: self.combined.as_ref().map(|counts| counts.slice(offset, length)),
         }
     }
 
@@ -90,10 +100,11 @@ impl Batch {
         let rows = take_record_batch(&self.rows, indices).expect("indices lie within the batch");
         let hashes = self.hashes.as_ref().map(|hashes| indices.values().iter().map(|&row| hashes[row as usize]).collect());
         let times = self.times.as_ref().map(|times| indices.values().iter().map(|&row| times[row as usize]).collect());
-        Self { rows, hashes, times }
+        let combined = self.combined.as_ref().map(|counts| indices.values().iter().map(|&row| counts[row as usize]).collect());
+        Self { rows, hashes, times, combined }
     }
 
-    /// All rows of some batches of one schema, in order. One copy a column, none where there is one batch.
+    /// All rows of some batches of one schema, in order; several are never combined ones. One copy a column, none where there is one batch.
     ///
     /// # Panics
     /// Where there is no batch, or the schemas differ: a bug of the engine.
@@ -112,7 +123,7 @@ impl Batch {
         let hashes = keyed.then(|| batches.iter().filter_map(|batch| batch.hashes.as_deref()).flatten().copied().collect());
         let timed = batches.iter().all(|batch| batch.times.is_some());
         let times = timed.then(|| batches.iter().filter_map(|batch| batch.times.as_deref()).flatten().copied().collect());
-        Self { rows, hashes, times }
+        Self { rows, hashes, times, combined: None }
     }
 }
 

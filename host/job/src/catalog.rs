@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow_schema::{Field, Schema, SchemaRef};
 use serde_json::Value;
 
-use crate::graph::{ColumnarIn, Limits, Port};
+use crate::graph::{Aggregate, ColumnarIn, Limits, Port};
 
 /// Answers what only an SQL engine, a plugin or a file can know. Called while a job is validated, never while it runs.
 pub trait Catalog {
@@ -58,6 +58,13 @@ pub trait Catalog {
         rows: &SchemaRef,
         limits: &Limits,
     ) -> Result<WindowDeclared, PluginProblem>;
+
+    /// Whether an aggregate that was checked over these columns gives exactly the same when it is put together of parts of its rows. To say no is
+    /// right for any.
+    fn combines(&self, aggregate: &Aggregate, input: &Schema) -> bool {
+        let _ = (aggregate, input);
+        false
+    }
 
     /// Asks a file of columns for those that its rows have; `declared` are those that the job wants, where it says so.
     ///

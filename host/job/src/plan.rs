@@ -74,6 +74,8 @@ pub struct Edge {
     pub routing: Routing,
     /// Indices of the columns that are moved; `None` for all.
     pub columns: Option<Vec<usize>>,
+    /// Rows of a key may be combined before they are sent.
+    pub combined: bool,
 }
 
 /// Which task gets which row.

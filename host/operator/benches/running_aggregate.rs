@@ -73,7 +73,7 @@ fn prepare(schema: &SchemaRef, keys: u64) -> Vec<Batch> {
         encoded.encode(std::slice::from_ref(&key));
         let rows =
             RecordBatch::try_new(Arc::clone(schema), vec![key, Arc::new(value), Arc::new(name)]).expect("columns of the schema");
-        Batch { rows, hashes: Some(encoded.hashes().into()), times: None }
+        Batch { hashes: Some(encoded.hashes().into()), ..Batch::unkeyed(rows) }
     };
     (0..PREPARED).map(|_| batch()).collect()
 }

@@ -25,6 +25,7 @@ mod layout;
 mod merged;
 mod number;
 mod pair;
+mod parts;
 mod refused;
 mod spread;
 mod sum;
@@ -55,6 +56,7 @@ use refused::Refused;
 pub use call::Aggregate;
 pub use foreign::{Computation, ForeignAggregate, Held};
 pub(crate) use last::{Results, in_order};
+pub(crate) use parts::Alone;
 
 /// When rows come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,6 +223,9 @@ impl RunningAggregate {
 
     /// Takes rows; emits, as [`Emit`] says.
     pub(crate) async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
+        if batch.combined.is_some() {
+            return self.take_parts(&batch, None, cx).await;
+        }
         let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(()) };
         let mut state = cx.state.take().ok_or_else(no_state)?;
         let done = self.step_in_parts(input, batch, &computed, state.as_mut(), cx).await;
@@ -443,7 +448,9 @@ fn parse(key_by: &[usize], aggregates: &[(String, Computation)], input: &Schema)
             Computation::Sql(text) => Aggregate::parse(text, input),
             // Rows stand last, and have been taken away.
             Computation::Rows(_) => continue,
-            Computation::Foreign { format, result, of, .. } => Aggregate::foreign(format.clone(), result, of, input),
+            Computation::Foreign { format, result, of, aggregate, .. } => {
+                Aggregate::foreign(format.clone(), aggregate.initial().map(<[u8]>::to_vec), result, of, input)
+            }
         };
         match aggregate {
             Ok(aggregate) => parsed.push(aggregate),

@@ -15,6 +15,7 @@
 //!
 //! [`expression::Expression`] is what their texts are made of. A row that an expression fails on dies alone.
 
+pub mod combine;
 pub mod contract;
 
 pub mod definition;
@@ -35,6 +36,7 @@ pub mod union;
 mod testing;
 
 pub use aggregate::{Aggregate, Computation, Emit, ForeignAggregate, Held, RunningAggregate};
+pub use combine::Combiner;
 pub use contract::{Context, Dead, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
 pub use definition::{DefinitionProblem, DefinitionProblems};
 pub use expression::{Evaluated, Expression, ExpressionProblem};

@@ -193,7 +193,9 @@ impl WindowedAggregate {
             }
         }
         if !late.is_empty() {
-            cx.emit(1, self.frame.late(&batch, late)?);
+            // Combined rows only count as late: they come where nobody reads those.
+            let late = if batch.combined.is_some() { batch.take(&late.into()) } else { self.frame.late(&batch, late)? };
+            cx.emit(1, late);
         }
         Ok(())
     }
@@ -207,6 +209,12 @@ impl WindowedAggregate {
         emit: Emit,
         cx: &mut Context,
     ) -> Result<(), OperatorError> {
+        if rows.combined.is_some() {
+            if let Some(panes) = &mut self.panes {
+                panes.touched(&starts, &rows, &(0..self.key_by.len()).collect::<Vec<_>>());
+            }
+            return self.aggregate.take_parts(&rows, Some(&starts), cx).await;
+        }
         if let Some(panes) = &mut self.panes {
             panes.touched(&starts, &rows, &self.key_by);
         }

@@ -34,7 +34,7 @@ fn keyed(keys: &[i64]) -> Batch {
     encoded.encode(std::slice::from_ref(&column));
     let hashes = encoded.hashes();
     let rows = RecordBatch::try_from_iter_with_nullable([("key", column, false)]).expect("a batch");
-    Batch { rows, hashes: Some(hashes.into()), times: None }
+    Batch { hashes: Some(hashes.into()), ..Batch::unkeyed(rows) }
 }
 
 fn main() {

@@ -236,13 +236,17 @@ impl ForeignAggregate for PluginAggregate {
         .boxed()
     }
 
+    fn initial(&self) -> Option<&[u8]> {
+        self.definition.plan.initial.as_deref()
+    }
+
     fn merges(&self) -> bool {
         self.definition.plan.merges
     }
 
     fn merge<'a>(&'a mut self, held: &'a mut Held, others: &'a Held) -> BoxFuture<'a, Result<(), OperatorError>> {
         async move {
-            let mut merged = Held::default();
+            let mut merged = Held::new(held.width);
             self.work(Work::Merge { held, others, merged: &mut merged }).await?;
             *held = merged;
             Ok(())

@@ -10,7 +10,7 @@ use wasmill_connector::{BatchLimit, Visibility};
 use wasmill_flow::{Barrier, Epoch, KeyGroups, TaskIndex, Watermark};
 use wasmill_job::graph::{Input, Job, NodeId};
 use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target as PlanTarget};
-use wasmill_operator::Context;
+use wasmill_operator::{Combiner, Context};
 use wasmill_time::ProcessingClock;
 
 use crate::chain::{Chain, Node, OperatorWork, Target, Work};
@@ -101,7 +101,12 @@ pub(crate) fn assemble(
             let nodes = stage
                 .nodes
                 .iter()
-                .map(|node| parts.node(node, |edge| wiring.exchange(plan, edge, task.index, job.key_groups)))
+                .map(|node| {
+                    parts.node(node, |edge| {
+                        let combiner = parts.combiner(plan, edge)?;
+                        Ok(wiring.exchange(plan, edge, task.index, job.key_groups, combiner))
+                    })
+                })
                 .collect::<Result<Vec<_>, _>>()?;
             let head = match stage.nodes.first().map(|node| node.node) {
                 Some(PlanNode::Node(NodeId::Source(source))) => {
@@ -171,7 +176,7 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn node(&self, node: &StageNode, mut exchange: impl FnMut(usize) -> Exchange) -> Result<Node, JobError> {
+    fn node(&self, node: &StageNode, mut exchange: impl FnMut(usize) -> Result<Exchange, JobError>) -> Result<Node, JobError> {
         let (name, work) = match node.node {
             PlanNode::Node(NodeId::Source(index)) => (self.job.sources[index].name.as_str(), Work::Source),
             PlanNode::Node(NodeId::Operator(index)) => {
@@ -203,11 +208,22 @@ impl Parts<'_> {
             PlanNode::DeadLetters => ("dead-letters", self.sink(SinkId::DeadLetters, "dead-letters")?),
         };
         let mut target = |target: &PlanTarget| match target {
-            PlanTarget::Chained { node, columns } => Target::Chained(*node, columns.clone()),
-            PlanTarget::Edge(edge) => Target::Edge(exchange(*edge)),
+            PlanTarget::Chained { node, columns } => Ok(Target::Chained(*node, columns.clone())),
+            PlanTarget::Edge(edge) => exchange(*edge).map(Target::Edge),
         };
-        let outputs = node.outputs.iter().map(|targets| targets.iter().map(&mut target).collect()).collect();
+        let outputs = node.outputs.iter().map(|targets| targets.iter().map(&mut target).collect());
+        let outputs = outputs.collect::<Result<_, JobError>>()?;
         Ok(Node { name: name.into(), work, outputs })
+    }
+
+    /// What combines the rows that the task sends on an edge.
+    fn combiner(&self, plan: &Plan, edge: usize) -> Result<Option<Combiner>, JobError> {
+        let Edge { to, combined: true, .. } = plan.edges[edge] else { return Ok(None) };
+        let Some(PlanNode::Node(NodeId::Operator(index))) = plan.stages[to].nodes.first().map(|node| node.node) else {
+            return Ok(None);
+        };
+        let combiner = self.factory.combiner(index, self.task);
+        combiner.map_err(|error| JobError::operator(&self.job.operators[index].name, error))
     }
 
     fn sink(&self, id: SinkId, name: &str) -> Result<Work, JobError> {
@@ -275,10 +291,10 @@ impl Wiring {
         self.receivers.insert((stage_index, 0), receiver);
     }
 
-    fn exchange(&mut self, plan: &Plan, edge: usize, task: u32, groups: KeyGroups) -> Exchange {
+    fn exchange(&mut self, plan: &Plan, edge: usize, task: u32, groups: KeyGroups, combiner: Option<Combiner>) -> Exchange {
         let Edge { routing, columns, .. } = &plan.edges[edge];
         let lanes = self.senders.remove(&(edge, task)).unwrap_or_default();
-        Exchange::new(routing, columns.clone(), lanes, groups)
+        Exchange::new(routing, columns.clone(), lanes, groups, combiner)
     }
 
     fn lanes_of(&mut self, stage: usize, task: u32, charge: Charge) -> Lanes {

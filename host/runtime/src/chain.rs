@@ -345,7 +345,7 @@ impl Chain {
     }
 
     async fn work(&mut self, node: usize, input: usize, batch: Batch) -> Result<(), JobError> {
-        let rows = batch.len() as u64;
+        let rows = batch.count();
         let Node { name, work, .. } = &mut self.nodes[node];
         let mut spent = Duration::ZERO;
         let counts = match work {
@@ -383,7 +383,7 @@ impl Chain {
         let counts = &self.counts.operators[work.index];
         let mut chained = Vec::new();
         for emitted in work.context.emitted.drain(..) {
-            NodeCounts::add(&counts.rows_out[emitted.port], emitted.batch.len() as u64);
+            NodeCounts::add(&counts.rows_out[emitted.port], emitted.batch.count());
             send(&mut outputs[emitted.port], &emitted.batch, &mut chained, &self.clock).await?;
         }
         // Last in, first out: what was emitted first must be on top.

@@ -294,10 +294,14 @@ impl Lane {
         Some(mark)
     }
 
-    /// Moves batches from the head of the lane that there is room for; the first of all always has.
+    /// Moves batches from the head of the lane that there is room for; the first of all always has. Combined rows travel alone: of each
+    /// of their keys there is one.
     fn drain(&mut self, batches: &mut Vec<Batch>, room: &mut DrainLimit) {
         while let Some((Message::Rows(batch), bytes)) = self.queue.front()
-            && (batches.is_empty() || (batch.len() <= room.rows && *bytes <= room.bytes))
+            && batches.last().is_none_or(|last| {
+                let joins = last.combined.is_none() && batch.combined.is_none();
+                joins && batch.len() <= room.rows && *bytes <= room.bytes
+            })
         {
             let (rows, bytes) = (batch.len(), *bytes);
             room.rows = room.rows.saturating_sub(rows);

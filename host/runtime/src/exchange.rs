@@ -4,6 +4,7 @@ use arrow_array::{ArrayRef, UInt32Array};
 use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Batch, KeyGroups, Message};
 use wasmill_job::plan::Routing;
+use wasmill_operator::Combiner;
 
 use crate::edge::{LaneSender, ReceiverGone};
 
@@ -29,11 +30,19 @@ struct KeyedRoute {
     /// Rows for each lane; kept for their memory.
     rows: Vec<Vec<u32>>,
     encoded: EncodedKeys,
+    /// Combines rows beforehand.
+    combiner: Option<Combiner>,
 }
 
 impl Exchange {
-    /// The end of an edge with these lanes: one, or for a keyed edge one for each receiving task.
-    pub fn new(routing: &Routing, columns: Option<Vec<usize>>, lanes: Vec<LaneSender>, groups: KeyGroups) -> Self {
+    /// The end of an edge with these lanes: one, or for a keyed edge, whose rows may be combined, one for each receiving task.
+    pub fn new(
+        routing: &Routing,
+        columns: Option<Vec<usize>>,
+        lanes: Vec<LaneSender>,
+        groups: KeyGroups,
+        combiner: Option<Combiner>,
+    ) -> Self {
         let routing = match routing {
             Routing::Forward | Routing::Gather => Route::Straight,
             Routing::Keyed(key) => {
@@ -45,6 +54,7 @@ impl Exchange {
                     lane_of_group: (0..groups.count()).map(|group| groups.owner(group, tasks)).collect(),
                     rows: vec![Vec::new(); lanes.len()],
                     encoded: EncodedKeys::default(),
+                    combiner,
                 })
             }
         };
@@ -58,19 +68,11 @@ impl Exchange {
             Route::Straight => self.lanes[0].send(Message::Rows(moved)).await,
             Route::Keyed(route) => {
                 let keyed = Batch { hashes: Some(route.hashes(batch).into()), ..moved };
-                if let [lane] = self.lanes.as_mut_slice() {
-                    return lane.send(Message::Rows(keyed)).await;
-                }
-                route.deal(&keyed);
-                for (lane, rows) in self.lanes.iter_mut().zip(&mut route.rows) {
-                    if rows.is_empty() {
-                        continue;
-                    }
-                    let part = keyed.take(&UInt32Array::from(rows.clone()));
-                    rows.clear();
-                    lane.send(Message::Rows(part)).await?;
-                }
-                Ok(())
+                let combined = match &mut route.combiner {
+                    Some(combiner) => combiner.combine(&keyed, &route.encoded).await,
+                    None => None,
+                };
+                route.send(&mut self.lanes, combined.unwrap_or(keyed)).await
             }
         }
     }
@@ -91,6 +93,23 @@ impl KeyedRoute {
         self.encoded.hashes()
     }
 
+    /// Sends rows to the tasks that own their keys.
+    async fn send(&mut self, lanes: &mut [LaneSender], keyed: Batch) -> Result<(), ReceiverGone> {
+        if let [lane] = lanes {
+            return lane.send(Message::Rows(keyed)).await;
+        }
+        self.deal(&keyed);
+        for (lane, rows) in lanes.iter_mut().zip(&mut self.rows) {
+            if rows.is_empty() {
+                continue;
+            }
+            let part = keyed.take(&UInt32Array::from(rows.clone()));
+            rows.clear();
+            lane.send(Message::Rows(part)).await?;
+        }
+        Ok(())
+    }
+
     /// Deals the rows out to lanes, in order.
     fn deal(&mut self, keyed: &Batch) {
         for (row, &hash) in (0_u32..).zip(keyed.hashes.as_deref().unwrap_or_default()) {
@@ -108,5 +127,5 @@ pub(crate) fn project(batch: &Batch, columns: Option<&[usize]>) -> Batch {
         reason = "the plan's columns are those of its schemas; a bad one is a bug that must not pass silently"
     )]
     let rows = batch.rows.project(columns).expect("the plan names columns that are there");
-    Batch { rows, hashes: batch.hashes.clone(), times: batch.times.clone() }
+    Batch { rows, ..batch.clone() }
 }

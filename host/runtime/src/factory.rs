@@ -2,7 +2,7 @@
 
 use wasmill_connector::{ConnectorError, Sink, Source, Visibility};
 use wasmill_flow::TaskIndex;
-use wasmill_operator::{Operator, OperatorError};
+use wasmill_operator::{Combiner, Operator, OperatorError};
 use wasmill_state::KeyedState;
 
 /// An operator's task.
@@ -35,6 +35,12 @@ pub trait Factory: Send + Sync {
     /// # Errors
     /// Where it can't be made.
     fn operator(&self, operator: usize, task: TaskIndex) -> Result<OperatorParts, OperatorError>;
+
+    /// What combines the rows that a task sends to an operator, where the plan says that they may be; without it they go as they are.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    fn combiner(&self, operator: usize, task: TaskIndex) -> Result<Option<Combiner>, OperatorError>;
 
     /// A sink's writer.
     ///

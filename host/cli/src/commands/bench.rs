@@ -41,6 +41,12 @@ pub struct BenchArgs {
     /// Move every column through the exchange, also those that nothing reads.
     #[arg(long)]
     pub no_pruning: bool,
+    /// Of window-count, so many rows of a hundred have one key.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(0..=100), default_value_t = 0)]
+    pub skew: u64,
+    /// Don't combine rows of a key before the exchange.
+    #[arg(long)]
+    pub no_combining: bool,
     /// Where the measured plugins lie.
     #[arg(long, default_value = "plugins")]
     pub plugins: PathBuf,
@@ -79,6 +85,8 @@ pub struct BenchResult {
     parallelism: u32,
     state: &'static str,
     pruning: bool,
+    skew: u64,
+    combining: bool,
     wall_seconds: f64,
     cpu_seconds: f64,
     events_per_second: f64,
@@ -107,12 +115,16 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
         args.workload != Workload::Latency || args.parallelism == 1,
         "latency is measured at --parallelism 1: only there rows come out in the order in which they were due"
     );
+    anyhow::ensure!(args.skew == 0 || args.workload == Workload::WindowCount, "--skew is for window-count");
     let job = args.workload.job(args, events, composition)?;
     let start = Instant::now() + Duration::from_millis(100);
     let paced = args.workload == Workload::Latency;
     let factory = composition.factory(&job, start).map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
     let factory = BenchFactory::new(factory, paced.then_some((start, args.rate, events / 3)));
-    let plan = wasmill_job::plan::plan(&job);
+    let mut plan = wasmill_job::plan::plan(&job);
+    if args.no_combining {
+        plan.edges.iter_mut().for_each(|edge| edge.combined = false);
+    }
     let counts = Arc::new(assembly::counts(&job));
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -132,7 +144,7 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let (cpu_seconds, peak_memory_bytes) = (process::cpu_seconds(), process::peak_memory_bytes());
 
     let answer = factory.answer();
-    let expected = Answer::expected(args.workload, events, args.parallelism)?;
+    let expected = Answer::expected(args.workload, events, args.parallelism, args.skew)?;
     let correct = answer == expected && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
     let operators = match args.operators {
         Operators::Component => "component",
@@ -148,6 +160,8 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
         parallelism: args.parallelism,
         state: "memory",
         pruning: !args.no_pruning,
+        skew: args.skew,
+        combining: plan.edges.iter().any(|edge| edge.combined),
         wall_seconds: wall,
         cpu_seconds,
         events_per_second: rows / wall,

@@ -73,6 +73,20 @@ impl Catalog for Composition {
         Ok(WindowDeclared { gives: plan.gives, reads: plan.reads })
     }
 
+    fn combines(&self, aggregate: &graph::Aggregate, input: &Schema) -> bool {
+        match aggregate {
+            graph::Aggregate::Sql(text) => Aggregate::parse(text, input).is_ok_and(|aggregate| aggregate.is_exact()),
+            graph::Aggregate::Plugin(graph::AggregatePlugin { plugin, of, .. }) => {
+                let arguments = Schema::new(of.iter().map(|&column| input.field(column).clone()).collect::<Vec<_>>());
+                let limits = super::limits(&plugin.limits);
+                let plan = self
+                    .component(&plugin.path)
+                    .and_then(|component| describe_aggregate(&component, &plugin.settings.to_string(), &arguments, &limits));
+                plan.is_ok_and(|plan| plan.merges)
+            }
+        }
+    }
+
     /// A file that isn't there yet has the columns that the job says, where it says so: an earlier job may write it.
     fn columns(&self, file: &ColumnarFile<'_>, declared: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {
         if let (Some(declared), false) = (declared, file.path.exists()) {

@@ -29,7 +29,7 @@ use wasmill_operator::union::Union;
 use wasmill_operator::unnest::Unnest;
 use wasmill_operator::window::{ByClock, Ends, RowWindows, SessionAggregate, Trigger, WindowedAggregate, Windows};
 use wasmill_operator::with::With;
-use wasmill_operator::{Declaration, DefinitionProblems, Expression, Operator, OperatorError};
+use wasmill_operator::{Combiner, Declaration, DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
 use wasmill_plugin::{AggregateDefinition, InputShape, OnPoison, PluginAggregate, PluginOperator, WindowDefinition};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
@@ -118,6 +118,45 @@ impl JobFactory<'_> {
         (!digests.is_empty()).then(|| digests.join(","))
     }
 
+    /// An aggregate's key, by the columns that it is handed, and what its own columns are computed by.
+    fn aggregate(
+        &self,
+        operator: usize,
+        columns: &[(String, Aggregate)],
+        task: TaskIndex,
+    ) -> (Vec<usize>, Vec<(String, Computation)>) {
+        let input = self.job.operators[operator].input();
+        let place =
+            |column: &usize| input.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column));
+        let mut plugins = self.aggregates[operator].iter();
+        let computation = |(name, by): &(String, Aggregate)| match by {
+            Aggregate::Sql(text) => Some((name.clone(), Computation::Sql(text.clone()))),
+            Aggregate::Plugin(plugin) => {
+                let definition = plugins.next()?.clone();
+                let foreign = Computation::Foreign {
+                    text: by.text(),
+                    format: definition.plan.format(),
+                    result: definition.plan.result.clone(),
+                    of: plugin.of.iter().filter_map(place).collect(),
+                    aggregate: Box::new(PluginAggregate::new(definition, task)),
+                };
+                Some((name.clone(), foreign))
+            }
+        };
+        (input.key_by.iter().filter_map(place).collect(), columns.iter().filter_map(computation).collect())
+    }
+
+    /// What can't be: the job was validated.
+    fn refused(&self, operator: usize, problems: &DefinitionProblems) -> OperatorError {
+        let problems = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+        OperatorError {
+            code: "internal-definition",
+            message: format!("operator `{}`: {problems}", self.job.operators[operator].name),
+            row: None,
+            hint: None,
+        }
+    }
+
     /// Whether an operator keeps state.
     #[must_use]
     pub fn is_stateful(&self, operator: usize) -> bool {
@@ -145,12 +184,11 @@ fn windowed(
     most_rows: usize,
     schema: &SchemaRef,
 ) -> Result<(Box<dyn Operator>, Declaration), DefinitionProblems> {
-    let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let allowed_lateness = milliseconds(window.allowed_lateness);
     let trigger = Trigger { early: window.early.map(milliseconds), every_rows: window.every_rows, retracting: window.retracting };
     Ok(match window.shape {
         WindowShape::Even { size, slide, offset, zone } => {
-            let (size, slide, offset) = (milliseconds(size), milliseconds(slide), milliseconds(offset));
+            let [size, slide, offset] = [size, slide, offset].map(milliseconds);
             let windows = Windows { size, slide, offset, zone, allowed_lateness };
             let operator = WindowedAggregate::new(key, windows, trigger, columns, most_rows, schema)?;
             let declaration = operator.declaration();
@@ -173,6 +211,10 @@ fn windowed(
 /// The state of windows: where they have bounds, it is in spaces.
 fn state_of(window: &graph::Window, states: Vec<StateNeed>) -> Box<dyn KeyedState> {
     Box::new(if window.shape.has_bounds() { MemoryState::in_spaces(states) } else { MemoryState::new(states) })
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Windows by the time that they go by.
@@ -225,16 +267,7 @@ impl Factory for JobFactory<'_> {
         let definition = &self.job.operators[operator];
         let input = definition.input();
         let schema = handed(&input.schema, input.reads.as_deref());
-        let refused = |problems: DefinitionProblems| OperatorError {
-            code: "internal-definition",
-            message: format!(
-                "operator `{}`: {}",
-                definition.name,
-                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-            ),
-            row: None,
-            hint: None,
-        };
+        let refused = |problems: DefinitionProblems| self.refused(operator, &problems);
         let (made, states): (Box<dyn Operator>, Vec<StateNeed>) = match &definition.verb {
             Verb::Union => (Box::new(Union::new(&schema)), Vec::new()),
             Verb::Filter(text) => (Box::new(Filter::new(text, &schema).map_err(refused)?), Vec::new()),
@@ -245,27 +278,8 @@ impl Factory for JobFactory<'_> {
             }
             Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
             Verb::Aggregate { columns, at_end, window } => {
-                let place = |column: &usize| {
-                    input.reads.as_ref().map_or(Some(*column), |reads| reads.iter().position(|each| each == column))
-                };
                 let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
-                let key: Vec<usize> = input.key_by.iter().filter_map(place).collect();
-                let mut plugins = self.aggregates[operator].iter();
-                let computation = |(name, by): &(String, Aggregate)| match by {
-                    Aggregate::Sql(text) => Some((name.clone(), Computation::Sql(text.clone()))),
-                    Aggregate::Plugin(plugin) => {
-                        let definition = plugins.next()?.clone();
-                        let foreign = Computation::Foreign {
-                            text: by.text(),
-                            format: definition.plan.format(),
-                            result: definition.plan.result.clone(),
-                            of: plugin.of.iter().filter_map(place).collect(),
-                            aggregate: Box::new(PluginAggregate::new(definition, task)),
-                        };
-                        Some((name.clone(), foreign))
-                    }
-                };
-                let columns: Vec<_> = columns.iter().filter_map(computation).collect();
+                let (key, columns) = self.aggregate(operator, columns, task);
                 if let Some(window) = window {
                     let most_rows = self.job.batch.max_rows;
                     let (operator, declaration) = windowed(&key, window, columns, most_rows, &schema).map_err(refused)?;
@@ -297,6 +311,24 @@ impl Factory for JobFactory<'_> {
         };
         let state = definition.is_keyed().then(|| Box::new(memory) as Box<dyn KeyedState>);
         Ok(OperatorParts { operator: made, state })
+    }
+
+    fn combiner(&self, operator: usize, task: TaskIndex) -> Result<Option<Combiner>, OperatorError> {
+        let definition = &self.job.operators[operator];
+        let Verb::Aggregate { columns, window, .. } = &definition.verb else { return Ok(None) };
+        let input = definition.input();
+        let schema = handed(&input.schema, input.reads.as_deref());
+        let (key, columns) = self.aggregate(operator, columns, task);
+        // Rows that come at the same time are in the same windows of the clock.
+        let windows = window.as_ref().filter(|window| !window.by_clock).and_then(|window| match window.shape {
+            WindowShape::Even { size, slide, offset, zone } => {
+                let [size, slide, offset] = [size, slide, offset].map(milliseconds);
+                Some(Windows { size, slide, offset, zone, allowed_lateness: 0 })
+            }
+            WindowShape::Session(_) | WindowShape::Rows { .. } => None,
+        });
+        let combiner = Combiner::new(&key, windows, columns, &schema);
+        combiner.map_err(|problems| self.refused(operator, &problems))
     }
 
     fn sink(&self, sink: SinkId, task: TaskIndex, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {

@@ -147,6 +147,8 @@ pub struct Flow {
     pub way: Way,
     /// The columns by which their task is chosen.
     pub key: Vec<String>,
+    /// Rows of a key may be combined before they are moved.
+    pub combined: bool,
     /// The columns that are moved.
     pub columns: Vec<String>,
 }
@@ -240,16 +242,18 @@ fn flows(job: &Job, plan: &Plan) -> Vec<Flow> {
                     Some(columns) => named(columns),
                     None => schema.fields().iter().map(|field| field.name().clone()).collect(),
                 };
-                let (to, input, way, key, columns) = match target {
-                    Target::Chained { node, columns } => (stage.nodes[*node].node, 0, Way::Call, Vec::new(), moved(columns)),
+                let (to, input, way, key, combined, columns) = match target {
+                    Target::Chained { node, columns } => {
+                        (stage.nodes[*node].node, 0, Way::Call, Vec::new(), false, moved(columns))
+                    }
                     Target::Edge(edge) => {
-                        let Edge { to, input, routing, columns, .. } = &plan.edges[*edge];
+                        let Edge { to, input, routing, columns, combined, .. } = &plan.edges[*edge];
                         let (way, key) = match routing {
                             Routing::Forward => (Way::Forward, Vec::new()),
                             Routing::Gather => (Way::Gather, Vec::new()),
                             Routing::Keyed(key) => (Way::Keyed, named(key)),
                         };
-                        (first_of(&plan.stages[*to]), *input, way, key, moved(columns))
+                        (first_of(&plan.stages[*to]), *input, way, key, *combined, moved(columns))
                     }
                 };
                 flows.push(Flow {
@@ -259,6 +263,7 @@ fn flows(job: &Job, plan: &Plan) -> Vec<Flow> {
                     input: stages::input(job, to, input).to_owned(),
                     way,
                     key,
+                    combined,
                     columns,
                 });
             }

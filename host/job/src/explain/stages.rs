@@ -18,10 +18,11 @@ pub fn explain(job: &Job, plan: &Plan, out: &mut String) {
                 Routing::Gather => "gathered".to_owned(),
                 Routing::Keyed(columns) => format!("by key {}", names(schema, columns).join(", ")),
             };
+            let combined = if edge.combined { ", rows of a key combined beforehand" } else { "" };
             let input = stage.nodes.first().map_or(MAIN_PORT, |head| input(job, head.node, edge.input));
             let into = if input == MAIN_PORT { String::new() } else { format!(" into {input}") };
             let moved = moved(schema, edge.columns.as_deref());
-            line(out, 2, &format!("from stage {}{into}, {routing}: {moved}", edge.from + 1));
+            line(out, 2, &format!("from stage {}{into}, {routing}{combined}: {moved}", edge.from + 1));
         }
         if stage.nodes.iter().any(|node| node.node == PlanNode::DeadLetters) {
             line(out, 2, "from every task: rows that can't be read or processed");

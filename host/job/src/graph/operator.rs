@@ -15,6 +15,8 @@ pub struct Operator {
     pub timed: bool,
     /// What it keeps for each key and never forgets: running aggregates, and a plugin's states.
     pub keeps: Vec<String>,
+    /// It is the same to it when rows of a key are combined before they come to it: it is an aggregate that can be put together of parts, exactly.
+    pub combines: bool,
     /// What it does.
     pub verb: Verb,
     /// Its outputs; the first is the main one, but for a split, which has none.

@@ -71,7 +71,7 @@ impl Build {
                 _ if parallelism == 1 && equal != Some(1) => Routing::Gather,
                 _ => Routing::Forward,
             };
-            self.connect(from, (stage, index), routing, input.reads.clone());
+            self.connect(from, (stage, index), routing, input.reads.clone(), operator.combines);
         }
     }
 
@@ -80,7 +80,7 @@ impl Build {
             self.chain(node, 0, input, None);
         } else {
             let stage = self.start(1, node, 0);
-            self.connect(input, (stage, 0), Routing::Gather, None);
+            self.connect(input, (stage, 0), Routing::Gather, None, false);
         }
     }
 
@@ -100,10 +100,17 @@ impl Build {
     }
 
     /// An edge to an input of the first node of a stage.
-    fn connect(&mut self, sender: Upstream, (to, input): (usize, usize), routing: Routing, columns: Option<Vec<usize>>) {
+    fn connect(
+        &mut self,
+        sender: Upstream,
+        (to, input): (usize, usize),
+        routing: Routing,
+        columns: Option<Vec<usize>>,
+        combined: bool,
+    ) {
         let edge = self.plan.edges.len();
         let from = self.places[&sender.node].stage;
-        self.plan.edges.push(Edge { from, to, input, routing, columns });
+        self.plan.edges.push(Edge { from, to, input, routing, columns, combined });
         self.targets(sender).push(Target::Edge(edge));
     }
 

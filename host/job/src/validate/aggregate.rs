@@ -2,8 +2,8 @@
 
 use arrow_schema::{Field, Schema};
 
-use crate::catalog::Checked;
-use crate::graph::{self, Aggregate, OnPoison};
+use crate::catalog::{Catalog, Checked};
+use crate::graph::{self, Aggregate, OnPoison, Verb, Window, WindowShape};
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
 use crate::validate::{Given, paths};
@@ -64,4 +64,18 @@ fn by_plugin(
             None
         }
     }
+}
+
+/// Whether rows of a key may be combined before they come to it: results come of all rows at once, no row is wanted back as it was, and parts put
+/// together are exactly what all rows come to.
+pub fn combines(verb: &Verb, input: &Schema, late_is_read: bool, catalog: &dyn Catalog) -> bool {
+    let Verb::Aggregate { columns, at_end, window } = verb else { return false };
+    let at_once = window.as_ref().map_or(*at_end, |window| !late_is_read && is_of_all_rows(window));
+    at_once && columns.iter().all(|(_, by)| catalog.combines(by, input))
+}
+
+/// Whether results come of a window's rows at some moment of time only, and each row is in the windows of all those close to it.
+fn is_of_all_rows(window: &Window) -> bool {
+    let covers = matches!(window.shape, WindowShape::Even { size, slide, .. } if slide <= size);
+    covers && window.allowed_lateness.is_zero() && window.every_rows.is_none()
 }

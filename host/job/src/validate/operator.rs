@@ -76,6 +76,7 @@ pub fn resolve(
     let names = operator.inputs.iter().flatten().flat_map(|input| &input.from);
     let timed = event_time::of_inputs(names.zip(entries.iter().flat_map(|entry| &entry.streams)), problems);
     let Outcome { verb, ports, reads, keeps } = outcome;
+    let combines = aggregate::combines(&verb, &schema, late_is_read, given.catalog);
     let inputs = entries.into_iter().zip(reads).map(|(entry, reads)| {
         let Entry { name, streams, schema, key_by, .. } = entry;
         let key_by = key_by?;
@@ -83,7 +84,7 @@ pub fn resolve(
         Some(Input { name, from: streams.iter().map(|stream| stream.upstream).collect(), schema, key_by, reads })
     });
     let inputs = inputs.collect::<Option<Vec<_>>>()?;
-    Some(Operator { name: operator.name.value.clone(), inputs, timed, keeps, verb, ports })
+    Some(Operator { name: operator.name.value.clone(), inputs, timed, keeps, combines, verb, ports })
 }
 
 fn main_port(schema: SchemaRef) -> Vec<Port> {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use wasmill_job::catalog::{
     Catalog, Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared,
 };
-use wasmill_job::graph::{Job, Limits, Port};
+use wasmill_job::graph::{Aggregate, Job, Limits, Port};
 use wasmill_job::{load, render};
 
 /// Knows `column`, `column OPERATOR anything`, `[a list]`, `odd` of a type that no column has, numbers; `count(*)`, `max(column)`; and plugins by their path's end.
@@ -70,6 +70,11 @@ impl Catalog for Fake {
             Some("twice") => Ok(WindowDeclared { gives: vec![rows.field(0).clone()], reads: vec![0] }),
             _ => Err(PluginProblem { code: "plugin-not-found", message: format!("there is no {}", path.display()), hint: None }),
         }
+    }
+
+    /// Those of text are put together of parts.
+    fn combines(&self, aggregate: &Aggregate, _: &Schema) -> bool {
+        matches!(aggregate, Aggregate::Sql(_))
     }
 
     fn columns(&self, file: &ColumnarFile<'_>, declared: Option<&SchemaRef>) -> Result<SchemaRef, FileProblem> {

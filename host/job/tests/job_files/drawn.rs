@@ -195,7 +195,7 @@ fn programs_get_a_job_with_what_each_part_reads_and_gives() {
         }))
     );
     let flows = explained["flows"].as_array().expect("a list");
-    let keyed = json!({"from": "strong", "output": "main", "to": "per_net", "input": "main", "way": "keyed", "key": ["net"], "columns": ["net", "mag"]});
+    let keyed = json!({"from": "strong", "output": "main", "to": "per_net", "input": "main", "way": "keyed", "key": ["net"], "combined": false, "columns": ["net", "mag"]});
     assert!(flows.contains(&keyed), "{flows:#?}");
     assert_eq!(explained["sinks"][0]["input"], "per_net");
     assert!(explained["after_a_kill"][0].as_str().is_some_and(|text| text.starts_with("state, positions and output files")));

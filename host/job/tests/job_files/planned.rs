@@ -47,7 +47,7 @@ fn what_needs_no_exchange_is_chained() {
     assert_eq!(nodes[1].outputs, [vec![chained(2, Some(vec![1])), chained(4, None)]]);
     assert_eq!(nodes[2].outputs, [vec![chained(3, None)]]);
     assert_eq!(nodes[3].outputs, Vec::<Vec<Target>>::new());
-    assert_eq!(plan.edges, [Edge { from: 0, to: 2, input: 0, routing: Routing::Gather, columns: None }]);
+    assert_eq!(plan.edges, [Edge { from: 0, to: 2, input: 0, routing: Routing::Gather, columns: None, combined: false }]);
     assert_eq!(plan.stages[0].nodes[0].outputs, [vec![Target::Edge(0)]]);
 }
 
@@ -70,9 +70,9 @@ fn a_keyed_operator_is_behind_an_exchange_that_moves_what_it_needs() {
     assert_eq!(
         plan.edges,
         [
-            Edge { from: 0, to: 2, input: 0, routing: Routing::Keyed(vec![2]), columns: Some(vec![0, 2]) },
-            Edge { from: 2, to: 3, input: 0, routing: Routing::Keyed(vec![0]), columns: Some(vec![0]) },
-            Edge { from: 3, to: 4, input: 0, routing: Routing::Gather, columns: None },
+            Edge { from: 0, to: 2, input: 0, routing: Routing::Keyed(vec![2]), columns: Some(vec![0, 2]), combined: false },
+            Edge { from: 2, to: 3, input: 0, routing: Routing::Keyed(vec![0]), columns: Some(vec![0]), combined: false },
+            Edge { from: 3, to: 4, input: 0, routing: Routing::Gather, columns: None, combined: false },
         ]
     );
 }
@@ -92,7 +92,7 @@ fn a_union_has_the_tasks_of_its_inputs_or_one() {
             (1, vec![PlanNode::Sink(0)]),
         ]
     );
-    let forward = |from| Edge { from, to: 2, input: 0, routing: Routing::Forward, columns: None };
+    let forward = |from| Edge { from, to: 2, input: 0, routing: Routing::Forward, columns: None, combined: false };
     assert_eq!(equal.edges[..2], [forward(0), forward(0)]);
     assert_eq!(equal.stages[0].nodes[0].outputs, [vec![Target::Chained { node: 1, columns: None }, Target::Edge(1)]]);
 
@@ -108,14 +108,14 @@ fn a_union_has_the_tasks_of_its_inputs_or_one() {
             (1, vec![PlanNode::Node(Operator(0)), PlanNode::Sink(0)]),
         ]
     );
-    let gather = |from| Edge { from, to: 2, input: 0, routing: Routing::Gather, columns: None };
+    let gather = |from| Edge { from, to: 2, input: 0, routing: Routing::Gather, columns: None, combined: false };
     assert_eq!(unequal.edges, [gather(1), gather(0)]);
 
     let keyed = planned(
         "{ u: { inputs: [read, made], key-by: [b], aggregate: { n: count(*) } } }",
         "{ s: { input: u, connector: file, path: out-9, format: json } }",
     );
-    let by_key = |from| Edge { from, to: 2, input: 0, routing: Routing::Keyed(vec![1]), columns: Some(vec![1]) };
+    let by_key = |from| Edge { from, to: 2, input: 0, routing: Routing::Keyed(vec![1]), columns: Some(vec![1]), combined: false };
     assert_eq!(keyed.edges[..2], [by_key(1), by_key(0)]);
     assert_eq!(keyed.stages[2].parallelism, 3);
 }
@@ -159,7 +159,14 @@ fn each_input_has_its_edge_its_key_and_its_columns() {
          key-by: { one: [net], two: [net] }, plugin: match }",
     ));
     let plan = plan(&job);
-    let edge = |input, routing, columns: &[usize]| Edge { from: 0, to: 1, input, routing, columns: Some(columns.to_vec()) };
+    let edge = |input, routing, columns: &[usize]| Edge {
+        from: 0,
+        to: 1,
+        input,
+        routing,
+        columns: Some(columns.to_vec()),
+        combined: false,
+    };
     assert_eq!(
         plan.edges[..3],
         [
@@ -172,4 +179,31 @@ fn each_input_has_its_edge_its_key_and_its_columns() {
     assert_eq!((plan.stages[1].parallelism, plan.stages[1].nodes[0].node), (4, PlanNode::Node(Operator(1))));
     let pushed = Target::Edge(2);
     assert!(plan.stages[0].nodes[0].outputs[0].contains(&pushed), "{:?}", plan.stages[0]);
+}
+
+#[test]
+fn rows_are_combined_before_an_aggregate_that_gives_results_of_all_of_them() {
+    let combined = |operator: &str, sinks: &str| {
+        let plan = plan(&job(&format!(
+            "name: t\nparallelism: 3\nsources:\n  made: {{ connector: generator, fields: {{ a: sequence, t: {{ every: 1s, start: 2024-01-01T00:00:00Z }} }}, event-time: {{ field: t, ascending: true }} }}\noperators:\n  w: {{ input: made, key-by: [a], {operator} }}\nsinks:\n  s: {{ input: w, connector: blackhole }}\n{sinks}"
+        )));
+        plan.edges.iter().any(|edge| edge.combined)
+    };
+    let late = "  l: { input: w.late, connector: blackhole }\n";
+    let of = [
+        ("window: { tumbling: 1h }, aggregate: { n: count(*) }", "", true),
+        ("window: { sliding: 1h, slide: 1min, trigger: { early: 1min } }, aggregate: { n: count(*) }", "", true),
+        ("window: { tumbling: 1h, time: processing }, aggregate: { n: count(*) }", "", true),
+        ("emit: final, aggregate: { n: count(*) }", "", true),
+        ("window: { tumbling: 1h }, aggregate: { n: count(*) }", late, false),
+        ("window: { tumbling: 1h, allowed-lateness: 1s }, aggregate: { n: count(*) }", "", false),
+        ("window: { tumbling: 1h, trigger: { every-rows: 2 } }, aggregate: { n: count(*) }", "", false),
+        ("window: { session: 1h }, aggregate: { n: count(*) }", "", false),
+        ("window: { count: 3 }, aggregate: { n: count(*) }", "", false),
+        ("aggregate: { n: count(*) }", "", false),
+        ("window: { tumbling: 1h }, aggregate: { n: count(*), e: { plugin: energy, of: [a] } }", "", false),
+    ];
+    for (operator, sinks, expected) in of {
+        assert_eq!(combined(operator, sinks), expected, "{operator} {sinks}");
+    }
 }

@@ -46,4 +46,21 @@ pub(super) trait Accumulator: Send + Sync + std::fmt::Debug {
 
     /// Adds what a cell of other rows has seen.
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow>;
+
+    /// Whether cells of parts of the rows, merged in whatever order, are bit by bit what all rows make.
+    fn is_exact(&self) -> bool {
+        false
+    }
+
+    /// Whether a cell of these rows can be merged into one with [room](Self::has_room) without passing over a row that would overflow.
+    fn is_small(&self, arguments: &[ArrayRef]) -> bool {
+        let _ = arguments;
+        true
+    }
+
+    /// Whether a cell, as it is after a merge, was far enough from overflowing all the way.
+    fn has_room(&self, cell: &[u8]) -> bool {
+        let _ = cell;
+        true
+    }
 }

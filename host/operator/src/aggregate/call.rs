@@ -9,6 +9,7 @@ use wasmill_flow::column_type;
 
 use super::foreign::Foreign;
 use super::general::General;
+use super::layout::Layout;
 use super::pair::Pair;
 use super::spread::Spread;
 use crate::expression::catalogue::Catalogue;
@@ -125,14 +126,21 @@ impl Aggregate {
         Ok(Self { function, arguments, filter, distinct, data_type, reads })
     }
 
-    /// An aggregate over these columns that isn't computed here: what it holds is in `format`, and `result` is what its values are.
-    pub(super) fn foreign(format: String, result: &Field, of: &[usize], schema: &Schema) -> Result<Self, ExpressionProblem> {
+    /// An aggregate over these columns that isn't computed here: what it holds is in `format`, at
+    /// first `initial` where that has a fixed width, and `result` is what its values are.
+    pub(super) fn foreign(
+        format: String,
+        initial: Option<Vec<u8>>,
+        result: &Field,
+        of: &[usize],
+        schema: &Schema,
+    ) -> Result<Self, ExpressionProblem> {
         let column = |&column: &usize| {
             let name = schema.field(column).name().replace('"', "\"\"");
             Expression::parse(&format!("\"{name}\""), schema)
         };
         Ok(Self {
-            function: Function::Foreign(Foreign { format, nullable: result.is_nullable() }),
+            function: Function::Foreign(Foreign { format, nullable: result.is_nullable(), initial }),
             arguments: of.iter().map(column).collect::<Result<_, _>>()?,
             filter: None,
             distinct: false,
@@ -150,6 +158,12 @@ impl Aggregate {
             _ => true,
         };
         Field::new(name, self.data_type.clone(), nullable)
+    }
+
+    /// Whether it gives exactly the same when it is put together of parts of its rows.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        Layout::new(std::slice::from_ref(self)).is_exact()
     }
 
     /// The indices of the columns that it reads, ascending.

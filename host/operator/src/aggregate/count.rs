@@ -39,4 +39,8 @@ impl Accumulator for Count {
         (i64::read(cell) + i64::read(other)).write(cell);
         Ok(())
     }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
 }

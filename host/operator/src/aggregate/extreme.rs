@@ -54,6 +54,10 @@ where
         Some(())
     }
 
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     #[inline(always)]
     fn value(&self, cell: &[u8]) -> Option<Native<T>> {
         (cell[0] != 0).then(|| <T::Native as Number>::read(&cell[1..]))

@@ -32,6 +32,23 @@ pub(super) trait Step: Send + Sync + Debug {
 
     /// The value, where anything was seen.
     fn value(&self, cell: &[u8]) -> Option<Native<Self::Value>>;
+
+    /// As [`Accumulator::is_exact`].
+    fn is_exact(&self) -> bool {
+        false
+    }
+
+    /// As [`Accumulator::is_small`], of one argument.
+    fn is_small(&self, argument: Native<Self::Argument>) -> bool {
+        let _ = argument;
+        true
+    }
+
+    /// As [`Accumulator::has_room`].
+    fn has_room(&self, cell: &[u8]) -> bool {
+        let _ = cell;
+        true
+    }
 }
 
 /// A value of an Arrow type as Rust has it.
@@ -79,5 +96,21 @@ impl<S: Step, const WIDTH: usize> Accumulator for Fold<S, WIDTH> {
 
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow> {
         self.0.merge(cell, other).ok_or(Overflow)
+    }
+
+    fn is_exact(&self) -> bool {
+        self.0.is_exact()
+    }
+
+    fn is_small(&self, arguments: &[ArrayRef]) -> bool {
+        let small = |argument: &ArrayRef| {
+            // What lies under a null may be anything, and is asked too: a batch that is taken for large only isn't combined.
+            argument.as_primitive::<S::Argument>().values().iter().all(|&argument| self.0.is_small(argument))
+        };
+        arguments.first().is_none_or(small)
+    }
+
+    fn has_room(&self, cell: &[u8]) -> bool {
+        self.0.has_room(cell)
     }
 }

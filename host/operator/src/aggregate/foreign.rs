@@ -8,6 +8,7 @@ use std::ops::Range;
 use arrow_array::ArrayRef;
 use arrow_schema::Field;
 use futures_util::future::{BoxFuture, ready};
+use wasmill_state::Values;
 
 use super::layout::{Accumulators, Arguments};
 use crate::contract::{OperatorError, PluginCounts};
@@ -15,23 +16,25 @@ use crate::contract::{OperatorError, PluginCounts};
 /// The accumulators of some keys, end to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// Accumulator `i` is `data[offsets[i]..offsets[i + 1]]`; the first offset is 0, and the last the length of `data`.
+    /// The bytes of each, where all have as many.
+    pub width: Option<usize>,
+    /// Accumulator `i` is `data[offsets[i]..offsets[i + 1]]`; the first offset is 0, and the last the length of `data`. Empty where there is a width.
     pub offsets: Vec<u32>,
     /// Their bytes.
     pub data: Vec<u8>,
 }
 
-impl Default for Held {
-    fn default() -> Self {
-        Self { offsets: vec![0], data: Vec::new() }
-    }
-}
-
 impl Held {
+    /// None yet, of this width where they have one.
+    #[must_use]
+    pub fn new(width: Option<usize>) -> Self {
+        Self { width, offsets: if width.is_some() { Vec::new() } else { vec![0] }, data: Vec::new() }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.offsets.len() - 1
+        self.width.map_or_else(|| self.offsets.len() - 1, |width| self.data.len() / width)
     }
 
     /// Whether there are none.
@@ -43,20 +46,25 @@ impl Held {
     /// One of them.
     #[must_use]
     pub fn get(&self, index: usize) -> &[u8] {
-        &self.data[self.offsets[index] as usize..self.offsets[index + 1] as usize]
+        match self.width {
+            Some(width) => &self.data[index * width..(index + 1) * width],
+            None => &self.data[self.offsets[index] as usize..self.offsets[index + 1] as usize],
+        }
     }
 
-    /// Adds one.
+    /// Adds one, of the width where there is one.
     pub fn push(&mut self, accumulator: &[u8]) {
         self.data.extend_from_slice(accumulator);
-        #[expect(clippy::cast_possible_truncation, reason = "a call's state is far smaller than 4 GiB")]
-        self.offsets.push(self.data.len() as u32);
+        if self.width.is_none() {
+            #[expect(clippy::cast_possible_truncation, reason = "a call's state is far smaller than 4 GiB")]
+            self.offsets.push(self.data.len() as u32);
+        }
     }
 
     /// Some of them.
     #[must_use]
     pub fn slice(&self, some: Range<usize>) -> Self {
-        let mut slice = Self::default();
+        let mut slice = Self::new(self.width);
         some.for_each(|index| slice.push(self.get(index)));
         slice
     }
@@ -70,7 +78,7 @@ impl Held {
 /// An aggregate function that is computed elsewhere.
 ///
 /// # Contract
-/// 1. No bytes are an accumulator that has seen nothing.
+/// 1. No bytes are an accumulator that has seen nothing, or those of `initial` where there are such: then all have as many.
 /// 2. `take` leaves as many accumulators as it found, each of at most 1 MiB, and gives as many values as there are rows, of the type
 ///    that was declared.
 /// 3. After an error the job stops; what is in `held` doesn't matter then.
@@ -86,6 +94,11 @@ pub trait ForeignAggregate: Send {
 
     /// The value of each accumulator.
     fn finish<'a>(&'a mut self, held: &'a Held) -> BoxFuture<'a, Result<ArrayRef, OperatorError>>;
+
+    /// Where all accumulators have the same number of bytes, at least one: those of one that has seen nothing.
+    fn initial(&self) -> Option<&[u8]> {
+        None
+    }
 
     /// Whether `merge` works.
     fn merges(&self) -> bool {
@@ -133,6 +146,8 @@ pub(super) struct Foreign {
     pub(super) format: String,
     /// Its values may be null.
     pub(super) nullable: bool,
+    /// The bytes of an accumulator that has seen nothing, where all have as many.
+    pub(super) initial: Option<Vec<u8>>,
 }
 
 /// One of an operator's aggregates that is computed elsewhere.
@@ -140,6 +155,44 @@ pub(super) struct Elsewhere {
     /// Which of the aggregates it is.
     pub(super) number: usize,
     pub(super) aggregate: Box<dyn ForeignAggregate>,
+}
+
+impl Foreign {
+    fn width(&self) -> Option<usize> {
+        self.initial.as_ref().map(Vec::len)
+    }
+
+    /// No accumulators yet.
+    pub(super) fn none(&self) -> Held {
+        Held::new(self.width())
+    }
+
+    /// Whether bytes may be an accumulator.
+    pub(super) fn fits(&self, accumulator: &[u8]) -> bool {
+        self.width().is_none_or(|width| accumulator.len() == width)
+    }
+
+    /// The width of a key's value that is an accumulator and nothing else.
+    #[expect(clippy::cast_possible_truncation, reason = "some bytes an aggregate")]
+    pub(super) fn value_width(&self) -> Option<u32> {
+        self.width().map(|width| width as u32)
+    }
+
+    /// Takes the values of so many keys, which are accumulators and nothing else; nothing where they can't be.
+    pub(super) fn take(&self, values: &mut Values, keys: usize, held: &mut Held) -> Option<()> {
+        std::mem::swap(&mut held.offsets, &mut values.offsets);
+        std::mem::swap(&mut held.data, &mut values.data);
+        let Some(initial) = &self.initial else { return (held.offsets.len() == keys + 1).then_some(()) };
+        if held.data.len() != keys * initial.len() {
+            return None;
+        }
+        for (key, accumulator) in held.data.chunks_exact_mut(initial.len()).enumerate() {
+            if !values.is_present(key) {
+                accumulator.copy_from_slice(initial);
+            }
+        }
+        Some(())
+    }
 }
 
 impl fmt::Debug for Elsewhere {

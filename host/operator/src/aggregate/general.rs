@@ -26,6 +26,9 @@ use crate::expression::{Expression, ExpressionProblem};
 /// Functions whose state grows with the rows.
 const GROWING: &[&str] = &["array_agg", "string_agg", "median", "percentile_cont", "nth_value"];
 
+/// Functions that give the same whatever order their rows come in, and whatever parts of them are merged.
+const EXACT: &[&str] = &["approx_distinct", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor"];
+
 /// One of DataFusion's aggregate functions over arguments of some types.
 #[derive(Debug, Clone)]
 pub(super) struct General {
@@ -80,6 +83,11 @@ impl General {
     /// Whether a value may be as long as what its key holds.
     pub(super) fn has_long_values(&self) -> bool {
         column_type::is_nested(&self.value) || (self.growing && self.value.primitive_width().is_none())
+    }
+
+    /// Whether parts of rows, merged, are exactly what all rows make.
+    pub(super) fn is_exact(&self) -> bool {
+        EXACT.contains(&self.function.fun().name())
     }
 
     /// The name of its encoding.

@@ -5,7 +5,7 @@
 //! as a little-endian `u32`, and the text. Then, in the order of the aggregates, what `distinct` has seen (`distinct.rs`) and what
 //! the other functions hold (`general.rs`), each with its length before it as a little-endian `u32`; and last, likewise, what is held of
 //! those that are computed elsewhere (`foreign.rs`). The state has a fixed width where there are none of those. Where one aggregate that
-//! is computed elsewhere is all there is, what it holds is the value.
+//! is computed elsewhere is all there is, what it holds is the value, of a fixed width where it says so.
 //!
 //! The version of the state is the lower half of the hash ([`key::hash`]) of the accumulators' formats joined by `;`: a snapshot
 //! of other aggregates is refused and never misread.
@@ -150,7 +150,8 @@ impl Layout {
 
     fn width(&self) -> Option<u32> {
         #[expect(clippy::cast_possible_truncation, reason = "some bytes an aggregate")]
-        self.is_fixed().then_some(self.fixed as u32)
+        let fixed = self.is_fixed().then_some(self.fixed as u32);
+        fixed.or_else(|| self.only_foreign()?.value_width())
     }
 
     /// Whether the value of an aggregate may be as long as what its key holds.
@@ -162,9 +163,15 @@ impl Layout {
         self.texts == 0 && self.held == 0 && self.foreign == 0
     }
 
-    /// Whether a value is what one aggregate holds that is computed elsewhere.
-    fn is_one_foreign(&self) -> bool {
-        (self.fixed, self.texts, self.held, self.foreign) == (0, 0, 0, 1)
+    /// The aggregate that is computed elsewhere, where a value is what it holds.
+    fn only_foreign(&self) -> Option<&Foreign> {
+        let only = (self.fixed, self.texts, self.held, self.foreign) == (0, 0, 0, 1);
+        if only { self.foreign().next() } else { None }
+    }
+
+    /// Those that are computed elsewhere.
+    fn foreign(&self) -> impl Iterator<Item = &Foreign> {
+        self.slots.iter().filter_map(|slot| if let Kind::Foreign { function, .. } = &slot.kind { Some(function) } else { None })
     }
 
     /// The bytes of one key among [`Accumulators::fixed`].
@@ -291,12 +298,11 @@ impl Layout {
             std::mem::swap(&mut into.fixed, &mut values.data);
             return (into.fixed.len() == keys * self.fixed).then_some(());
         }
-        into.foreign.resize_with(self.foreign, Held::default);
-        if self.is_one_foreign() {
-            let Held { offsets, data } = &mut into.foreign[0];
-            std::mem::swap(offsets, &mut values.offsets);
-            std::mem::swap(data, &mut values.data);
-            return (offsets.len() == keys + 1).then_some(());
+        if into.foreign.len() != self.foreign {
+            into.foreign = self.foreign().map(Foreign::none).collect();
+        }
+        if let Some(only) = self.only_foreign() {
+            return only.take(values, keys, &mut into.foreign[0]);
         }
         into.fixed.clear();
         into.fixed.resize(keys * self.fixed, 0);
@@ -307,7 +313,8 @@ impl Layout {
         for key in 0..keys {
             let Some(mut rest) = values.get(key, None) else {
                 texts.iter_mut().for_each(|texts| texts.push(None));
-                into.foreign.iter_mut().for_each(|held| held.push(&[]));
+                let all = into.foreign.iter_mut().zip(self.foreign());
+                all.for_each(|(held, function)| held.push(function.initial.as_deref().unwrap_or_default()));
                 continue;
             };
             into.fixed[key * self.fixed..(key + 1) * self.fixed].copy_from_slice(rest.split_off(..self.fixed)?);
@@ -317,8 +324,8 @@ impl Layout {
             for held in &mut into.held {
                 held[key] = take_bytes(&mut rest)?.to_vec();
             }
-            for held in &mut into.foreign {
-                held.push(take_bytes(&mut rest)?);
+            for (held, function) in into.foreign.iter_mut().zip(self.foreign()) {
+                held.push(take_bytes(&mut rest).filter(|accumulator| function.fits(accumulator))?);
             }
             if !rest.is_empty() {
                 return None;
@@ -334,8 +341,8 @@ impl Layout {
             std::mem::swap(&mut from.fixed, &mut values.data);
             return;
         }
-        if self.is_one_foreign() {
-            let Held { offsets, data } = &mut from.foreign[0];
+        if self.only_foreign().is_some() {
+            let Held { offsets, data, .. } = &mut from.foreign[0];
             std::mem::swap(offsets, &mut values.offsets);
             std::mem::swap(data, &mut values.data);
             return;

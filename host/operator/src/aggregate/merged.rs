@@ -25,28 +25,31 @@ impl RunningAggregate {
         self.layout.decode(left, keys, &mut self.accumulators).ok_or_else(damaged)?;
         self.layout.decode(right, keys, &mut self.others).ok_or_else(damaged)?;
         foreign::merge_all(&mut self.elsewhere, &mut self.accumulators, &self.others).await?;
-        self.layout.merge(&mut self.accumulators, &self.others, keys).map_err(|(aggregate, refused)| {
-            let named = &self.named[aggregate];
-            match refused {
-                Refused::Damaged => damaged(),
-                Refused::Overflow => OperatorError {
-                    code: "sum-overflows",
-                    message: format!("{named}: the sum of a window overflows"),
-                    row: None,
-                    hint: Some("sum numbers with more room: cast(x as decimal(38,0))".to_owned()),
-                },
-                Refused::Rows(rows) => OperatorError {
-                    code: "aggregate-full",
-                    message: format!("{named}: {}", rows.first().map_or("it is full", |(_, cause)| cause)),
-                    row: None,
-                    hint: Some("a shorter window, or a function that keeps less of its rows".to_owned()),
-                },
-            }
-        })?;
+        self.layout.merge(&mut self.accumulators, &self.others, keys).map_err(|refused| self.cannot_merge(refused))?;
         left.present.resize(keys.div_ceil(8), 0);
         set_all(&mut left.present, keys);
         self.layout.encode(&mut self.accumulators, keys, left);
         Ok(())
+    }
+
+    /// Parts that can't be put together, of an aggregate by its number.
+    pub(super) fn cannot_merge(&self, (aggregate, refused): (usize, Refused)) -> OperatorError {
+        let named = &self.named[aggregate];
+        match refused {
+            Refused::Damaged => damaged(),
+            Refused::Overflow => OperatorError {
+                code: "sum-overflows",
+                message: format!("{named}: the sum of a window overflows"),
+                row: None,
+                hint: Some("sum numbers with more room: cast(x as decimal(38,0))".to_owned()),
+            },
+            Refused::Rows(rows) => OperatorError {
+                code: "aggregate-full",
+                message: format!("{named}: {}", rows.first().map_or("it is full", |(_, cause)| cause)),
+                row: None,
+                hint: Some("a shorter window, or a function that keeps less of its rows".to_owned()),
+            },
+        }
     }
 
     /// The columns that some keys' values, of the state, come to.

@@ -9,6 +9,11 @@ use arrow_schema::DataType;
 use super::fold::{Native, Step};
 use super::number::Number;
 
+/// Integers below this are small: parts of a sum that are made of them leave room to overflow nowhere.
+const SMALL: u64 = 1 << 31;
+/// The same of decimals, whatever their scale.
+const SMALL_DECIMAL: u128 = 10u128.pow(19);
+
 fn sum<N: Number>(cell: &[u8]) -> Option<N> {
     (cell[0] != 0).then(|| N::read(&cell[1..]))
 }
@@ -49,6 +54,20 @@ where
             put(cell, i64::read(&cell[1..]).checked_add(other)?);
         }
         Some(())
+    }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn is_small(&self, argument: Native<T>) -> bool {
+        i64::try_from(argument).is_ok_and(|argument| argument.unsigned_abs() < SMALL)
+    }
+
+    /// A batch has less than 2^29 rows, so that small ones of it come to less than 2^60.
+    fn has_room(&self, cell: &[u8]) -> bool {
+        i64::read(&cell[1..]).unsigned_abs() < i64::MAX.unsigned_abs() / 8 * 7
     }
 
     #[inline(always)]
@@ -127,6 +146,19 @@ impl Step for DecimalSum {
             self.add(cell, other)?;
         }
         Some(())
+    }
+
+    fn is_exact(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn is_small(&self, argument: i128) -> bool {
+        argument.unsigned_abs() < SMALL_DECIMAL
+    }
+
+    fn has_room(&self, cell: &[u8]) -> bool {
+        i128::read(&cell[1..]).abs() < TOO_LARGE / 10 * 9
     }
 
     #[inline(always)]

@@ -63,7 +63,7 @@ impl Frame {
         let late = batch.take(&UInt32Array::from(rows));
         let columns: Vec<usize> = (0..self.input.fields().len()).collect();
         let rows = late.rows.project(&columns).map_err(|error| bug(&error.to_string()))?;
-        Ok(Batch { rows, hashes: None, times: late.times })
+        Ok(Batch::unkeyed(rows).at(late.times))
     }
 
     /// Makes dead rows from a place on what they were when they came in.

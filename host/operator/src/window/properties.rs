@@ -21,6 +21,7 @@ use wasmill_state::memory::MemoryState;
 
 use super::model::{Model, Out, Row, Shape};
 use super::*;
+use crate::combine::Combiner;
 use crate::contract::Emitted;
 use crate::testing::{batch_of, ints, rows, run, schema_of};
 
@@ -179,9 +180,17 @@ fn in_hours(run: &Run) -> Run {
     Run { shape, trigger, events: run.events.iter().map(event).collect(), ..*run }
 }
 
+/// Whether rows of a run may be combined before they come to it.
+fn may_be_combined(run: &Run) -> bool {
+    let covers = matches!(run.shape, Shape::Even(Windows { size, slide, allowed_lateness: 0, .. }) if slide <= size);
+    covers && run.trigger.every_rows.is_none() && !run.listed
+}
+
 /// Some tasks that together have all keys.
 struct Tasks {
     run: Run,
+    /// Rows are combined before they come to them.
+    combined: bool,
     tasks: Vec<(Box<dyn Operator>, Context)>,
     waiting: Vec<Row>,
     watermark: i64,
@@ -190,16 +199,33 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn new(run: &Run) -> Self {
-        let mut tasks = Self { run: run.clone(), tasks: Vec::new(), waiting: Vec::new(), watermark: i64::MIN, between: 0 };
+    fn new(run: &Run, combined: bool) -> Self {
+        let mut tasks =
+            Self { run: run.clone(), combined, tasks: Vec::new(), waiting: Vec::new(), watermark: i64::MIN, between: 0 };
         tasks.tasks.push(tasks.task());
         tasks
     }
 
-    fn task(&self) -> (Box<dyn Operator>, Context) {
+    fn aggregates(&self) -> Vec<(String, Computation)> {
         let texts = [("n", "count(*)"), ("s", "sum(value)"), ("m", "max(value)"), ("l", "array_agg(value)")];
         let texts = &texts[..if self.run.listed { 4 } else { 3 }];
-        let aggregates = texts.iter().map(|(name, text)| ((*name).to_owned(), Computation::Sql((*text).to_owned()))).collect();
+        texts.iter().map(|(name, text)| ((*name).to_owned(), Computation::Sql((*text).to_owned()))).collect()
+    }
+
+    /// What travels of some rows.
+    fn sent(&self, batch: Batch) -> Batch {
+        let Shape::Even(windows) = self.run.shape else { return batch };
+        let mut keys = EncodedKeys::default();
+        keys.encode(&batch.rows.columns()[..1]);
+        let batch = Batch { hashes: Some(keys.hashes().into()), ..batch };
+        let combiner = Combiner::new(&[0], Some(windows), self.aggregates(), &input()).expect("aggregates");
+        let mut combiner = combiner.filter(|_| self.combined);
+        let combined = combiner.as_mut().and_then(|combiner| combiner.combine(&batch, &keys).now_or_never().expect("no waiting"));
+        combined.unwrap_or(batch)
+    }
+
+    fn task(&self) -> (Box<dyn Operator>, Context) {
+        let aggregates = self.aggregates();
         let (operator, declaration): (Box<dyn Operator>, _) = match self.run.shape {
             Shape::Even(windows) => {
                 let operator =
@@ -231,12 +257,14 @@ impl Tasks {
         let mut out = Out::default();
         let waiting = std::mem::take(&mut self.waiting);
         let of = self.tasks.len();
-        for (index, (operator, cx)) in self.tasks.iter_mut().enumerate() {
+        for index in 0..of {
             let own: Vec<&Row> = waiting.iter().filter(|row| task_of(row.key, of) == index).collect();
             if !own.is_empty() {
                 let columns = vec![ints(own.iter().map(|row| Some(i64::from(row.key)))), ints(own.iter().map(|row| row.value))];
                 let batch = batch_of(&input(), columns).at(Some(own.iter().map(|row| row.time).collect()));
-                run(operator.as_mut(), 0, batch, cx).expect("taken");
+                let sent = self.sent(batch);
+                let (operator, cx) = &mut self.tasks[index];
+                run(operator.as_mut(), 0, sent, cx).expect("taken");
                 collect(cx, &self.run, &mut out);
             }
         }
@@ -301,6 +329,12 @@ fn task_of(key: u8, of: usize) -> usize {
 fn collect(cx: &mut Context, run: &Run, out: &mut Out) {
     let (listed, bounded) = (run.listed, !matches!(run.shape, Shape::Rows { .. }));
     for Emitted { port, batch } in std::mem::take(&mut cx.emitted) {
+        if let (1, Some(counts)) = (port, &batch.combined) {
+            let keys = batch.rows.column(0).as_primitive::<Int64Type>().values();
+            let late = keys.iter().zip(counts).flat_map(|(&key, &count)| vec![nameless(key.to_le_bytes()[0]); count as usize]);
+            out.late.extend(late);
+            continue;
+        }
         if port == 1 {
             let [keys, values] = [0, 1].map(|column| batch.rows.column(column).as_primitive::<Int64Type>());
             let times = batch.times.as_ref().expect("event times");
@@ -340,6 +374,11 @@ fn collect(cx: &mut Context, run: &Run, out: &mut Out) {
     }
 }
 
+/// A row of which only the key is known.
+fn nameless(key: u8) -> Row {
+    Row { time: 0, key, value: None }
+}
+
 /// What comes out of the model, as what comes out of tasks is shown.
 fn shown(mut out: Out, listed: bool) -> Out {
     if !listed {
@@ -353,8 +392,13 @@ fn shown(mut out: Out, listed: bool) -> Out {
 
 /// Runs it with both; what is different, if anything is.
 fn compare(run: &Run) -> Result<(), String> {
+    compare_as(run, false)?;
+    if may_be_combined(run) { compare_as(run, true).map_err(|difference| format!("combined, {difference}")) } else { Ok(()) }
+}
+
+fn compare_as(run: &Run, combined: bool) -> Result<(), String> {
     let run = &in_hours(run);
-    let (mut model, mut tasks) = (Model::new(run.shape, run.trigger), Tasks::new(run));
+    let (mut model, mut tasks) = (Model::new(run.shape, run.trigger), Tasks::new(run, combined));
     let mut expected = Out::default();
     let mut now = i64::MIN;
     let mut at = 0;
@@ -362,6 +406,10 @@ fn compare(run: &Run) -> Result<(), String> {
         if !ordered {
             expected.results.sort_unstable();
             found.results.sort_unstable();
+        }
+        if combined {
+            let late = expected.late.iter_mut().chain(&mut found.late);
+            late.for_each(|row| *row = nameless(row.key));
         }
         expected.late.sort_unstable();
         found.late.sort_unstable();

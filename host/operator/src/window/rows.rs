@@ -116,7 +116,7 @@ impl RowWindows {
             let mut columns = emitted.batch.rows.columns().to_vec();
             columns.remove(self.key_by.len());
             let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns).map_err(|error| bug(&error.to_string()))?;
-            emitted.batch = Batch { rows, hashes: None, times: emitted.batch.times.take() };
+            emitted.batch = Batch::unkeyed(rows).at(emitted.batch.times.take());
         }
         Ok(())
     }

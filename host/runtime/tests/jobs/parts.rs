@@ -19,7 +19,7 @@ use wasmill_job::catalog::{
     Checked, ColumnarFile, ExpressionProblem, FileProblem, InputSchema, PluginDeclared, PluginProblem, WindowDeclared,
 };
 use wasmill_job::graph::{Job, Limits, Port};
-use wasmill_operator::{Context, Operator, OperatorError, Step};
+use wasmill_operator::{Combiner, Context, Operator, OperatorError, Step};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
 
 /// Keys of the rows: a row's key is its number modulo this.
@@ -126,6 +126,10 @@ impl Factory for Parts {
 
     fn operator(&self, _: usize, _: TaskIndex) -> Result<OperatorParts, OperatorError> {
         Ok(OperatorParts { operator: Box::new(Behaving(self.behaviour, Arc::clone(&self.idled))), state: None })
+    }
+
+    fn combiner(&self, _: usize, _: TaskIndex) -> Result<Option<Combiner>, OperatorError> {
+        unreachable!("the job has no aggregate")
     }
 
     fn sink(&self, _: SinkId, _: TaskIndex, _: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {

@@ -64,11 +64,11 @@ impl<E: Exports> Guest for E {
     }
 
     fn accumulate(accumulators: BinaryArray, group: Vec<u32>, rows: data::Batch) -> Result<BinaryArray, errors::Error> {
-        with_open::<E, _>(|instance| instance.accumulate(&accumulators, &group, &rows, |_| ()))
+        with_open::<E, _>(|instance| instance.accumulate(accumulators, &group, &rows, |_| ()))
     }
 
     fn running(accumulators: BinaryArray, group: Vec<u32>, rows: data::Batch) -> Result<(BinaryArray, Column), errors::Error> {
-        with_open::<E, _>(|instance| instance.running(&accumulators, &group, &rows))
+        with_open::<E, _>(|instance| instance.running(accumulators, &group, &rows))
     }
 
     fn retract(_: BinaryArray, _: Vec<u32>, _: data::Batch) -> Result<BinaryArray, errors::Error> {
@@ -76,7 +76,7 @@ impl<E: Exports> Guest for E {
     }
 
     fn merge(left: BinaryArray, right: BinaryArray) -> Result<BinaryArray, errors::Error> {
-        with_open::<E, _>(|instance| instance.merge(&left, &right))
+        with_open::<E, _>(|instance| instance.merge(left, &right))
     }
 
     fn finish(accumulators: BinaryArray) -> Result<Column, errors::Error> {

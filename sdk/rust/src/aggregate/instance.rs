@@ -15,11 +15,22 @@ use crate::state::StateValue;
 pub struct Instance<A: Aggregate>(pub(crate) A);
 
 impl<A: Aggregate> Instance<A> {
+    /// The bytes of every accumulator, where they are read and written in place.
+    const WIDTH: Option<usize> = match A::Accumulator::WIDTH {
+        Some(width @ 1..=1_024) => Some(width as usize),
+        _ => None,
+    };
+
     /// What the function makes of these settings and arguments.
     pub fn describe(settings: &str, arguments: &[Field]) -> Result<AggregatePlan> {
         Self::open(settings, arguments)?;
         let result = Field { name: A::NAME.to_owned(), data_type: A::Output::TYPE, nullable: A::Output::NULLABLE };
-        Ok(AggregatePlan { result, version: A::VERSION, merges: true, retracts: false })
+        let initial = Self::WIDTH.map(|_| {
+            let mut bytes = Vec::new();
+            A::Accumulator::default().write(&mut bytes);
+            bytes
+        });
+        Ok(AggregatePlan { result, version: A::VERSION, merges: true, retracts: false, initial })
     }
 
     /// Makes an instance.
@@ -31,26 +42,40 @@ impl<A: Aggregate> Instance<A> {
     /// Takes rows; `after` is given what has been seen after each.
     pub fn accumulate(
         &self,
-        accumulators: &BinaryArray,
+        mut accumulators: BinaryArray,
         group: &[u32],
         rows: &Batch,
         mut after: impl FnMut(&A::Accumulator),
     ) -> Result<BinaryArray> {
-        let mut all = all::<A>(accumulators)?;
         if group.len() != rows.rows as usize {
             return Err(Error::fail("the host gave another number of groups than of rows"));
         }
         let columns = <A::Input<'_> as ReadRecord<'_>>::bind(&rows.columns, group.len())?;
-        for (row, &of) in group.iter().enumerate() {
-            let seen = all.get_mut(of as usize).ok_or_else(|| Error::fail("the host gave a row of no accumulator"))?;
+        let outside = || Error::fail("the host gave a row of no accumulator");
+        let mut add = |seen: &mut A::Accumulator, row: usize| {
             self.0.add(seen, <A::Input<'_> as ReadRecord<'_>>::read(&columns, row))?;
             after(seen);
+            Ok::<(), Error>(())
+        };
+        if let Some(width) = Self::WIDTH {
+            for (row, &of) in group.iter().enumerate() {
+                let start = of as usize * width;
+                let mut place = accumulators.data.get_mut(start..start + width).ok_or_else(outside)?;
+                let mut seen = decode(place)?;
+                add(&mut seen, row)?;
+                seen.write(&mut place);
+            }
+            return Ok(accumulators);
+        }
+        let mut all = all::<A>(&accumulators)?;
+        for (row, &of) in group.iter().enumerate() {
+            add(all.get_mut(of as usize).ok_or_else(outside)?, row)?;
         }
         Ok(encode_all::<A>(&all))
     }
 
     /// The same, and the value after each row.
-    pub fn running(&self, accumulators: &BinaryArray, group: &[u32], rows: &Batch) -> Result<(BinaryArray, Column)> {
+    pub fn running(&self, accumulators: BinaryArray, group: &[u32], rows: &Batch) -> Result<(BinaryArray, Column)> {
         let mut values = <A::Output as ColumnValue>::Builder::default();
         values.reserve(group.len());
         let all = self.accumulate(accumulators, group, rows, |seen| self.0.finish(seen).append_to(&mut values))?;
@@ -58,10 +83,22 @@ impl<A: Aggregate> Instance<A> {
     }
 
     /// Each two become one.
-    pub fn merge(&self, left: &BinaryArray, right: &BinaryArray) -> Result<BinaryArray> {
-        let (mut left, right) = (all::<A>(left)?, all::<A>(right)?);
+    pub fn merge(&self, mut left: BinaryArray, right: &BinaryArray) -> Result<BinaryArray> {
+        let another = || Error::fail("the host gave another number of accumulators to merge than to merge into");
+        if let Some(width) = Self::WIDTH {
+            if left.data.len() != right.data.len() {
+                return Err(another());
+            }
+            for (mut place, other) in left.data.chunks_exact_mut(width).zip(right.data.chunks_exact(width)) {
+                let mut seen = decode(place)?;
+                self.0.merge(&mut seen, decode(other)?);
+                seen.write(&mut place);
+            }
+            return Ok(left);
+        }
+        let (mut left, right) = (all::<A>(&left)?, all::<A>(right)?);
         if left.len() != right.len() {
-            return Err(Error::fail("the host gave another number of accumulators to merge than to merge into"));
+            return Err(another());
         }
         left.iter_mut().zip(right).for_each(|(seen, other)| self.0.merge(seen, other));
         Ok(encode_all::<A>(&left))
@@ -70,7 +107,14 @@ impl<A: Aggregate> Instance<A> {
     /// The value of each.
     pub fn finish(&self, accumulators: &BinaryArray) -> Result<Column> {
         let mut values = <A::Output as ColumnValue>::Builder::default();
-        all::<A>(accumulators)?.iter().for_each(|seen| self.0.finish(seen).append_to(&mut values));
+        match Self::WIDTH {
+            Some(width) => {
+                for seen in accumulators.data.chunks_exact(width) {
+                    self.0.finish(&decode(seen)?).append_to(&mut values);
+                }
+            }
+            None => all::<A>(accumulators)?.iter().for_each(|seen| self.0.finish(seen).append_to(&mut values)),
+        }
         Ok(values.take())
     }
 }
@@ -109,7 +153,7 @@ fn all<A: Aggregate>(accumulators: &BinaryArray) -> Result<Vec<A::Accumulator>> 
 }
 
 fn encode_all<A: Aggregate>(all: &[A::Accumulator]) -> BinaryArray {
-    let mut data = Vec::with_capacity(all.len() * A::Accumulator::WIDTH.unwrap_or(16) as usize);
+    let mut data = Vec::with_capacity(all.len() * 16);
     let mut offsets = Vec::with_capacity(all.len() + 1);
     offsets.push(0);
     for seen in all {
@@ -120,6 +164,7 @@ fn encode_all<A: Aggregate>(all: &[A::Accumulator]) -> BinaryArray {
 }
 
 /// An accumulator of its bytes; of none, one that has seen nothing.
+#[inline(always)]
 pub(crate) fn decode<S: StateValue + Default>(mut bytes: &[u8]) -> Result<S> {
     if bytes.is_empty() {
         return Ok(S::default());

@@ -40,10 +40,13 @@ pub mod exports {
           pub merges: bool,
           /// `retract` works, so that rows may be taken back.
           pub retracts: bool,
+          /// Where all accumulators have the same number of bytes, 1 to 1,024: those of one that has seen nothing. Then a new accumulator comes
+          /// as these bytes, and accumulators as values of a fixed width do: `offsets` is empty, both ways.
+          pub initial: ::core::option::Option<_rt::Vec::<u8>>,
         }
         impl ::core::fmt::Debug for AggregatePlan {
           fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-            f.debug_struct("AggregatePlan").field("result", &self.result).field("version", &self.version).field("merges", &self.merges).field("retracts", &self.retracts).finish()
+            f.debug_struct("AggregatePlan").field("result", &self.result).field("version", &self.version).field("merges", &self.merges).field("retracts", &self.retracts).field("initial", &self.initial).finish()
           }
         }
         #[doc(hidden)]
@@ -126,7 +129,7 @@ pub mod exports {
         match result10 {
           Ok(e) => { {
             *ptr11.add(0).cast::<u8>() = (0i32) as u8;
-            let AggregatePlan{ result:result12, version:version12, merges:merges12, retracts:retracts12, } = e;
+            let AggregatePlan{ result:result12, version:version12, merges:merges12, retracts:retracts12, initial:initial12, } = e;
             let super::super::super::super::__with_name1::Field{ name:name13, data_type:data_type13, nullable:nullable13, } = result12;
             let vec14 = (name13.into_bytes()).into_boxed_slice();
             let ptr14 = vec14.as_ptr().cast::<u8>();
@@ -197,28 +200,188 @@ pub mod exports {
             *ptr11.add(4*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(version12);
             *ptr11.add(4+4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match merges12 { true => 1, false => 0 }) as u8;
             *ptr11.add(5+4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match retracts12 { true => 1, false => 0 }) as u8;
-          } },
-          Err(e) => { {
-            *ptr11.add(0).cast::<u8>() = (1i32) as u8;
-            use super::super::super::super::__with_name2::Error as V19;
-            match e {
-              V19::Retry(e) => {
-                *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-                let vec17 = (e.into_bytes()).into_boxed_slice();
+            match initial12 {
+              Some(e) => {
+                *ptr11.add(8+4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                let vec17 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
                 let ptr17 = vec17.as_ptr().cast::<u8>();
                 let len17 = vec17.len();
                 ::core::mem::forget(vec17);
-                *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len17;
-                *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr17.cast_mut();
+                *ptr11.add(8+6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len17;
+                *ptr11.add(8+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr17.cast_mut();
               },
-              V19::Fail(e) => {
+              None => {
+                {
+                  *ptr11.add(8+4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                }
+              },
+            };} },
+            Err(e) => { {
+              *ptr11.add(0).cast::<u8>() = (1i32) as u8;
+              use super::super::super::super::__with_name2::Error as V20;
+              match e {
+                V20::Retry(e) => {
+                  *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                  let vec18 = (e.into_bytes()).into_boxed_slice();
+                  let ptr18 = vec18.as_ptr().cast::<u8>();
+                  let len18 = vec18.len();
+                  ::core::mem::forget(vec18);
+                  *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len18;
+                  *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr18.cast_mut();
+                },
+                V20::Fail(e) => {
+                  *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                  let vec19 = (e.into_bytes()).into_boxed_slice();
+                  let ptr19 = vec19.as_ptr().cast::<u8>();
+                  let len19 = vec19.len();
+                  ::core::mem::forget(vec19);
+                  *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len19;
+                  *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr19.cast_mut();
+                },
+              }
+            } },
+          };ptr11
+        } }
+        #[doc(hidden)]
+        #[allow(non_snake_case)]
+        pub unsafe fn __post_return_describe<T_: Guest>(arg0: *mut u8,) { unsafe {
+          let l0 = i32::from(*arg0.add(0).cast::<u8>());
+          match l0 {
+            0 => {
+              let l1 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              _rt::cabi_dealloc(l1, l2, 1);
+              let l3 = i32::from(*arg0.add(8+4*::core::mem::size_of::<*const u8>()).cast::<u8>());
+              match l3 {
+                0 => (),
+                _ => {
+                  let l4 = *arg0.add(8+5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l5 = *arg0.add(8+6*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let base6 = l4;
+                  let len6 = l5;
+                  _rt::cabi_dealloc(base6, len6 * 1, 1);
+                },
+              }
+            },
+            _ => {
+              let l7 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+              match l7 {
+                0 => {
+                  let l8 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l9 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  _rt::cabi_dealloc(l8, l9, 1);
+                },
+                _ => {
+                  let l10 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l11 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  _rt::cabi_dealloc(l10, l11, 1);
+                },
+              }
+            },
+          }
+        } }
+        #[doc(hidden)]
+        #[allow(non_snake_case, unused_unsafe)]
+        pub unsafe fn _export_open_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
+        _rt::run_ctors_once();let result10 = {
+          let len0 = arg1;
+          let bytes0 = _rt::Vec::from_raw_parts(arg0.cast(), len0, len0);
+          let base9 = arg2;
+          let len9 = arg3;
+          let mut result9 = _rt::Vec::with_capacity(len9);
+          for i in 0..len9 {
+            let base = base9.add(i * (3*::core::mem::size_of::<*const u8>()));
+            let e9 = {
+              let l1 = *base.add(0).cast::<*mut u8>();
+              let l2 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let len3 = l2;
+              let bytes3 = _rt::Vec::from_raw_parts(l1.cast(), len3, len3);
+              let l4 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+              use super::super::super::super::__with_name1::DataType as V7;
+              let v7 = match l4 {
+                0 => {
+                  V7::Boolean
+                }
+                1 => {
+                  V7::Int32
+                }
+                2 => {
+                  V7::Int64
+                }
+                3 => {
+                  V7::Uint64
+                }
+                4 => {
+                  V7::Float32
+                }
+                5 => {
+                  V7::Float64
+                }
+                6 => {
+                  let e7 = {
+                    let l5 = i32::from(*base.add(1+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+                    let l6 = i32::from(*base.add(2+2*::core::mem::size_of::<*const u8>()).cast::<i8>());
+
+                    super::super::super::super::__with_name1::DecimalType{
+                      precision: l5 as u8,
+                      scale: l6 as i8,
+                    }
+                  };
+                  V7::Decimal128(e7)
+                }
+                7 => {
+                  V7::Date32
+                }
+                8 => {
+                  V7::Timestamp
+                }
+                9 => {
+                  V7::Utf8
+                }
+                n => {
+                  debug_assert_eq!(n, 10, "invalid enum discriminant");
+                  V7::Binary
+                }
+              };
+              let l8 = i32::from(*base.add(3+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+              super::super::super::super::__with_name1::Field{
+                name: _rt::string_lift(bytes3),
+                data_type: v7,
+                nullable: _rt::bool_lift(l8 as u8),
+              }
+            };
+            result9.push(e9);
+          }
+          _rt::cabi_dealloc(base9, len9 * (3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+          T_::open(_rt::string_lift(bytes0), result9)
+        };
+        let ptr11 = (&raw mut _RET_AREA.0).cast::<u8>();
+        match result10 {
+          Ok(_) => { {
+            *ptr11.add(0).cast::<u8>() = (0i32) as u8;
+          } },
+          Err(e) => { {
+            *ptr11.add(0).cast::<u8>() = (1i32) as u8;
+            use super::super::super::super::__with_name2::Error as V14;
+            match e {
+              V14::Retry(e) => {
+                *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+                let vec12 = (e.into_bytes()).into_boxed_slice();
+                let ptr12 = vec12.as_ptr().cast::<u8>();
+                let len12 = vec12.len();
+                ::core::mem::forget(vec12);
+                *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len12;
+                *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr12.cast_mut();
+              },
+              V14::Fail(e) => {
                 *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-                let vec18 = (e.into_bytes()).into_boxed_slice();
-                let ptr18 = vec18.as_ptr().cast::<u8>();
-                let len18 = vec18.len();
-                ::core::mem::forget(vec18);
-                *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len18;
-                *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr18.cast_mut();
+                let vec13 = (e.into_bytes()).into_boxed_slice();
+                let ptr13 = vec13.as_ptr().cast::<u8>();
+                let len13 = vec13.len();
+                ::core::mem::forget(vec13);
+                *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len13;
+                *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr13.cast_mut();
               },
             }
           } },
@@ -226,26 +389,22 @@ pub mod exports {
       } }
       #[doc(hidden)]
       #[allow(non_snake_case)]
-      pub unsafe fn __post_return_describe<T_: Guest>(arg0: *mut u8,) { unsafe {
+      pub unsafe fn __post_return_open<T_: Guest>(arg0: *mut u8,) { unsafe {
         let l0 = i32::from(*arg0.add(0).cast::<u8>());
         match l0 {
-          0 => {
-            let l1 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            _rt::cabi_dealloc(l1, l2, 1);
-          },
+          0 => (),
           _ => {
-            let l3 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
-            match l3 {
+            let l1 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+            match l1 {
               0 => {
+                let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l3 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                _rt::cabi_dealloc(l2, l3, 1);
+              },
+              _ => {
                 let l4 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
                 let l5 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
                 _rt::cabi_dealloc(l4, l5, 1);
-              },
-              _ => {
-                let l6 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                let l7 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                _rt::cabi_dealloc(l6, l7, 1);
               },
             }
           },
@@ -253,129 +412,248 @@ pub mod exports {
       } }
       #[doc(hidden)]
       #[allow(non_snake_case, unused_unsafe)]
-      pub unsafe fn _export_open_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
-      _rt::run_ctors_once();let result10 = {
+      pub unsafe fn _export_accumulate_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: i32,arg7: *mut u8,arg8: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
+      _rt::run_ctors_once();let result49 = {
         let len0 = arg1;
-        let bytes0 = _rt::Vec::from_raw_parts(arg0.cast(), len0, len0);
-        let base9 = arg2;
-        let len9 = arg3;
-        let mut result9 = _rt::Vec::with_capacity(len9);
-        for i in 0..len9 {
-          let base = base9.add(i * (3*::core::mem::size_of::<*const u8>()));
-          let e9 = {
-            let l1 = *base.add(0).cast::<*mut u8>();
-            let l2 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let len3 = l2;
-            let bytes3 = _rt::Vec::from_raw_parts(l1.cast(), len3, len3);
-            let l4 = i32::from(*base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-            use super::super::super::super::__with_name1::DataType as V7;
-            let v7 = match l4 {
+        let len1 = arg3;
+        let len2 = arg5;
+        let base48 = arg7;
+        let len48 = arg8;
+        let mut result48 = _rt::Vec::with_capacity(len48);
+        for i in 0..len48 {
+          let base = base48.add(i * (8*::core::mem::size_of::<*const u8>()));
+          let e48 = {
+            let l3 = i32::from(*base.add(0).cast::<u8>());
+            use super::super::super::super::__with_name1::Array as V43;
+            let v43 = match l3 {
               0 => {
-                V7::Boolean
+                let e43 = {
+                  let l4 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l5 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len6 = l5;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
+                };
+                V43::Boolean(e43)
               }
               1 => {
-                V7::Int32
+                let e43 = {
+                  let l7 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l8 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len9 = l8;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l7.cast(), len9, len9))
+                };
+                V43::Int32(e43)
               }
               2 => {
-                V7::Int64
+                let e43 = {
+                  let l10 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l11 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len12 = l11;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l10.cast(), len12, len12))
+                };
+                V43::Int64(e43)
               }
               3 => {
-                V7::Uint64
+                let e43 = {
+                  let l13 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l14 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len15 = l14;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l13.cast(), len15, len15))
+                };
+                V43::Uint64(e43)
               }
               4 => {
-                V7::Float32
+                let e43 = {
+                  let l16 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l17 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len18 = l17;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l16.cast(), len18, len18))
+                };
+                V43::Float32(e43)
               }
               5 => {
-                V7::Float64
+                let e43 = {
+                  let l19 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l20 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len21 = l20;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l19.cast(), len21, len21))
+                };
+                V43::Float64(e43)
               }
               6 => {
-                let e7 = {
-                  let l5 = i32::from(*base.add(1+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
-                  let l6 = i32::from(*base.add(2+2*::core::mem::size_of::<*const u8>()).cast::<i8>());
+                let e43 = {
+                  let l22 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l23 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len24 = l23;
 
-                  super::super::super::super::__with_name1::DecimalType{
-                    precision: l5 as u8,
-                    scale: l6 as i8,
-                  }
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l22.cast(), len24, len24))
                 };
-                V7::Decimal128(e7)
+                V43::Decimal128(e43)
               }
               7 => {
-                V7::Date32
+                let e43 = {
+                  let l25 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l26 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len27 = l26;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l25.cast(), len27, len27))
+                };
+                V43::Date32(e43)
               }
               8 => {
-                V7::Timestamp
+                let e43 = {
+                  let l28 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l29 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len30 = l29;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l28.cast(), len30, len30))
+                };
+                V43::Timestamp(e43)
               }
               9 => {
-                V7::Utf8
+                let e43 = {
+                  let l31 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l32 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len33 = l32;
+                  let l34 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l35 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len36 = l35;
+
+                  super::super::super::super::__with_name1::BinaryArray{
+                    offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l31.cast(), len33, len33)),
+                    data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l34.cast(), len36, len36)),
+                  }
+                };
+                V43::Utf8(e43)
               }
               n => {
                 debug_assert_eq!(n, 10, "invalid enum discriminant");
-                V7::Binary
+                let e43 = {
+                  let l37 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l38 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len39 = l38;
+                  let l40 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l41 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len42 = l41;
+
+                  super::super::super::super::__with_name1::BinaryArray{
+                    offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l37.cast(), len39, len39)),
+                    data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l40.cast(), len42, len42)),
+                  }
+                };
+                V43::Binary(e43)
               }
             };
-            let l8 = i32::from(*base.add(3+2*::core::mem::size_of::<*const u8>()).cast::<u8>());
+            let l44 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
-            super::super::super::super::__with_name1::Field{
-              name: _rt::string_lift(bytes3),
-              data_type: v7,
-              nullable: _rt::bool_lift(l8 as u8),
+            super::super::super::super::__with_name1::Column{
+              values: v43,
+              validity: match l44 {
+                0 => None,
+                1 => {
+                  let e = {
+                    let l45 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                    let l46 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                    let len47 = l46;
+
+                    <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l45.cast(), len47, len47))
+                  };
+                  Some(e)
+                }
+                _ => _rt::invalid_enum_discriminant(),
+              },
             }
           };
-          result9.push(e9);
+          result48.push(e48);
         }
-        _rt::cabi_dealloc(base9, len9 * (3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-        T_::open(_rt::string_lift(bytes0), result9)
+        _rt::cabi_dealloc(base48, len48 * (8*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+        T_::accumulate(super::super::super::super::__with_name1::BinaryArray{
+          offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg0.cast(), len0, len0)),
+          data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg2.cast(), len1, len1)),
+        }, <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg4.cast(), len2, len2)), super::super::super::super::__with_name1::Batch{
+          rows: arg6 as u32,
+          columns: result48,
+        })
       };
-      let ptr11 = (&raw mut _RET_AREA.0).cast::<u8>();
-      match result10 {
-        Ok(_) => { {
-          *ptr11.add(0).cast::<u8>() = (0i32) as u8;
+      let ptr50 = (&raw mut _RET_AREA.0).cast::<u8>();
+      match result49 {
+        Ok(e) => { {
+          *ptr50.add(0).cast::<u8>() = (0i32) as u8;
+          let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets51, data:data51, } = e;
+          let vec52 = <_ as Into<_rt::Vec<_>>>::into(offsets51).into_boxed_slice();
+          let ptr52 = vec52.as_ptr().cast::<u8>();
+          let len52 = vec52.len();
+          ::core::mem::forget(vec52);
+          *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len52;
+          *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr52.cast_mut();
+          let vec53 = <_ as Into<_rt::Vec<_>>>::into(data51).into_boxed_slice();
+          let ptr53 = vec53.as_ptr().cast::<u8>();
+          let len53 = vec53.len();
+          ::core::mem::forget(vec53);
+          *ptr50.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len53;
+          *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr53.cast_mut();
         } },
         Err(e) => { {
-          *ptr11.add(0).cast::<u8>() = (1i32) as u8;
-          use super::super::super::super::__with_name2::Error as V14;
+          *ptr50.add(0).cast::<u8>() = (1i32) as u8;
+          use super::super::super::super::__with_name2::Error as V56;
           match e {
-            V14::Retry(e) => {
-              *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-              let vec12 = (e.into_bytes()).into_boxed_slice();
-              let ptr12 = vec12.as_ptr().cast::<u8>();
-              let len12 = vec12.len();
-              ::core::mem::forget(vec12);
-              *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len12;
-              *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr12.cast_mut();
+            V56::Retry(e) => {
+              *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+              let vec54 = (e.into_bytes()).into_boxed_slice();
+              let ptr54 = vec54.as_ptr().cast::<u8>();
+              let len54 = vec54.len();
+              ::core::mem::forget(vec54);
+              *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len54;
+              *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr54.cast_mut();
             },
-            V14::Fail(e) => {
-              *ptr11.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-              let vec13 = (e.into_bytes()).into_boxed_slice();
-              let ptr13 = vec13.as_ptr().cast::<u8>();
-              let len13 = vec13.len();
-              ::core::mem::forget(vec13);
-              *ptr11.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len13;
-              *ptr11.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr13.cast_mut();
+            V56::Fail(e) => {
+              *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+              let vec55 = (e.into_bytes()).into_boxed_slice();
+              let ptr55 = vec55.as_ptr().cast::<u8>();
+              let len55 = vec55.len();
+              ::core::mem::forget(vec55);
+              *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len55;
+              *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr55.cast_mut();
             },
           }
         } },
-      };ptr11
+      };ptr50
     } }
     #[doc(hidden)]
     #[allow(non_snake_case)]
-    pub unsafe fn __post_return_open<T_: Guest>(arg0: *mut u8,) { unsafe {
+    pub unsafe fn __post_return_accumulate<T_: Guest>(arg0: *mut u8,) { unsafe {
       let l0 = i32::from(*arg0.add(0).cast::<u8>());
       match l0 {
-        0 => (),
+        0 => {
+          let l1 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let base3 = l1;
+          let len3 = l2;
+          _rt::cabi_dealloc(base3, len3 * 4, 4);
+          let l4 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l5 = *arg0.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let base6 = l4;
+          let len6 = l5;
+          _rt::cabi_dealloc(base6, len6 * 1, 1);
+        },
         _ => {
-          let l1 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
-          match l1 {
+          let l7 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+          match l7 {
             0 => {
-              let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l3 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              _rt::cabi_dealloc(l2, l3, 1);
+              let l8 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l9 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              _rt::cabi_dealloc(l8, l9, 1);
             },
             _ => {
-              let l4 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l5 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              _rt::cabi_dealloc(l4, l5, 1);
+              let l10 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l11 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              _rt::cabi_dealloc(l10, l11, 1);
             },
           }
         },
@@ -383,7 +661,7 @@ pub mod exports {
     } }
     #[doc(hidden)]
     #[allow(non_snake_case, unused_unsafe)]
-    pub unsafe fn _export_accumulate_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: i32,arg7: *mut u8,arg8: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
+    pub unsafe fn _export_running_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: i32,arg7: *mut u8,arg8: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
     _rt::run_ctors_once();let result49 = {
       let len0 = arg1;
       let len1 = arg3;
@@ -544,7 +822,490 @@ pub mod exports {
         result48.push(e48);
       }
       _rt::cabi_dealloc(base48, len48 * (8*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-      T_::accumulate(super::super::super::super::__with_name1::BinaryArray{
+      T_::running(super::super::super::super::__with_name1::BinaryArray{
+        offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg0.cast(), len0, len0)),
+        data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg2.cast(), len1, len1)),
+      }, <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg4.cast(), len2, len2)), super::super::super::super::__with_name1::Batch{
+        rows: arg6 as u32,
+        columns: result48,
+      })
+    };
+    let ptr50 = (&raw mut _RET_AREA.0).cast::<u8>();
+    match result49 {
+      Ok(e) => { {
+        *ptr50.add(0).cast::<u8>() = (0i32) as u8;
+        let (t51_0, t51_1, ) = e;
+        let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets52, data:data52, } = t51_0;
+        let vec53 = <_ as Into<_rt::Vec<_>>>::into(offsets52).into_boxed_slice();
+        let ptr53 = vec53.as_ptr().cast::<u8>();
+        let len53 = vec53.len();
+        ::core::mem::forget(vec53);
+        *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len53;
+        *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr53.cast_mut();
+        let vec54 = <_ as Into<_rt::Vec<_>>>::into(data52).into_boxed_slice();
+        let ptr54 = vec54.as_ptr().cast::<u8>();
+        let len54 = vec54.len();
+        ::core::mem::forget(vec54);
+        *ptr50.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len54;
+        *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr54.cast_mut();
+        let super::super::super::super::__with_name1::Column{ values:values55, validity:validity55, } = t51_1;
+        use super::super::super::super::__with_name1::Array as V71;
+        match values55 {
+          V71::Boolean(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+            let vec56 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr56 = vec56.as_ptr().cast::<u8>();
+            let len56 = vec56.len();
+            ::core::mem::forget(vec56);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len56;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr56.cast_mut();
+          },
+          V71::Int32(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+            let vec57 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr57 = vec57.as_ptr().cast::<u8>();
+            let len57 = vec57.len();
+            ::core::mem::forget(vec57);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len57;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr57.cast_mut();
+          },
+          V71::Int64(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (2i32) as u8;
+            let vec58 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr58 = vec58.as_ptr().cast::<u8>();
+            let len58 = vec58.len();
+            ::core::mem::forget(vec58);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len58;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr58.cast_mut();
+          },
+          V71::Uint64(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (3i32) as u8;
+            let vec59 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr59 = vec59.as_ptr().cast::<u8>();
+            let len59 = vec59.len();
+            ::core::mem::forget(vec59);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len59;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr59.cast_mut();
+          },
+          V71::Float32(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (4i32) as u8;
+            let vec60 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr60 = vec60.as_ptr().cast::<u8>();
+            let len60 = vec60.len();
+            ::core::mem::forget(vec60);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len60;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr60.cast_mut();
+          },
+          V71::Float64(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (5i32) as u8;
+            let vec61 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr61 = vec61.as_ptr().cast::<u8>();
+            let len61 = vec61.len();
+            ::core::mem::forget(vec61);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len61;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr61.cast_mut();
+          },
+          V71::Decimal128(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (6i32) as u8;
+            let vec62 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr62 = vec62.as_ptr().cast::<u8>();
+            let len62 = vec62.len();
+            ::core::mem::forget(vec62);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len62;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr62.cast_mut();
+          },
+          V71::Date32(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (7i32) as u8;
+            let vec63 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr63 = vec63.as_ptr().cast::<u8>();
+            let len63 = vec63.len();
+            ::core::mem::forget(vec63);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len63;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr63.cast_mut();
+          },
+          V71::Timestamp(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (8i32) as u8;
+            let vec64 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr64 = vec64.as_ptr().cast::<u8>();
+            let len64 = vec64.len();
+            ::core::mem::forget(vec64);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len64;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr64.cast_mut();
+          },
+          V71::Utf8(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (9i32) as u8;
+            let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets65, data:data65, } = e;
+            let vec66 = <_ as Into<_rt::Vec<_>>>::into(offsets65).into_boxed_slice();
+            let ptr66 = vec66.as_ptr().cast::<u8>();
+            let len66 = vec66.len();
+            ::core::mem::forget(vec66);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len66;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr66.cast_mut();
+            let vec67 = <_ as Into<_rt::Vec<_>>>::into(data65).into_boxed_slice();
+            let ptr67 = vec67.as_ptr().cast::<u8>();
+            let len67 = vec67.len();
+            ::core::mem::forget(vec67);
+            *ptr50.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len67;
+            *ptr50.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr67.cast_mut();
+          },
+          V71::Binary(e) => {
+            *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (10i32) as u8;
+            let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets68, data:data68, } = e;
+            let vec69 = <_ as Into<_rt::Vec<_>>>::into(offsets68).into_boxed_slice();
+            let ptr69 = vec69.as_ptr().cast::<u8>();
+            let len69 = vec69.len();
+            ::core::mem::forget(vec69);
+            *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len69;
+            *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr69.cast_mut();
+            let vec70 = <_ as Into<_rt::Vec<_>>>::into(data68).into_boxed_slice();
+            let ptr70 = vec70.as_ptr().cast::<u8>();
+            let len70 = vec70.len();
+            ::core::mem::forget(vec70);
+            *ptr50.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len70;
+            *ptr50.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr70.cast_mut();
+          },
+        }
+        match validity55 {
+          Some(e) => {
+            *ptr50.add(10*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+            let vec72 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
+            let ptr72 = vec72.as_ptr().cast::<u8>();
+            let len72 = vec72.len();
+            ::core::mem::forget(vec72);
+            *ptr50.add(12*::core::mem::size_of::<*const u8>()).cast::<usize>() = len72;
+            *ptr50.add(11*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr72.cast_mut();
+          },
+          None => {
+            {
+              *ptr50.add(10*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+            }
+          },
+        };} },
+        Err(e) => { {
+          *ptr50.add(0).cast::<u8>() = (1i32) as u8;
+          use super::super::super::super::__with_name2::Error as V75;
+          match e {
+            V75::Retry(e) => {
+              *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+              let vec73 = (e.into_bytes()).into_boxed_slice();
+              let ptr73 = vec73.as_ptr().cast::<u8>();
+              let len73 = vec73.len();
+              ::core::mem::forget(vec73);
+              *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len73;
+              *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr73.cast_mut();
+            },
+            V75::Fail(e) => {
+              *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+              let vec74 = (e.into_bytes()).into_boxed_slice();
+              let ptr74 = vec74.as_ptr().cast::<u8>();
+              let len74 = vec74.len();
+              ::core::mem::forget(vec74);
+              *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len74;
+              *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr74.cast_mut();
+            },
+          }
+        } },
+      };ptr50
+    } }
+    #[doc(hidden)]
+    #[allow(non_snake_case)]
+    pub unsafe fn __post_return_running<T_: Guest>(arg0: *mut u8,) { unsafe {
+      let l0 = i32::from(*arg0.add(0).cast::<u8>());
+      match l0 {
+        0 => {
+          let l1 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let base3 = l1;
+          let len3 = l2;
+          _rt::cabi_dealloc(base3, len3 * 4, 4);
+          let l4 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l5 = *arg0.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let base6 = l4;
+          let len6 = l5;
+          _rt::cabi_dealloc(base6, len6 * 1, 1);
+          let l7 = i32::from(*arg0.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
+          match l7 {
+            0 => {
+              let l8 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l9 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base10 = l8;
+              let len10 = l9;
+              _rt::cabi_dealloc(base10, len10 * 1, 1);
+            },
+            1 => {
+              let l11 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l12 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base13 = l11;
+              let len13 = l12;
+              _rt::cabi_dealloc(base13, len13 * 4, 4);
+            },
+            2 => {
+              let l14 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l15 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base16 = l14;
+              let len16 = l15;
+              _rt::cabi_dealloc(base16, len16 * 8, 8);
+            },
+            3 => {
+              let l17 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l18 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base19 = l17;
+              let len19 = l18;
+              _rt::cabi_dealloc(base19, len19 * 8, 8);
+            },
+            4 => {
+              let l20 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l21 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base22 = l20;
+              let len22 = l21;
+              _rt::cabi_dealloc(base22, len22 * 4, 4);
+            },
+            5 => {
+              let l23 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l24 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base25 = l23;
+              let len25 = l24;
+              _rt::cabi_dealloc(base25, len25 * 8, 8);
+            },
+            6 => {
+              let l26 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l27 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base28 = l26;
+              let len28 = l27;
+              _rt::cabi_dealloc(base28, len28 * 1, 1);
+            },
+            7 => {
+              let l29 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l30 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base31 = l29;
+              let len31 = l30;
+              _rt::cabi_dealloc(base31, len31 * 4, 4);
+            },
+            8 => {
+              let l32 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l33 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base34 = l32;
+              let len34 = l33;
+              _rt::cabi_dealloc(base34, len34 * 8, 8);
+            },
+            9 => {
+              let l35 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l36 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base37 = l35;
+              let len37 = l36;
+              _rt::cabi_dealloc(base37, len37 * 4, 4);
+              let l38 = *arg0.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l39 = *arg0.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base40 = l38;
+              let len40 = l39;
+              _rt::cabi_dealloc(base40, len40 * 1, 1);
+            },
+            _ => {
+              let l41 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l42 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base43 = l41;
+              let len43 = l42;
+              _rt::cabi_dealloc(base43, len43 * 4, 4);
+              let l44 = *arg0.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l45 = *arg0.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base46 = l44;
+              let len46 = l45;
+              _rt::cabi_dealloc(base46, len46 * 1, 1);
+            },
+          }
+          let l47 = i32::from(*arg0.add(10*::core::mem::size_of::<*const u8>()).cast::<u8>());
+          match l47 {
+            0 => (),
+            _ => {
+              let l48 = *arg0.add(11*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l49 = *arg0.add(12*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              let base50 = l48;
+              let len50 = l49;
+              _rt::cabi_dealloc(base50, len50 * 1, 1);
+            },
+          }
+        },
+        _ => {
+          let l51 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
+          match l51 {
+            0 => {
+              let l52 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l53 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              _rt::cabi_dealloc(l52, l53, 1);
+            },
+            _ => {
+              let l54 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+              let l55 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+              _rt::cabi_dealloc(l54, l55, 1);
+            },
+          }
+        },
+      }
+    } }
+    #[doc(hidden)]
+    #[allow(non_snake_case, unused_unsafe)]
+    pub unsafe fn _export_retract_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: i32,arg7: *mut u8,arg8: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
+    _rt::run_ctors_once();let result49 = {
+      let len0 = arg1;
+      let len1 = arg3;
+      let len2 = arg5;
+      let base48 = arg7;
+      let len48 = arg8;
+      let mut result48 = _rt::Vec::with_capacity(len48);
+      for i in 0..len48 {
+        let base = base48.add(i * (8*::core::mem::size_of::<*const u8>()));
+        let e48 = {
+          let l3 = i32::from(*base.add(0).cast::<u8>());
+          use super::super::super::super::__with_name1::Array as V43;
+          let v43 = match l3 {
+            0 => {
+              let e43 = {
+                let l4 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l5 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len6 = l5;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
+              };
+              V43::Boolean(e43)
+            }
+            1 => {
+              let e43 = {
+                let l7 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l8 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len9 = l8;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l7.cast(), len9, len9))
+              };
+              V43::Int32(e43)
+            }
+            2 => {
+              let e43 = {
+                let l10 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l11 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len12 = l11;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l10.cast(), len12, len12))
+              };
+              V43::Int64(e43)
+            }
+            3 => {
+              let e43 = {
+                let l13 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l14 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len15 = l14;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l13.cast(), len15, len15))
+              };
+              V43::Uint64(e43)
+            }
+            4 => {
+              let e43 = {
+                let l16 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l17 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len18 = l17;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l16.cast(), len18, len18))
+              };
+              V43::Float32(e43)
+            }
+            5 => {
+              let e43 = {
+                let l19 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l20 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len21 = l20;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l19.cast(), len21, len21))
+              };
+              V43::Float64(e43)
+            }
+            6 => {
+              let e43 = {
+                let l22 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l23 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len24 = l23;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l22.cast(), len24, len24))
+              };
+              V43::Decimal128(e43)
+            }
+            7 => {
+              let e43 = {
+                let l25 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l26 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len27 = l26;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l25.cast(), len27, len27))
+              };
+              V43::Date32(e43)
+            }
+            8 => {
+              let e43 = {
+                let l28 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l29 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len30 = l29;
+
+                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l28.cast(), len30, len30))
+              };
+              V43::Timestamp(e43)
+            }
+            9 => {
+              let e43 = {
+                let l31 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l32 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len33 = l32;
+                let l34 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l35 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len36 = l35;
+
+                super::super::super::super::__with_name1::BinaryArray{
+                  offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l31.cast(), len33, len33)),
+                  data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l34.cast(), len36, len36)),
+                }
+              };
+              V43::Utf8(e43)
+            }
+            n => {
+              debug_assert_eq!(n, 10, "invalid enum discriminant");
+              let e43 = {
+                let l37 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l38 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len39 = l38;
+                let l40 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                let l41 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                let len42 = l41;
+
+                super::super::super::super::__with_name1::BinaryArray{
+                  offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l37.cast(), len39, len39)),
+                  data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l40.cast(), len42, len42)),
+                }
+              };
+              V43::Binary(e43)
+            }
+          };
+          let l44 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
+
+          super::super::super::super::__with_name1::Column{
+            values: v43,
+            validity: match l44 {
+              0 => None,
+              1 => {
+                let e = {
+                  let l45 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+                  let l46 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+                  let len47 = l46;
+
+                  <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l45.cast(), len47, len47))
+                };
+                Some(e)
+              }
+              _ => _rt::invalid_enum_discriminant(),
+            },
+          }
+        };
+        result48.push(e48);
+      }
+      _rt::cabi_dealloc(base48, len48 * (8*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+      T_::retract(super::super::super::super::__with_name1::BinaryArray{
         offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg0.cast(), len0, len0)),
         data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg2.cast(), len1, len1)),
       }, <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg4.cast(), len2, len2)), super::super::super::super::__with_name1::Batch{
@@ -598,7 +1359,7 @@ pub mod exports {
   } }
   #[doc(hidden)]
   #[allow(non_snake_case)]
-  pub unsafe fn __post_return_accumulate<T_: Guest>(arg0: *mut u8,) { unsafe {
+  pub unsafe fn __post_return_retract<T_: Guest>(arg0: *mut u8,) { unsafe {
     let l0 = i32::from(*arg0.add(0).cast::<u8>());
     match l0 {
       0 => {
@@ -632,795 +1393,63 @@ pub mod exports {
   } }
   #[doc(hidden)]
   #[allow(non_snake_case, unused_unsafe)]
-  pub unsafe fn _export_running_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: i32,arg7: *mut u8,arg8: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
-  _rt::run_ctors_once();let result49 = {
+  pub unsafe fn _export_merge_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
+  _rt::run_ctors_once();let result4 = {
     let len0 = arg1;
     let len1 = arg3;
     let len2 = arg5;
-    let base48 = arg7;
-    let len48 = arg8;
-    let mut result48 = _rt::Vec::with_capacity(len48);
-    for i in 0..len48 {
-      let base = base48.add(i * (8*::core::mem::size_of::<*const u8>()));
-      let e48 = {
-        let l3 = i32::from(*base.add(0).cast::<u8>());
-        use super::super::super::super::__with_name1::Array as V43;
-        let v43 = match l3 {
-          0 => {
-            let e43 = {
-              let l4 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l5 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len6 = l5;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
-            };
-            V43::Boolean(e43)
-          }
-          1 => {
-            let e43 = {
-              let l7 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l8 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len9 = l8;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l7.cast(), len9, len9))
-            };
-            V43::Int32(e43)
-          }
-          2 => {
-            let e43 = {
-              let l10 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l11 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len12 = l11;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l10.cast(), len12, len12))
-            };
-            V43::Int64(e43)
-          }
-          3 => {
-            let e43 = {
-              let l13 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l14 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len15 = l14;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l13.cast(), len15, len15))
-            };
-            V43::Uint64(e43)
-          }
-          4 => {
-            let e43 = {
-              let l16 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l17 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len18 = l17;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l16.cast(), len18, len18))
-            };
-            V43::Float32(e43)
-          }
-          5 => {
-            let e43 = {
-              let l19 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l20 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len21 = l20;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l19.cast(), len21, len21))
-            };
-            V43::Float64(e43)
-          }
-          6 => {
-            let e43 = {
-              let l22 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l23 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len24 = l23;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l22.cast(), len24, len24))
-            };
-            V43::Decimal128(e43)
-          }
-          7 => {
-            let e43 = {
-              let l25 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l26 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len27 = l26;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l25.cast(), len27, len27))
-            };
-            V43::Date32(e43)
-          }
-          8 => {
-            let e43 = {
-              let l28 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l29 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len30 = l29;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l28.cast(), len30, len30))
-            };
-            V43::Timestamp(e43)
-          }
-          9 => {
-            let e43 = {
-              let l31 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l32 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len33 = l32;
-              let l34 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l35 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len36 = l35;
-
-              super::super::super::super::__with_name1::BinaryArray{
-                offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l31.cast(), len33, len33)),
-                data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l34.cast(), len36, len36)),
-              }
-            };
-            V43::Utf8(e43)
-          }
-          n => {
-            debug_assert_eq!(n, 10, "invalid enum discriminant");
-            let e43 = {
-              let l37 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l38 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len39 = l38;
-              let l40 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l41 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len42 = l41;
-
-              super::super::super::super::__with_name1::BinaryArray{
-                offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l37.cast(), len39, len39)),
-                data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l40.cast(), len42, len42)),
-              }
-            };
-            V43::Binary(e43)
-          }
-        };
-        let l44 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-        super::super::super::super::__with_name1::Column{
-          values: v43,
-          validity: match l44 {
-            0 => None,
-            1 => {
-              let e = {
-                let l45 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                let l46 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                let len47 = l46;
-
-                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l45.cast(), len47, len47))
-              };
-              Some(e)
-            }
-            _ => _rt::invalid_enum_discriminant(),
-          },
-        }
-      };
-      result48.push(e48);
-    }
-    _rt::cabi_dealloc(base48, len48 * (8*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-    T_::running(super::super::super::super::__with_name1::BinaryArray{
+    let len3 = arg7;
+    T_::merge(super::super::super::super::__with_name1::BinaryArray{
       offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg0.cast(), len0, len0)),
       data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg2.cast(), len1, len1)),
-    }, <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg4.cast(), len2, len2)), super::super::super::super::__with_name1::Batch{
-      rows: arg6 as u32,
-      columns: result48,
+    }, super::super::super::super::__with_name1::BinaryArray{
+      offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg4.cast(), len2, len2)),
+      data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg6.cast(), len3, len3)),
     })
   };
-  let ptr50 = (&raw mut _RET_AREA.0).cast::<u8>();
-  match result49 {
+  let ptr5 = (&raw mut _RET_AREA.0).cast::<u8>();
+  match result4 {
     Ok(e) => { {
-      *ptr50.add(0).cast::<u8>() = (0i32) as u8;
-      let (t51_0, t51_1, ) = e;
-      let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets52, data:data52, } = t51_0;
-      let vec53 = <_ as Into<_rt::Vec<_>>>::into(offsets52).into_boxed_slice();
-      let ptr53 = vec53.as_ptr().cast::<u8>();
-      let len53 = vec53.len();
-      ::core::mem::forget(vec53);
-      *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len53;
-      *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr53.cast_mut();
-      let vec54 = <_ as Into<_rt::Vec<_>>>::into(data52).into_boxed_slice();
-      let ptr54 = vec54.as_ptr().cast::<u8>();
-      let len54 = vec54.len();
-      ::core::mem::forget(vec54);
-      *ptr50.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len54;
-      *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr54.cast_mut();
-      let super::super::super::super::__with_name1::Column{ values:values55, validity:validity55, } = t51_1;
-      use super::super::super::super::__with_name1::Array as V71;
-      match values55 {
-        V71::Boolean(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-          let vec56 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr56 = vec56.as_ptr().cast::<u8>();
-          let len56 = vec56.len();
-          ::core::mem::forget(vec56);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len56;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr56.cast_mut();
-        },
-        V71::Int32(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-          let vec57 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr57 = vec57.as_ptr().cast::<u8>();
-          let len57 = vec57.len();
-          ::core::mem::forget(vec57);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len57;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr57.cast_mut();
-        },
-        V71::Int64(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (2i32) as u8;
-          let vec58 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr58 = vec58.as_ptr().cast::<u8>();
-          let len58 = vec58.len();
-          ::core::mem::forget(vec58);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len58;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr58.cast_mut();
-        },
-        V71::Uint64(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (3i32) as u8;
-          let vec59 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr59 = vec59.as_ptr().cast::<u8>();
-          let len59 = vec59.len();
-          ::core::mem::forget(vec59);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len59;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr59.cast_mut();
-        },
-        V71::Float32(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (4i32) as u8;
-          let vec60 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr60 = vec60.as_ptr().cast::<u8>();
-          let len60 = vec60.len();
-          ::core::mem::forget(vec60);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len60;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr60.cast_mut();
-        },
-        V71::Float64(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (5i32) as u8;
-          let vec61 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr61 = vec61.as_ptr().cast::<u8>();
-          let len61 = vec61.len();
-          ::core::mem::forget(vec61);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len61;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr61.cast_mut();
-        },
-        V71::Decimal128(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (6i32) as u8;
-          let vec62 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr62 = vec62.as_ptr().cast::<u8>();
-          let len62 = vec62.len();
-          ::core::mem::forget(vec62);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len62;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr62.cast_mut();
-        },
-        V71::Date32(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (7i32) as u8;
-          let vec63 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr63 = vec63.as_ptr().cast::<u8>();
-          let len63 = vec63.len();
-          ::core::mem::forget(vec63);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len63;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr63.cast_mut();
-        },
-        V71::Timestamp(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (8i32) as u8;
-          let vec64 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr64 = vec64.as_ptr().cast::<u8>();
-          let len64 = vec64.len();
-          ::core::mem::forget(vec64);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len64;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr64.cast_mut();
-        },
-        V71::Utf8(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (9i32) as u8;
-          let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets65, data:data65, } = e;
-          let vec66 = <_ as Into<_rt::Vec<_>>>::into(offsets65).into_boxed_slice();
-          let ptr66 = vec66.as_ptr().cast::<u8>();
-          let len66 = vec66.len();
-          ::core::mem::forget(vec66);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len66;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr66.cast_mut();
-          let vec67 = <_ as Into<_rt::Vec<_>>>::into(data65).into_boxed_slice();
-          let ptr67 = vec67.as_ptr().cast::<u8>();
-          let len67 = vec67.len();
-          ::core::mem::forget(vec67);
-          *ptr50.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len67;
-          *ptr50.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr67.cast_mut();
-        },
-        V71::Binary(e) => {
-          *ptr50.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>() = (10i32) as u8;
-          let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets68, data:data68, } = e;
-          let vec69 = <_ as Into<_rt::Vec<_>>>::into(offsets68).into_boxed_slice();
-          let ptr69 = vec69.as_ptr().cast::<u8>();
-          let len69 = vec69.len();
-          ::core::mem::forget(vec69);
-          *ptr50.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>() = len69;
-          *ptr50.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr69.cast_mut();
-          let vec70 = <_ as Into<_rt::Vec<_>>>::into(data68).into_boxed_slice();
-          let ptr70 = vec70.as_ptr().cast::<u8>();
-          let len70 = vec70.len();
-          ::core::mem::forget(vec70);
-          *ptr50.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>() = len70;
-          *ptr50.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr70.cast_mut();
-        },
-      }
-      match validity55 {
-        Some(e) => {
-          *ptr50.add(10*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-          let vec72 = <_ as Into<_rt::Vec<_>>>::into(e).into_boxed_slice();
-          let ptr72 = vec72.as_ptr().cast::<u8>();
-          let len72 = vec72.len();
-          ::core::mem::forget(vec72);
-          *ptr50.add(12*::core::mem::size_of::<*const u8>()).cast::<usize>() = len72;
-          *ptr50.add(11*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr72.cast_mut();
-        },
-        None => {
-          {
-            *ptr50.add(10*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-          }
-        },
-      };} },
-      Err(e) => { {
-        *ptr50.add(0).cast::<u8>() = (1i32) as u8;
-        use super::super::super::super::__with_name2::Error as V75;
-        match e {
-          V75::Retry(e) => {
-            *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-            let vec73 = (e.into_bytes()).into_boxed_slice();
-            let ptr73 = vec73.as_ptr().cast::<u8>();
-            let len73 = vec73.len();
-            ::core::mem::forget(vec73);
-            *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len73;
-            *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr73.cast_mut();
-          },
-          V75::Fail(e) => {
-            *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-            let vec74 = (e.into_bytes()).into_boxed_slice();
-            let ptr74 = vec74.as_ptr().cast::<u8>();
-            let len74 = vec74.len();
-            ::core::mem::forget(vec74);
-            *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len74;
-            *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr74.cast_mut();
-          },
-        }
-      } },
-    };ptr50
-  } }
-  #[doc(hidden)]
-  #[allow(non_snake_case)]
-  pub unsafe fn __post_return_running<T_: Guest>(arg0: *mut u8,) { unsafe {
-    let l0 = i32::from(*arg0.add(0).cast::<u8>());
-    match l0 {
-      0 => {
-        let l1 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-        let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-        let base3 = l1;
-        let len3 = l2;
-        _rt::cabi_dealloc(base3, len3 * 4, 4);
-        let l4 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-        let l5 = *arg0.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-        let base6 = l4;
-        let len6 = l5;
-        _rt::cabi_dealloc(base6, len6 * 1, 1);
-        let l7 = i32::from(*arg0.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
-        match l7 {
-          0 => {
-            let l8 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l9 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base10 = l8;
-            let len10 = l9;
-            _rt::cabi_dealloc(base10, len10 * 1, 1);
-          },
-          1 => {
-            let l11 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l12 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base13 = l11;
-            let len13 = l12;
-            _rt::cabi_dealloc(base13, len13 * 4, 4);
-          },
-          2 => {
-            let l14 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l15 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base16 = l14;
-            let len16 = l15;
-            _rt::cabi_dealloc(base16, len16 * 8, 8);
-          },
-          3 => {
-            let l17 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l18 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base19 = l17;
-            let len19 = l18;
-            _rt::cabi_dealloc(base19, len19 * 8, 8);
-          },
-          4 => {
-            let l20 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l21 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base22 = l20;
-            let len22 = l21;
-            _rt::cabi_dealloc(base22, len22 * 4, 4);
-          },
-          5 => {
-            let l23 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l24 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base25 = l23;
-            let len25 = l24;
-            _rt::cabi_dealloc(base25, len25 * 8, 8);
-          },
-          6 => {
-            let l26 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l27 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base28 = l26;
-            let len28 = l27;
-            _rt::cabi_dealloc(base28, len28 * 1, 1);
-          },
-          7 => {
-            let l29 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l30 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base31 = l29;
-            let len31 = l30;
-            _rt::cabi_dealloc(base31, len31 * 4, 4);
-          },
-          8 => {
-            let l32 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l33 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base34 = l32;
-            let len34 = l33;
-            _rt::cabi_dealloc(base34, len34 * 8, 8);
-          },
-          9 => {
-            let l35 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l36 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base37 = l35;
-            let len37 = l36;
-            _rt::cabi_dealloc(base37, len37 * 4, 4);
-            let l38 = *arg0.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l39 = *arg0.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base40 = l38;
-            let len40 = l39;
-            _rt::cabi_dealloc(base40, len40 * 1, 1);
-          },
-          _ => {
-            let l41 = *arg0.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l42 = *arg0.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base43 = l41;
-            let len43 = l42;
-            _rt::cabi_dealloc(base43, len43 * 4, 4);
-            let l44 = *arg0.add(8*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l45 = *arg0.add(9*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base46 = l44;
-            let len46 = l45;
-            _rt::cabi_dealloc(base46, len46 * 1, 1);
-          },
-        }
-        let l47 = i32::from(*arg0.add(10*::core::mem::size_of::<*const u8>()).cast::<u8>());
-        match l47 {
-          0 => (),
-          _ => {
-            let l48 = *arg0.add(11*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l49 = *arg0.add(12*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            let base50 = l48;
-            let len50 = l49;
-            _rt::cabi_dealloc(base50, len50 * 1, 1);
-          },
-        }
-      },
-      _ => {
-        let l51 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
-        match l51 {
-          0 => {
-            let l52 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l53 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            _rt::cabi_dealloc(l52, l53, 1);
-          },
-          _ => {
-            let l54 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-            let l55 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-            _rt::cabi_dealloc(l54, l55, 1);
-          },
-        }
-      },
-    }
-  } }
-  #[doc(hidden)]
-  #[allow(non_snake_case, unused_unsafe)]
-  pub unsafe fn _export_retract_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: i32,arg7: *mut u8,arg8: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
-  _rt::run_ctors_once();let result49 = {
-    let len0 = arg1;
-    let len1 = arg3;
-    let len2 = arg5;
-    let base48 = arg7;
-    let len48 = arg8;
-    let mut result48 = _rt::Vec::with_capacity(len48);
-    for i in 0..len48 {
-      let base = base48.add(i * (8*::core::mem::size_of::<*const u8>()));
-      let e48 = {
-        let l3 = i32::from(*base.add(0).cast::<u8>());
-        use super::super::super::super::__with_name1::Array as V43;
-        let v43 = match l3 {
-          0 => {
-            let e43 = {
-              let l4 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l5 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len6 = l5;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l4.cast(), len6, len6))
-            };
-            V43::Boolean(e43)
-          }
-          1 => {
-            let e43 = {
-              let l7 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l8 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len9 = l8;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l7.cast(), len9, len9))
-            };
-            V43::Int32(e43)
-          }
-          2 => {
-            let e43 = {
-              let l10 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l11 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len12 = l11;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l10.cast(), len12, len12))
-            };
-            V43::Int64(e43)
-          }
-          3 => {
-            let e43 = {
-              let l13 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l14 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len15 = l14;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l13.cast(), len15, len15))
-            };
-            V43::Uint64(e43)
-          }
-          4 => {
-            let e43 = {
-              let l16 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l17 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len18 = l17;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l16.cast(), len18, len18))
-            };
-            V43::Float32(e43)
-          }
-          5 => {
-            let e43 = {
-              let l19 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l20 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len21 = l20;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l19.cast(), len21, len21))
-            };
-            V43::Float64(e43)
-          }
-          6 => {
-            let e43 = {
-              let l22 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l23 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len24 = l23;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l22.cast(), len24, len24))
-            };
-            V43::Decimal128(e43)
-          }
-          7 => {
-            let e43 = {
-              let l25 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l26 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len27 = l26;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l25.cast(), len27, len27))
-            };
-            V43::Date32(e43)
-          }
-          8 => {
-            let e43 = {
-              let l28 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l29 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len30 = l29;
-
-              <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l28.cast(), len30, len30))
-            };
-            V43::Timestamp(e43)
-          }
-          9 => {
-            let e43 = {
-              let l31 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l32 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len33 = l32;
-              let l34 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l35 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len36 = l35;
-
-              super::super::super::super::__with_name1::BinaryArray{
-                offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l31.cast(), len33, len33)),
-                data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l34.cast(), len36, len36)),
-              }
-            };
-            V43::Utf8(e43)
-          }
-          n => {
-            debug_assert_eq!(n, 10, "invalid enum discriminant");
-            let e43 = {
-              let l37 = *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l38 = *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len39 = l38;
-              let l40 = *base.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-              let l41 = *base.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-              let len42 = l41;
-
-              super::super::super::super::__with_name1::BinaryArray{
-                offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l37.cast(), len39, len39)),
-                data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l40.cast(), len42, len42)),
-              }
-            };
-            V43::Binary(e43)
-          }
-        };
-        let l44 = i32::from(*base.add(5*::core::mem::size_of::<*const u8>()).cast::<u8>());
-
-        super::super::super::super::__with_name1::Column{
-          values: v43,
-          validity: match l44 {
-            0 => None,
-            1 => {
-              let e = {
-                let l45 = *base.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-                let l46 = *base.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
-                let len47 = l46;
-
-                <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l45.cast(), len47, len47))
-              };
-              Some(e)
-            }
-            _ => _rt::invalid_enum_discriminant(),
-          },
-        }
-      };
-      result48.push(e48);
-    }
-    _rt::cabi_dealloc(base48, len48 * (8*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-    T_::retract(super::super::super::super::__with_name1::BinaryArray{
-      offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg0.cast(), len0, len0)),
-      data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg2.cast(), len1, len1)),
-    }, <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg4.cast(), len2, len2)), super::super::super::super::__with_name1::Batch{
-      rows: arg6 as u32,
-      columns: result48,
-    })
-  };
-  let ptr50 = (&raw mut _RET_AREA.0).cast::<u8>();
-  match result49 {
-    Ok(e) => { {
-      *ptr50.add(0).cast::<u8>() = (0i32) as u8;
-      let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets51, data:data51, } = e;
-      let vec52 = <_ as Into<_rt::Vec<_>>>::into(offsets51).into_boxed_slice();
-      let ptr52 = vec52.as_ptr().cast::<u8>();
-      let len52 = vec52.len();
-      ::core::mem::forget(vec52);
-      *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len52;
-      *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr52.cast_mut();
-      let vec53 = <_ as Into<_rt::Vec<_>>>::into(data51).into_boxed_slice();
-      let ptr53 = vec53.as_ptr().cast::<u8>();
-      let len53 = vec53.len();
-      ::core::mem::forget(vec53);
-      *ptr50.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len53;
-      *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr53.cast_mut();
+      *ptr5.add(0).cast::<u8>() = (0i32) as u8;
+      let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets6, data:data6, } = e;
+      let vec7 = <_ as Into<_rt::Vec<_>>>::into(offsets6).into_boxed_slice();
+      let ptr7 = vec7.as_ptr().cast::<u8>();
+      let len7 = vec7.len();
+      ::core::mem::forget(vec7);
+      *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len7;
+      *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr7.cast_mut();
+      let vec8 = <_ as Into<_rt::Vec<_>>>::into(data6).into_boxed_slice();
+      let ptr8 = vec8.as_ptr().cast::<u8>();
+      let len8 = vec8.len();
+      ::core::mem::forget(vec8);
+      *ptr5.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len8;
+      *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr8.cast_mut();
     } },
     Err(e) => { {
-      *ptr50.add(0).cast::<u8>() = (1i32) as u8;
-      use super::super::super::super::__with_name2::Error as V56;
+      *ptr5.add(0).cast::<u8>() = (1i32) as u8;
+      use super::super::super::super::__with_name2::Error as V11;
       match e {
-        V56::Retry(e) => {
-          *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-          let vec54 = (e.into_bytes()).into_boxed_slice();
-          let ptr54 = vec54.as_ptr().cast::<u8>();
-          let len54 = vec54.len();
-          ::core::mem::forget(vec54);
-          *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len54;
-          *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr54.cast_mut();
+        V11::Retry(e) => {
+          *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
+          let vec9 = (e.into_bytes()).into_boxed_slice();
+          let ptr9 = vec9.as_ptr().cast::<u8>();
+          let len9 = vec9.len();
+          ::core::mem::forget(vec9);
+          *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len9;
+          *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr9.cast_mut();
         },
-        V56::Fail(e) => {
-          *ptr50.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-          let vec55 = (e.into_bytes()).into_boxed_slice();
-          let ptr55 = vec55.as_ptr().cast::<u8>();
-          let len55 = vec55.len();
-          ::core::mem::forget(vec55);
-          *ptr50.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len55;
-          *ptr50.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr55.cast_mut();
+        V11::Fail(e) => {
+          *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+          let vec10 = (e.into_bytes()).into_boxed_slice();
+          let ptr10 = vec10.as_ptr().cast::<u8>();
+          let len10 = vec10.len();
+          ::core::mem::forget(vec10);
+          *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len10;
+          *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr10.cast_mut();
         },
       }
     } },
-  };ptr50
-} }
-#[doc(hidden)]
-#[allow(non_snake_case)]
-pub unsafe fn __post_return_retract<T_: Guest>(arg0: *mut u8,) { unsafe {
-  let l0 = i32::from(*arg0.add(0).cast::<u8>());
-  match l0 {
-    0 => {
-      let l1 = *arg0.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-      let l2 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>();
-      let base3 = l1;
-      let len3 = l2;
-      _rt::cabi_dealloc(base3, len3 * 4, 4);
-      let l4 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-      let l5 = *arg0.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>();
-      let base6 = l4;
-      let len6 = l5;
-      _rt::cabi_dealloc(base6, len6 * 1, 1);
-    },
-    _ => {
-      let l7 = i32::from(*arg0.add(::core::mem::size_of::<*const u8>()).cast::<u8>());
-      match l7 {
-        0 => {
-          let l8 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-          let l9 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-          _rt::cabi_dealloc(l8, l9, 1);
-        },
-        _ => {
-          let l10 = *arg0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
-          let l11 = *arg0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
-          _rt::cabi_dealloc(l10, l11, 1);
-        },
-      }
-    },
-  }
-} }
-#[doc(hidden)]
-#[allow(non_snake_case, unused_unsafe)]
-pub unsafe fn _export_merge_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: *mut u8,arg5: usize,arg6: *mut u8,arg7: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
-_rt::run_ctors_once();let result4 = {
-  let len0 = arg1;
-  let len1 = arg3;
-  let len2 = arg5;
-  let len3 = arg7;
-  T_::merge(super::super::super::super::__with_name1::BinaryArray{
-    offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg0.cast(), len0, len0)),
-    data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg2.cast(), len1, len1)),
-  }, super::super::super::super::__with_name1::BinaryArray{
-    offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg4.cast(), len2, len2)),
-    data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(arg6.cast(), len3, len3)),
-  })
-};
-let ptr5 = (&raw mut _RET_AREA.0).cast::<u8>();
-match result4 {
-  Ok(e) => { {
-    *ptr5.add(0).cast::<u8>() = (0i32) as u8;
-    let super::super::super::super::__with_name1::BinaryArray{ offsets:offsets6, data:data6, } = e;
-    let vec7 = <_ as Into<_rt::Vec<_>>>::into(offsets6).into_boxed_slice();
-    let ptr7 = vec7.as_ptr().cast::<u8>();
-    let len7 = vec7.len();
-    ::core::mem::forget(vec7);
-    *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len7;
-    *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr7.cast_mut();
-    let vec8 = <_ as Into<_rt::Vec<_>>>::into(data6).into_boxed_slice();
-    let ptr8 = vec8.as_ptr().cast::<u8>();
-    let len8 = vec8.len();
-    ::core::mem::forget(vec8);
-    *ptr5.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len8;
-    *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr8.cast_mut();
-  } },
-  Err(e) => { {
-    *ptr5.add(0).cast::<u8>() = (1i32) as u8;
-    use super::super::super::super::__with_name2::Error as V11;
-    match e {
-      V11::Retry(e) => {
-        *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-        let vec9 = (e.into_bytes()).into_boxed_slice();
-        let ptr9 = vec9.as_ptr().cast::<u8>();
-        let len9 = vec9.len();
-        ::core::mem::forget(vec9);
-        *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len9;
-        *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr9.cast_mut();
-      },
-      V11::Fail(e) => {
-        *ptr5.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-        let vec10 = (e.into_bytes()).into_boxed_slice();
-        let ptr10 = vec10.as_ptr().cast::<u8>();
-        let len10 = vec10.len();
-        ::core::mem::forget(vec10);
-        *ptr5.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len10;
-        *ptr5.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr10.cast_mut();
-      },
-    }
-  } },
-};ptr5
+  };ptr5
 } }
 #[doc(hidden)]
 #[allow(non_snake_case)]
@@ -1762,7 +1791,7 @@ pub trait Guest {
   /// Called once for every new instance, before any row.
   #[allow(async_fn_in_trait)]
   fn open(settings: _rt::String,arguments: _rt::Vec::<Field>,) -> ::core::result::Result<(),Error>;
-  /// Row `i` goes into accumulator `group[i]`; an empty accumulator is a new one. Returns them all, in order.
+  /// Row `i` goes into accumulator `group[i]`; an empty accumulator, or one of `initial` bytes, is a new one. Returns them all, in order.
   #[allow(async_fn_in_trait)]
   fn accumulate(accumulators: BinaryArray,group: _rt::Vec::<u32>,rows: Batch,) -> ::core::result::Result<BinaryArray,Error>;
   /// As `accumulate`, and with it the result of each row's accumulator after that row: what a running aggregate sends out.
@@ -1856,12 +1885,12 @@ static mut _RET_AREA: _RetArea = _RetArea([::core::mem::MaybeUninit::uninit(); 1
 }
 mod _rt {
   #![allow(dead_code, unused_imports, clippy::all)]
+  pub use alloc_crate::vec::Vec;
 
   #[cfg(target_arch = "wasm32")]
   pub fn run_ctors_once() {
     wit_bindgen::rt::run_ctors_once();
   }
-  pub use alloc_crate::vec::Vec;
   pub unsafe fn string_lift(bytes: Vec<u8>) -> String {
     if cfg!(debug_assertions) {
       String::from_utf8(bytes).unwrap()
@@ -2000,8 +2029,8 @@ macro_rules! __export_aggregate_function_impl {
     #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:aggregate-function:imports and exports")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1464] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xaf\x0a\x01A\x02\x01\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 1479] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xbe\x0a\x01A\x02\x01\
 A\x0d\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\
 \x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:p\
 lugin/log@0.1.0\x05\0\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\
@@ -2021,21 +2050,21 @@ county\x07columns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present
 \x01\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\x05error\x03\0\0\x03\
 \0\x1bwasmill:plugin/errors@0.1.0\x05\x02\x02\x03\0\x01\x05batch\x02\x03\0\x01\x0c\
 binary-array\x02\x03\0\x01\x06column\x02\x03\0\x01\x05field\x02\x03\0\x02\x05err\
-or\x01B!\x02\x03\x02\x01\x03\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x04\x04\0\x0c\
+or\x01B#\x02\x03\x02\x01\x03\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x04\x04\0\x0c\
 binary-array\x03\0\x02\x02\x03\x02\x01\x05\x04\0\x06column\x03\0\x04\x02\x03\x02\
 \x01\x06\x04\0\x05field\x03\0\x06\x02\x03\x02\x01\x07\x04\0\x05error\x03\0\x08\x01\
-r\x04\x06result\x07\x07versiony\x06merges\x7f\x08retracts\x7f\x04\0\x0eaggregate\
--plan\x03\0\x0a\x01p\x07\x01j\x01\x0b\x01\x09\x01@\x02\x08settingss\x09arguments\
-\x0c\0\x0d\x04\0\x08describe\x01\x0e\x01j\0\x01\x09\x01@\x02\x08settingss\x09arg\
-uments\x0c\0\x0f\x04\0\x04open\x01\x10\x01py\x01j\x01\x03\x01\x09\x01@\x03\x0cac\
-cumulators\x03\x05group\x11\x04rows\x01\0\x12\x04\0\x0aaccumulate\x01\x13\x01o\x02\
-\x03\x05\x01j\x01\x14\x01\x09\x01@\x03\x0caccumulators\x03\x05group\x11\x04rows\x01\
-\0\x15\x04\0\x07running\x01\x16\x04\0\x07retract\x01\x13\x01@\x02\x04left\x03\x05\
-right\x03\0\x12\x04\0\x05merge\x01\x17\x01j\x01\x05\x01\x09\x01@\x01\x0caccumula\
-tors\x03\0\x18\x04\0\x06finish\x01\x19\x04\0\x1ewasmill:plugin/aggregate@0.1.0\x05\
-\x08\x04\0'wasmill:plugin/aggregate-function@0.1.0\x04\0\x0b\x18\x01\0\x12aggreg\
-ate-function\x03\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x07\
-0.258.3\x10wit-bindgen-rust\x060.61.1";
+p}\x01k\x0a\x01r\x05\x06result\x07\x07versiony\x06merges\x7f\x08retracts\x7f\x07\
+initial\x0b\x04\0\x0eaggregate-plan\x03\0\x0c\x01p\x07\x01j\x01\x0d\x01\x09\x01@\
+\x02\x08settingss\x09arguments\x0e\0\x0f\x04\0\x08describe\x01\x10\x01j\0\x01\x09\
+\x01@\x02\x08settingss\x09arguments\x0e\0\x11\x04\0\x04open\x01\x12\x01py\x01j\x01\
+\x03\x01\x09\x01@\x03\x0caccumulators\x03\x05group\x13\x04rows\x01\0\x14\x04\0\x0a\
+accumulate\x01\x15\x01o\x02\x03\x05\x01j\x01\x16\x01\x09\x01@\x03\x0caccumulator\
+s\x03\x05group\x13\x04rows\x01\0\x17\x04\0\x07running\x01\x18\x04\0\x07retract\x01\
+\x15\x01@\x02\x04left\x03\x05right\x03\0\x14\x04\0\x05merge\x01\x19\x01j\x01\x05\
+\x01\x09\x01@\x01\x0caccumulators\x03\0\x1a\x04\0\x06finish\x01\x1b\x04\0\x1ewas\
+mill:plugin/aggregate@0.1.0\x05\x08\x04\0'wasmill:plugin/aggregate-function@0.1.\
+0\x04\0\x0b\x18\x01\0\x12aggregate-function\x03\0\0\0G\x09producers\x01\x0cproce\
+ssed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
   };
   )
 }

@@ -40,6 +40,8 @@ enum Do {
     OffsetsFall,
     OffsetsPastEnd,
     LongAccumulator,
+    NarrowAccumulators,
+    LongInitial,
     TooFewResults,
     WrongType,
     NullWhereNone,
@@ -63,6 +65,9 @@ fn trap() -> ! {
 
 /// The sums that accumulators hold, 8 bytes each.
 fn sums(accumulators: &BinaryArray) -> Vec<i64> {
+    if accumulators.offsets.is_empty() {
+        return accumulators.data.chunks_exact(8).filter_map(|sum| sum.first_chunk().copied()).map(i64::from_le_bytes).collect();
+    }
     let part = |ends: &[u32]| accumulators.data[ends[0] as usize..ends[1] as usize].first_chunk().copied();
     accumulators.offsets.windows(2).map(|ends| part(ends).map_or(0, i64::from_le_bytes)).collect()
 }
@@ -111,6 +116,10 @@ fn add(from: &BinaryArray, group: &[u32], rows: &Batch) -> Result<(BinaryArray, 
         Do::TooManyAccumulators => all.offsets.push(all.data.len() as u32),
         Do::OffsetsFall => all.offsets[0] = 9,
         Do::OffsetsPastEnd => *all.offsets.last_mut().unwrap_or(&mut 0) += 1_000,
+        Do::NarrowAccumulators => {
+            all.offsets.clear();
+            all.data.pop();
+        }
         Do::LongAccumulator => {
             let long = (1 << 20) + 1;
             all.offsets[1..].fill(long);
@@ -131,7 +140,12 @@ impl Guest for Hostile {
         }
         let name = if settings.what == Do::NamelessResult { "" } else { "sum" };
         let result = Field { name: name.to_owned(), data_type: DataType::Int64, nullable: false };
-        Ok(AggregatePlan { result, version: 1, merges: false, retracts: false })
+        let initial = match settings.what {
+            Do::NarrowAccumulators => Some(vec![0; 8]),
+            Do::LongInitial => Some(vec![0; 1_025]),
+            _ => None,
+        };
+        Ok(AggregatePlan { result, version: 1, merges: false, retracts: false, initial })
     }
 
     fn open(settings: String, _: Vec<Field>) -> Result<(), Error> {

@@ -54,13 +54,13 @@ impl Answer {
         }
     }
 
-    /// What must come out: of the keyed count keys and counts, of windows keys, counts and bounds, of map and filter numbers, keys, times and
+    /// What must come out, where so many rows of a hundred have key 0: of the keyed count keys and counts, of windows keys, counts and bounds, of map and filter numbers, keys, times and
     /// values; of Nexmark's queries their columns.
     ///
     /// # Errors
     /// Where Nexmark's events can't be made.
-    pub fn expected(workload: Workload, events: u64, parallelism: u32) -> Result<Self, BenchError> {
-        let key = |id: u64| (mix(id) >> 1) % KEYS;
+    pub fn expected(workload: Workload, events: u64, parallelism: u32, skew: u64) -> Result<Self, BenchError> {
+        let key = |id: u64| if id % 100 < skew { 0 } else { (mix(id) >> 1) % KEYS };
         // Each task of the source has a timeline of its own.
         let tasks = u64::from(parallelism);
         let time = |id: u64| {
@@ -99,6 +99,7 @@ impl Answer {
             Workload::NexmarkQ5 => nexmark::q5(events, parallelism)?,
             Workload::NexmarkQ7 => nexmark::q7(events, parallelism)?,
             Workload::NexmarkQ11 => nexmark::q11(events, parallelism)?,
+            Workload::NexmarkQ12 => nexmark::q12(events, parallelism)?,
         })
     }
 }

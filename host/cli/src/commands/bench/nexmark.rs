@@ -103,6 +103,14 @@ pub fn q11(events: u64, parallelism: u32) -> Result<Answer, BenchError> {
     Ok(answer)
 }
 
+/// Of query 12 a person and how many bids all windows of the clock have: which windows there are is another matter each time.
+pub fn q12(events: u64, parallelism: u32) -> Result<Answer, BenchError> {
+    let mut bids: HashMap<i64, i64> = HashMap::new();
+    each_bid(events, parallelism, |bid| *bids.entry(bid.bidder).or_insert(0) += 1)?;
+    let row = |(bidder, bids)| Answer { rows: 1, integers: bidder + bids, ..Answer::default() };
+    Ok(bids.into_iter().map(row).fold(Answer::default(), Answer::plus))
+}
+
 /// What all bids give together.
 fn sum(events: u64, parallelism: u32, of: impl Fn(&Bid<'_>) -> Answer) -> Result<Answer, BenchError> {
     let mut answer = Answer::default();

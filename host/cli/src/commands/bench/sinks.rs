@@ -12,7 +12,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use wasmill_connector::{ConnectorError, Prepared, Sink, Source, Visibility};
 use wasmill_flow::{Epoch, TaskIndex};
-use wasmill_operator::OperatorError;
+use wasmill_operator::{Combiner, OperatorError};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
 
 use super::answer::Answer;
@@ -77,6 +77,10 @@ impl Factory for BenchFactory<'_> {
 
     fn operator(&self, operator: usize, task: TaskIndex) -> Result<OperatorParts, OperatorError> {
         self.job.operator(operator, task)
+    }
+
+    fn combiner(&self, operator: usize, task: TaskIndex) -> Result<Option<Combiner>, OperatorError> {
+        self.job.combiner(operator, task)
     }
 
     fn sink(&self, _sink: SinkId, _task: TaskIndex, _visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {

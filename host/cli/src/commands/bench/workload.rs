@@ -11,6 +11,12 @@ use crate::composition::Composition;
 /// Keys of the micro-benchmarks.
 pub const KEYS: u64 = 100_000;
 
+/// What is put behind query 12, whose windows go by the clock, so that its answer can be compared: what a person's windows come to together.
+const WINDOWS_TOGETHER: [(&str, &str); 2] = [
+    ("operators.together", "{ input: q12, key-by: [bidder], emit: final, aggregate: { bids: sum(bids) } }"),
+    ("sinks.out.input", "together"),
+];
+
 /// A workload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Workload {
@@ -34,6 +40,8 @@ pub enum Workload {
     NexmarkQ7,
     /// Nexmark's query 11: bids of each person in sessions.
     NexmarkQ11,
+    /// Nexmark's query 12: bids of each person in ten seconds of the clock.
+    NexmarkQ12,
 }
 
 /// The job of one of Nexmark's queries.
@@ -62,6 +70,7 @@ impl Workload {
             Self::NexmarkQ5 => "nexmark-q5",
             Self::NexmarkQ7 => "nexmark-q7",
             Self::NexmarkQ11 => "nexmark-q11",
+            Self::NexmarkQ12 => "nexmark-q12",
         }
     }
 
@@ -83,6 +92,10 @@ impl Workload {
             Self::NexmarkQ11 => {
                 let text = include_str!("../../../../../nexmark/q11.yaml");
                 Query { text, place: "operators.q11.aggregate.bids", beside: "of: [bidder]", plugin: "value-count" }
+            }
+            Self::NexmarkQ12 => {
+                let text = include_str!("../../../../../nexmark/q12.yaml");
+                Query { text, place: "operators.q12.aggregate.bids", beside: "of: [bidder]", plugin: "value-count" }
             }
             Self::MapFilter | Self::KeyedCount | Self::WindowCount | Self::Latency => return None,
         })
@@ -115,7 +128,9 @@ impl Workload {
                 let rows = ("sources.events.rows".to_owned(), events.to_string());
                 let component = (place.to_owned(), format!("{{ {beside}, plugin: {} }}", plugin(args, name)?));
                 let component = (args.operators == Operators::Component).then_some(component);
-                (text.to_owned(), [rows].into_iter().chain(component).collect())
+                let compared = if self == Self::NexmarkQ12 { &WINDOWS_TOGETHER[..] } else { &[] };
+                let compared = compared.iter().map(|(path, value)| ((*path).to_owned(), (*value).to_owned()));
+                (text.to_owned(), [rows].into_iter().chain(component).chain(compared).collect())
             }
             None => (self.micro(args, events)?, Vec::new()),
         };
@@ -138,6 +153,13 @@ impl Workload {
             Self::WindowCount => ", event-time: { field: ts, max-out-of-orderness: 1s }".to_owned(),
             _ => String::new(),
         };
+        let (made, skewed) = match args.skew {
+            0 => ("made", String::new()),
+            skew => {
+                let key = format!("case when id % 100 < {skew} then 0 else key end");
+                ("skewed", format!("skewed: {{ input: made, with: {{ key: '{key}' }} }}\n  "))
+            }
+        };
         let operators = match (self, args.operators) {
             (Self::MapFilter, Operators::Component) => {
                 format!("last: {{ input: made, plugin: {} }}", plugin(args, "map-filter")?)
@@ -148,12 +170,14 @@ impl Workload {
   last: { input: even, with: { ts: \"ts + interval '1 millisecond'\" } }"
                 .to_owned(),
             (Self::WindowCount, Operators::Component) => format!(
-                "last: {{ input: made, key-by: [key], window: {{ tumbling: 1min }}, \
+                "last: {{ input: {made}, key-by: [key], window: {{ tumbling: 1min }}, \
                  aggregate: {{ count: {{ plugin: {}, of: [key] }} }} }}",
                 plugin(args, "value-count")?
             ),
             (Self::WindowCount, Operators::BuiltIn) => {
-                "last: { input: made, key-by: [key], window: { tumbling: 1min }, aggregate: { count: count(*) } }".to_owned()
+                format!(
+                    "last: {{ input: {made}, key-by: [key], window: {{ tumbling: 1min }}, aggregate: {{ count: count(*) }} }}"
+                )
             }
             (_, Operators::Component) => {
                 format!("last: {{ input: made, key-by: [key], plugin: {} }}", plugin(args, "keyed-count")?)
@@ -162,7 +186,7 @@ impl Workload {
         };
         Ok(format!(
             "name: bench\nsources:\n  made: {{ connector: generator, workload: micro, rows: {events}{more} }}\n\
-             operators:\n  {operators}\nsinks:\n  out: {{ input: last, connector: blackhole }}\n"
+             operators:\n  {skewed}{operators}\nsinks:\n  out: {{ input: last, connector: blackhole }}\n"
         ))
     }
 }

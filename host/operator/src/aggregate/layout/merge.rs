@@ -15,6 +15,36 @@ impl Layout {
         self.slots.iter().all(merges)
     }
 
+    /// Whether parts of rows put together are exactly what all rows make; those that are computed elsewhere say so themselves.
+    pub(in crate::aggregate) fn is_exact(&self) -> bool {
+        let exact = |slot: &Slot| match &slot.kind {
+            Kind::Fixed { accumulator, .. } => accumulator.is_exact(),
+            Kind::General { function, .. } => function.is_exact(),
+            Kind::Text { .. } | Kind::Foreign { .. } => true,
+        };
+        self.slots.iter().all(|slot| slot.seen.is_none() && exact(slot))
+    }
+
+    /// Whether what comes of these arguments can be put together with what [has room](Self::without_room) as if row by row.
+    pub(in crate::aggregate) fn is_small(&self, arguments: &[Arguments]) -> bool {
+        let small = |(slot, arguments): (&Slot, &Arguments)| match &slot.kind {
+            Kind::Fixed { accumulator, .. } => accumulator.is_small(&arguments.values),
+            _ => true,
+        };
+        self.slots.iter().zip(arguments).all(small)
+    }
+
+    /// The number of an aggregate that was merged and may have passed over a row which would have overflowed it.
+    pub(in crate::aggregate) fn without_room(&self, accumulators: &Accumulators) -> Option<usize> {
+        self.slots.iter().position(|slot| match &slot.kind {
+            Kind::Fixed { offset, accumulator } => {
+                let mut cells = accumulators.fixed.chunks_exact(self.fixed).map(|cells| &cells[*offset..]);
+                !cells.all(|cell| accumulator.has_room(cell))
+            }
+            _ => false,
+        })
+    }
+
     /// The numbers of the aggregates that [`Self::merge`] doesn't work for; those that are computed elsewhere say so themselves.
     pub(in crate::aggregate) fn whole(&self) -> impl Iterator<Item = usize> {
         let whole = |(number, slot): (usize, &Slot)| (slot.seen.is_some() && slot.arguments.len() != 1).then_some(number);

@@ -35,7 +35,7 @@ impl ForeignAggregate for Digits {
             held.push(digit);
             after.push(value(held));
         }
-        *held = Held::default();
+        *held = Held::new(None);
         all.iter().for_each(|each| held.push(each));
         let values: ArrayRef =
             if wanted { Arc::new(Int64Array::from(after)) } else { new_null_array(&DataType::Int64, keys.len()) };

@@ -7,6 +7,7 @@ use super::cell::Cell;
 use super::run::{self, Outcome, key_text, object};
 use super::{columns, with_batches};
 use crate::aggregate::{Aggregate, Instance};
+use crate::bindings::aggregate_function::exports::wasmill::plugin::aggregate::AggregatePlan;
 use crate::bindings::data::Batch;
 use crate::bindings::{BinaryArray, Column, Field, Input};
 use crate::error::{Error, Result};
@@ -23,6 +24,8 @@ struct Aggregated<'a, A: Aggregate> {
     arguments: Vec<usize>,
     instance: Instance<A>,
     result: Field,
+    /// The bytes of an accumulator that has seen nothing, where all have as many.
+    initial: Option<Vec<u8>>,
     rows: Vec<Vec<Cell>>,
 }
 
@@ -41,7 +44,8 @@ impl<'a, A: Aggregate> Aggregated<'a, A> {
         let key: Vec<usize> = run::places(&input.schema, &input.key);
         let arguments: Vec<usize> = (0..input.schema.len()).filter(|column| !key.contains(column)).collect();
         let fields: Vec<Field> = arguments.iter().map(|&column| input.schema[column].clone()).collect();
-        let result = Field { name: VALUE.to_owned(), ..Instance::<A>::describe(&case.settings, &fields)?.result };
+        let AggregatePlan { result, initial, .. } = Instance::<A>::describe(&case.settings, &fields)?;
+        let result = Field { name: VALUE.to_owned(), ..result };
         let mut rows = Vec::new();
         for step in case.steps()? {
             // Nothing goes by time.
@@ -49,7 +53,7 @@ impl<'a, A: Aggregate> Aggregated<'a, A> {
                 rows.push(row);
             }
         }
-        Ok(Self { case, input, key, arguments, instance: Instance::open(&case.settings, &fields)?, result, rows })
+        Ok(Self { case, input, key, arguments, instance: Instance::open(&case.settings, &fields)?, result, initial, rows })
     }
 
     fn expected(&self) -> Result<Outcome> {
@@ -65,13 +69,13 @@ impl<'a, A: Aggregate> Aggregated<'a, A> {
         let mut lines = Vec::new();
         for rows in self.rows.chunks(most) {
             let (keys, group) = self.keys(rows);
-            let accumulators = ends(keys.iter().map(|key| held.get(key).map_or(&[][..], Vec::as_slice)));
-            let (after, values) = self.instance.running(&accumulators, &group, &self.batch(rows))?;
+            let accumulators = self.ends(keys.iter().map(|key| held.get(key).map(Vec::as_slice)));
+            let (after, values) = self.instance.running(accumulators, &group, &self.batch(rows))?;
             for (at, row) in rows.iter().enumerate() {
                 let cells = self.key.iter().map(|&column| (self.input.schema[column].name.as_str(), row[column].to_json()));
                 lines.push(object(cells.chain([(VALUE, self.value(&values, at)?.to_json())])));
             }
-            held.extend(keys.into_iter().zip(parts(&after)));
+            held.extend(keys.into_iter().zip(self.parts(&after)));
         }
         Ok(Outcome::from([(EXPECTED.to_owned(), lines)]))
     }
@@ -84,10 +88,10 @@ impl<'a, A: Aggregate> Aggregated<'a, A> {
         for (key, rows) in &of_keys {
             let come_to = |rows: &[&Vec<Cell>]| {
                 let rows: Vec<Vec<Cell>> = rows.iter().map(|row| (*row).clone()).collect();
-                self.instance.accumulate(&ends([&[][..]]), &vec![0; rows.len()], &self.batch(&rows), |_| {})
+                self.instance.accumulate(self.ends([None]), &vec![0; rows.len()], &self.batch(&rows), |_| {})
             };
             let (left, right) = rows.split_at(rows.len() / 2);
-            let merged = self.instance.merge(&come_to(left)?, &come_to(right)?)?;
+            let merged = self.instance.merge(come_to(left)?, &come_to(right)?)?;
             let (merged, whole) = (self.instance.finish(&merged)?, self.instance.finish(&come_to(rows)?)?);
             let (merged, whole) = (self.value(&merged, 0)?, self.value(&whole, 0)?);
             if !near(&merged, &whole) {
@@ -121,6 +125,25 @@ impl<'a, A: Aggregate> Aggregated<'a, A> {
         Batch { rows: rows.len() as u32, columns: self.arguments.iter().map(column).collect() }
     }
 
+    /// Accumulators end to end; nothing for a new one.
+    fn ends<'b>(&self, parts: impl IntoIterator<Item = Option<&'b [u8]>>) -> BinaryArray {
+        let mut array = BinaryArray { offsets: Vec::new(), data: Vec::new() };
+        let fixed = self.initial.is_some();
+        array.offsets.extend((!fixed).then_some(0));
+        for part in parts {
+            array.data.extend_from_slice(part.or(self.initial.as_deref()).unwrap_or_default());
+            array.offsets.extend((!fixed).then_some(array.data.len() as u32));
+        }
+        array
+    }
+
+    fn parts(&self, BinaryArray { offsets, data }: &BinaryArray) -> Vec<Vec<u8>> {
+        match &self.initial {
+            Some(initial) => data.chunks_exact(initial.len()).map(<[u8]>::to_vec).collect(),
+            None => offsets.windows(2).map(|ends| data[ends[0] as usize..ends[1] as usize].to_vec()).collect(),
+        }
+    }
+
     fn value(&self, values: &Column, at: usize) -> Result<Cell> {
         columns::value(values, self.result.data_type, at).map_err(|what| Error::fail(format!("the value: {what}")))
     }
@@ -133,18 +156,4 @@ fn near(left: &Cell, right: &Cell) -> bool {
         (Cell::Float32(left), Cell::Float32(right)) => (left - right).abs() <= left.abs().max(right.abs()) * 1e-5,
         (left, right) => left == right,
     }
-}
-
-/// Byte strings end to end.
-fn ends<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> BinaryArray {
-    let mut array = BinaryArray { offsets: vec![0], data: Vec::new() };
-    for part in parts {
-        array.data.extend_from_slice(part);
-        array.offsets.push(array.data.len() as u32);
-    }
-    array
-}
-
-fn parts(BinaryArray { offsets, data }: &BinaryArray) -> Vec<Vec<u8>> {
-    offsets.windows(2).map(|ends| data[ends[0] as usize..ends[1] as usize].to_vec()).collect()
 }
