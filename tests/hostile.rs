@@ -113,15 +113,13 @@ const CASES: &[Case] = &[
     case("do: list-too-long", LIMIT, "let a list of state 2 grow to more than 8388608 bytes; a map has no such limit"),
     case("do: map-as-value", TRAP, "called state.load with state 3, which its plan says is a map"),
     case("do: map-get-unknown-key", TRAP, "called state.map-get with key "),
-    case(
-        "do: map-get-too-much",
-        LIMIT,
-        "asked for 17 values of state 3 that have more than 16777216 bytes together; ask for fewer at a time",
-    ),
     case("do: map-put-too-few", TRAP, "`offsets` has 2 items, expected 3 that start with 0"),
     case("do: map-put-offsets-fall", TRAP, "`offsets` falls from 8 to 4 at item 2"),
     case("do: map-put-long-entry", TRAP, "a value has 65537 bytes, at most 65536 are allowed"),
     case("do: put-without-moment", TRAP, "a value that doesn't begin with the moment at which it is forgotten"),
+    case("do: list-of-nothing", LIMIT, "stored more than 16777216 bytes in one call"),
+    case("do: map-clear-twice", TRAP, "called state.map-clear with key 0 twice"),
+    case("do: broadcast-unknown", TRAP, "its plan has 4 states"),
     case("do: map-scan-unknown-key", TRAP, "called state.map-scan with key "),
     case("do: items-then-fail, text: undone", FAILED, "undone"),
     // Figures.

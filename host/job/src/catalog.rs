@@ -134,6 +134,8 @@ pub struct InputSchema<'a> {
     pub schema: &'a SchemaRef,
     /// Indices of the columns that it is keyed by, in the order of the key; empty where it isn't keyed.
     pub key: &'a [usize],
+    /// Every task is handed all of its rows.
+    pub broadcast: bool,
 }
 
 /// What a plugin declares.

@@ -85,6 +85,8 @@ pub enum Routing {
     Forward,
     /// To the only task.
     Gather,
+    /// To every task.
+    Broadcast,
     /// By the key group of these columns (indices among the columns of the sender, before [`Edge::columns`]).
     Keyed(Vec<usize>),
 }

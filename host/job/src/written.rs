@@ -124,6 +124,8 @@ pub struct Input {
     pub from: Vec<At<String>>,
     /// The columns that it is keyed by; empty where it isn't keyed.
     pub key_by: Option<Vec<At<String>>>,
+    /// Every task is handed all of its rows.
+    pub broadcast: bool,
 }
 
 /// What an operator does.

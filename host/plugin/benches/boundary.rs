@@ -56,7 +56,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     let component = sandbox.load(path).expect("loads");
     let batch = keyed(&(0..1_024).collect::<Vec<_>>());
-    let inputs = vec![InputShape { name: "main".to_owned(), schema: batch.rows.schema(), key: vec![0] }];
+    let inputs = vec![InputShape { name: "main".to_owned(), schema: batch.rows.schema(), key: vec![0], broadcast: false }];
     let plan = runtime.block_on(component.describe("null", &inputs, &Limits::default())).expect("describes itself");
     let described = timed(501, || drop(runtime.block_on(component.describe("null", &inputs, &Limits::default()))));
     println!("instantiate, ask   {described:>10.1?}");

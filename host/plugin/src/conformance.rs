@@ -162,7 +162,7 @@ pub fn plan_of_a_guest(bytes: &[u8]) {
         let names: Vec<String> = ["key", "a", "b"].iter().take(bytes.choice(4)).map(|name| (*name).to_owned()).collect();
         let fields: Vec<Field> = names.iter().map(|name| Field::new(name, DataType::Int64, false)).collect();
         let key = if fields.is_empty() || bytes.one() % 2 == 0 { vec![] } else { vec![0] };
-        InputShape { name: bytes.name(), schema: Schema::new(fields).into(), key }
+        InputShape { name: bytes.name(), schema: Schema::new(fields).into(), key, broadcast: bytes.choice(2) == 1 }
     });
     let plan = plan(&mut bytes);
     let Ok(resolved) = resolve(&plan, &inputs) else { return };
@@ -206,7 +206,13 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
         }),
         states: bytes.list(3, |bytes| StateNeed {
             name: bytes.name(),
-            kind: [StateKind::ValueState, StateKind::ListState, StateKind::MapState][bytes.choice(3)],
+            kind: [
+                StateKind::ValueState,
+                StateKind::ListState,
+                StateKind::MapState,
+                StateKind::BroadcastState,
+                StateKind::TaskState,
+            ][bytes.choice(5)],
             version: bytes.one().into(),
             width: bytes.option(|bytes| u32::from(bytes.one()) << bytes.choice(26)),
             expires: bytes.option(time_domain),

@@ -1,23 +1,22 @@
 //! What a plugin says it does with some settings and inputs, checked and resolved to indices.
 
+mod states;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use wasmill_flow::column_type::{self, TIMESTAMP};
 use wasmill_operator::{Declaration, Port};
-use wasmill_state::{StateKind, StateNeed};
 
 use crate::bindings::StreamOperator;
 use crate::bindings::wasmill::plugin::data::{DataType as WitType, DecimalType, FieldParam, FieldResult};
-use crate::bindings::wasmill::plugin::plan::{
-    Input as WitInput, Plan as WitPlan, Port as WitPort, StateKind as WitKind, StateNeed as WitState, Takes, TimeDomain, Wants,
-};
+use crate::bindings::wasmill::plugin::plan::{Input as WitInput, Plan as WitPlan, Port as WitPort, Takes, TimeDomain, Wants};
 use crate::compiled::Component;
 use crate::error::{Code, PluginError};
 use crate::fault::{Fault, FaultKind};
 use crate::instance::Instance;
-use crate::limits::{Limits, STATE_VALUE_BYTES};
+use crate::limits::Limits;
 use crate::log_lines::LogLines;
 use crate::timers::state_need;
 
@@ -30,6 +29,8 @@ pub struct InputShape {
     pub schema: SchemaRef,
     /// Indices of the columns that it is keyed by.
     pub key: Vec<usize>,
+    /// Every task is handed all of its rows.
+    pub broadcast: bool,
 }
 
 /// What a plugin does with some settings and inputs.
@@ -218,7 +219,7 @@ pub(crate) fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, Str
         ports.push(Port { name: name.to_owned(), schema });
         planned.push(resolved);
     }
-    let mut states = resolve_states(&plan.states, inputs)?;
+    let mut states = states::resolve(&plan.states, inputs)?;
     let own_states = states.len();
     let mut timers = |domain, wanted: Wants| {
         plan.wants.contains(wanted).then(|| {
@@ -305,44 +306,6 @@ fn key_of(inputs: &[InputShape]) -> Option<Vec<Field>> {
         first.schema.field(column).clone().with_nullable(nullable)
     };
     Some(first.key.iter().enumerate().map(field).collect())
-}
-
-fn resolve_states(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<StateNeed>, String> {
-    if !states.is_empty() && inputs.iter().all(|input| input.key.is_empty()) {
-        return Err(format!("it keeps state `{}` for each key, but no input is keyed; add key-by", states[0].name));
-    }
-    let mut needs: Vec<StateNeed> = Vec::new();
-    for state in states {
-        check_name("state", &state.name)?;
-        if needs.iter().any(|need| need.name == state.name) {
-            return Err(format!("state `{}` is there twice", state.name));
-        }
-        if let Some(width) = state.width
-            && !(1..=1_024).contains(&width)
-        {
-            return Err(format!("state `{}` has width {width}, expected 1 to 1024", state.name));
-        }
-        if state.expires.is_some() && state.width.is_some_and(|width| width < 8) {
-            return Err(format!("state `{}` is forgotten at a moment, which has 8 bytes, but its width is less", state.name));
-        }
-        let kind = match state.kind {
-            WitKind::ValueState => StateKind::Value,
-            WitKind::ListState => StateKind::List,
-            WitKind::MapState => StateKind::Map,
-        };
-        if kind != StateKind::Value && state.width.is_some() {
-            return Err(format!("state `{}` is a {kind} with a width; only values have one", state.name));
-        }
-        if kind == StateKind::List && state.expires.is_some() {
-            return Err(format!(
-                "state `{}` is a list that is forgotten, which is not in this version; a map can be",
-                state.name
-            ));
-        }
-        needs.push(StateNeed { name: state.name.clone(), version: state.version, kind, width: state.width });
-    }
-    debug_assert!(needs.iter().all(|need| need.width.is_none_or(|width| width as usize <= STATE_VALUE_BYTES)));
-    Ok(needs)
 }
 
 pub(crate) fn columns_of(input: &InputShape, names: Option<&[String]>) -> Result<Vec<usize>, String> {
@@ -448,7 +411,11 @@ impl<'a> WitInputs<'a> {
     /// The inputs as the contract has them.
     pub fn params(&self) -> Vec<WitInput<'_>> {
         let parts = self.fields.iter().zip(&self.keys);
-        self.inputs.iter().zip(parts).map(|(input, (fields, key))| WitInput { name: &input.name, schema: fields, key }).collect()
+        self.inputs
+            .iter()
+            .zip(parts)
+            .map(|(input, (fields, key))| WitInput { name: &input.name, schema: fields, key, broadcast: input.broadcast })
+            .collect()
     }
 }
 
@@ -460,7 +427,8 @@ mod tests {
     #[test]
     fn a_column_that_is_named_twice_is_refused_where_it_is_read_and_where_it_is_taken() {
         let fields = ["a", "b"].map(|name| Field::new(name, DataType::Int64, false));
-        let input = InputShape { name: "main".to_owned(), schema: Arc::new(Schema::new(fields.to_vec())), key: vec![] };
+        let input =
+            InputShape { name: "main".to_owned(), schema: Arc::new(Schema::new(fields.to_vec())), key: vec![], broadcast: false };
         let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
         let plan = |reads, taken| WitPlan {
             reads: vec![reads],
@@ -483,7 +451,7 @@ mod tests {
     fn lists_and_structs_may_be_taken_and_not_read() {
         let field = |name: &str, written: &str| column_type::parse_field(name, written).expect("a type");
         let schema = Arc::new(Schema::new(vec![field("id", "int64"), field("tags", "list<utf8>")]));
-        let inputs = [InputShape { name: "main".to_owned(), schema, key: vec![] }];
+        let inputs = [InputShape { name: "main".to_owned(), schema, key: vec![], broadcast: false }];
         assert_eq!(refuse_nested("p", &[vec![0]], &inputs), Ok(()));
         let error = refuse_nested("p", &[vec![0, 1]], &inputs).expect_err("a list");
         assert_eq!(error.code, Code::NotInThisVersion);

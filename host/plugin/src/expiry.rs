@@ -93,22 +93,25 @@ impl Expiry {
 
     fn moments_of_entries(&self, writes: &[ItemWrite], call: &CallKeys, state: &dyn KeyedState) -> Moments<(u32, Vec<u8>)> {
         let mut moments = Moments::new();
+        let mut cleared = BTreeSet::new();
         for write in writes.iter().filter(|write| write.state == self.state) {
             match &write.change {
                 ItemChange::Put { keys, entries, values } => {
-                    let mut before = Values::end_to_end();
-                    state.entries(self.state, call, keys, entries, &mut before);
+                    let mut before = Vec::with_capacity(keys.len());
+                    state.entries(self.state, call, keys, entries, &mut |value| {
+                        before.push(value.and_then(moment_of));
+                        true
+                    });
                     for (item, (&key, entry)) in keys.iter().zip(entries.iter()).enumerate() {
-                        let was = || (before.get(item, None).and_then(moment_of), None);
-                        moments.entry((key, entry.to_vec())).or_insert_with(was).1 = values.get(item, None).and_then(moment_of);
+                        let after = values.get(item, None).and_then(moment_of);
+                        moments.entry((key, entry.to_vec())).or_insert((before[item], None)).1 = after;
                     }
                 }
                 ItemChange::ClearMaps(keys) => {
                     for &key in keys {
-                        for ((of, _), (_, after)) in &mut moments {
-                            if *of == key {
-                                *after = None;
-                            }
+                        moments.range_mut((key, Vec::new())..(key + 1, Vec::new())).for_each(|(_, (_, after))| *after = None);
+                        if !cleared.insert(key) {
+                            continue;
                         }
                         state.scan(self.state, call, key, &[], &mut |entry, value| {
                             moments.entry((key, entry.to_vec())).or_insert((moment_of(value), None));
@@ -143,7 +146,12 @@ impl Expiry {
         state.resolve(&encoded, &encoded.hashes(), &mut call);
         let mut values = Values::default();
         if self.maps {
-            state.entries(self.state, &call, &call.row_key, &entries, &mut values);
+            values = Values::end_to_end();
+            state.entries(self.state, &call, &call.row_key, &entries, &mut |value| {
+                // Of the value only its moment is needed.
+                values.push(value.map(|value| &value[..value.len().min(8)]));
+                true
+            });
         } else {
             state.load(self.state, &call, &mut values);
         }

@@ -50,6 +50,8 @@ pub(crate) struct Instance<Exports> {
     pub(crate) store: Store<HostState>,
     pub(crate) exports: Exports,
     per_call: u32,
+    /// Those of a start, or of what goes on beside calls.
+    per_start: u32,
 }
 
 /// A store with the limits of a start.
@@ -78,7 +80,7 @@ fn store(component: &Component, limits: &Limits, log: Arc<LogLines>) -> Store<Ho
 impl<Exports> Instance<Exports> {
     fn started(store: Store<HostState>, exports: wasmtime::Result<Exports>, limits: &Limits) -> Result<Self, Fault> {
         let exports = exports.map_err(|error| Fault::thrown(&error, store.data()))?;
-        Ok(Self { store, exports, per_call: ticks(limits.cpu_per_call) })
+        Ok(Self { store, exports, per_call: ticks(limits.cpu_per_call), per_start: ticks(limits.cpu_per_start) })
     }
 
     /// The linear memory and tables it has, in bytes.
@@ -198,6 +200,7 @@ impl Instance<StreamOperator> {
         values: BinaryArrayParam<'_>,
     ) -> Result<BinaryArrayResult, Fault> {
         self.begin(None);
+        self.store.data_mut().budget = self.per_start;
         let guest = self.exports.wasmill_plugin_operator();
         let answer = guest.call_migrate_state(&mut self.store, state, from, entries, values).await;
         self.outcome(answer)

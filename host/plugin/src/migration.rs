@@ -9,10 +9,13 @@ use wasmill_flow::key::EncodedKeys;
 use wasmill_state::{CallKeys, ItemChange, ItemWrite, Items, KeyedState, StateKind, StateNeed, StateWrite, Values};
 
 use crate::bindings::wasmill::plugin::data::BinaryArrayResult;
-use crate::limits::STATE_VALUE_BYTES;
+use crate::limits::{STATE_PAGE_BYTES, STATE_VALUE_BYTES};
 
 /// How many keys are looked at between two calls.
 pub(crate) const KEYS_AT_ONCE: usize = 256;
+
+/// How many values a call migrates, or some more.
+const VALUES_AT_ONCE: usize = 1_024;
 
 /// What is left to migrate.
 #[derive(Debug, Default)]
@@ -20,6 +23,8 @@ pub(crate) struct Migration {
     versions: Vec<OtherVersion>,
     /// Keys that have values of other versions, or had when they were listed.
     waiting: VecDeque<Box<[u8]>>,
+    /// The memory that they take.
+    bytes: usize,
 }
 
 /// Another version of a state.
@@ -32,6 +37,8 @@ pub(crate) struct OtherVersion {
     pub need: StateNeed,
     /// The plugin's width.
     pub width: Option<u32>,
+    /// Its values are forgotten.
+    pub expires: bool,
 }
 
 /// Values to be migrated, and whose they are.
@@ -46,7 +53,7 @@ pub(crate) struct Old {
 
 impl Migration {
     /// Lists what a restored state has of other versions of the first `own` of its states.
-    pub fn of(state: &dyn KeyedState, own: usize) -> Self {
+    pub fn of(state: &dyn KeyedState, own: usize, expires: impl Fn(usize) -> bool) -> Self {
         let states = state.states();
         let mut keys = BTreeSet::new();
         let mut versions = Vec::new();
@@ -55,11 +62,18 @@ impl Migration {
                 state.for_each_value(index, &mut |key, _| {
                     keys.insert(Box::from(key));
                 });
-                versions.push(OtherVersion { state: index, of, need: need.clone(), width: states[of].width });
+                versions.push(OtherVersion {
+                    state: index,
+                    of,
+                    need: need.clone(),
+                    width: states[of].width,
+                    expires: expires(of),
+                });
             }
         }
         let waiting: VecDeque<Box<[u8]>> = keys.into_iter().collect();
-        if waiting.is_empty() { Self::default() } else { Self { versions, waiting } }
+        let bytes = waiting.iter().map(|key| held(key)).sum();
+        if waiting.is_empty() { Self::default() } else { Self { versions, waiting, bytes } }
     }
 
     /// Whether nothing is left.
@@ -75,7 +89,10 @@ impl Migration {
     /// The next keys that wait.
     pub fn next(&mut self) -> EncodedKeys {
         let mut keys = EncodedKeys::default();
-        self.waiting.drain(..KEYS_AT_ONCE.min(self.waiting.len())).for_each(|key| keys.push(&key));
+        for key in self.waiting.drain(..KEYS_AT_ONCE.min(self.waiting.len())) {
+            self.bytes -= held(&key);
+            keys.push(&key);
+        }
         keys
     }
 
@@ -88,35 +105,43 @@ impl Migration {
 
     /// The memory that the keys take, in bytes.
     pub fn bytes(&self) -> usize {
-        self.waiting.iter().map(|key| key.len() + size_of::<Box<[u8]>>()).sum()
+        self.bytes
     }
 }
 
 impl OtherVersion {
-    /// What the keys of a call have of it.
-    pub fn load(&self, state: &dyn KeyedState, call: &CallKeys) -> Old {
+    /// What the keys of a call from `from` on have of it, with about as much as a page has: of maps some entries, of lists whole ones. And with
+    /// which key it goes on, none behind the last.
+    pub fn load(&self, state: &dyn KeyedState, call: &CallKeys, from: u32) -> (Old, Option<u32>) {
         let mut old = Old::default();
         let mut values = Values::default();
         if self.need.kind == StateKind::Value {
             state.load(self.state, call, &mut values);
         }
         #[expect(clippy::cast_possible_truncation, reason = "keys of a call are counted in a u32")]
-        for key in 0..call.count() as u32 {
+        for key in from..call.count() as u32 {
+            if old.is_full() {
+                return (old, Some(key));
+            }
             let before = old.values.len();
             match self.need.kind {
                 StateKind::Value => {
-                    values.get(key as usize, self.need.width).into_iter().for_each(|value| old.values.push(value))
+                    values.get(key as usize, self.need.width).into_iter().for_each(|value| old.values.push(value));
                 }
-                StateKind::List => state.list(self.state, call, key, &mut old.values),
-                StateKind::Map => state.scan(self.state, call, key, &[], &mut |entry, value| {
+                StateKind::List | StateKind::Task => state.list(self.state, call, key, &mut old.values),
+                StateKind::Map | StateKind::Broadcast => state.scan(self.state, call, key, &[], &mut |entry, value| {
                     old.entries.push(entry);
                     old.values.push(value);
-                    true
+                    !old.is_full()
                 }),
             }
             old.keys.extend(std::iter::repeat_n(key, old.values.len() - before));
+            // What is left of a map: what has been migrated is gone from it by then.
+            if matches!(self.need.kind, StateKind::Map | StateKind::Broadcast) && old.is_full() {
+                return (old, Some(key));
+            }
         }
-        old
+        (old, None)
     }
 
     /// The writes that put what the plugin has made of them into its own state, and take them away; the error says what is wrong with it.
@@ -127,6 +152,9 @@ impl OtherVersion {
             self.width.and_then(|width| Some((width, new.iter().find(|value| value.len() != width as usize)?)))
         {
             return Err(format!("a value of {} bytes, expected {width}", value.len()));
+        }
+        if self.expires && new.iter().any(|value| value.len() < 8) {
+            return Err("a value that doesn't begin with the moment at which it is forgotten".to_owned());
         }
         let mut keys = old.keys.clone();
         keys.dedup();
@@ -148,16 +176,18 @@ impl OtherVersion {
                 };
                 (vec![put, StateWrite { state: self.state, keys: Some(keys), values }], Vec::new())
             }
-            StateKind::List => {
+            StateKind::List | StateKind::Task => {
                 let put = ItemChange::Append { keys: old.keys, items: new };
                 let gone = ItemChange::ClearLists(keys);
                 (Vec::new(), vec![ItemWrite { state: self.of, change: put }, ItemWrite { state: self.state, change: gone }])
             }
-            StateKind::Map => {
+            StateKind::Map | StateKind::Broadcast => {
                 let mut values = Values::end_to_end();
                 new.iter().for_each(|value| values.push(Some(value)));
+                let mut none = Values::end_to_end();
+                old.keys.iter().for_each(|_| none.push(None));
+                let gone = ItemChange::Put { keys: old.keys.clone(), entries: old.entries.clone(), values: none };
                 let put = ItemChange::Put { keys: old.keys, entries: old.entries, values };
-                let gone = ItemChange::ClearMaps(keys);
                 (Vec::new(), vec![ItemWrite { state: self.of, change: put }, ItemWrite { state: self.state, change: gone }])
             }
         })
@@ -169,4 +199,14 @@ impl Old {
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
+
+    /// Whether it is as much as goes at once.
+    fn is_full(&self) -> bool {
+        self.values.len() >= VALUES_AT_ONCE || self.values.data.len() + self.entries.data.len() >= STATE_PAGE_BYTES
+    }
+}
+
+/// The memory that a key takes.
+fn held(key: &[u8]) -> usize {
+    key.len() + size_of::<Box<[u8]>>()
 }

@@ -222,7 +222,7 @@ impl PluginOperator {
             CallOf::Rows(input) => (input, if fault.kind == FaultKind::Limit { Kind::Limit } else { Kind::Trap }),
             CallOf::End => return Err(self.halt(of, fault, None, &rows)),
         };
-        cx.dead.push(Dead { input, reasons: vec![fault.message.clone(); rows.len()], rows, kind });
+        self.dead(Dead { input, reasons: vec![fault.message.clone(); rows.len()], rows, kind }, cx);
         Ok(())
     }
 
@@ -285,19 +285,21 @@ impl PluginOperator {
         if !self.plan.wants_end {
             return Ok(());
         }
+        let none = Batch::unkeyed(RecordBatch::new_empty(Arc::new(Schema::empty())));
+        self.migrate_for(CallOf::End, &none, cx).await?;
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
             None => self.open().await?,
         };
         let at_end = || OtherTimes { of_keys: Vec::new(), latest: Watermark::END.0 };
         let times = (cx.watermark == Watermark::END).then(at_end);
-        let call = Call { times, ..self.call(cx) };
+        let call = Call { times, keyed: self.resolve(&[], &none, cx), ..self.call(cx) };
         let (outcome, call) = instance.end(call).await;
-        outcome.map_err(|fault| self.definition.error(&fault, " at the end of input", None))?;
-        if let Some(call) = call {
-            cx.emitted.extend(call.emitted);
-        }
-        Ok(())
+        let outcome = match call {
+            Some(call) => self.settle(call, outcome, &none, cx),
+            None => outcome,
+        };
+        outcome.map_err(|fault| self.definition.error(&fault, " at the end of input", None))
     }
 }
 
@@ -311,7 +313,8 @@ impl Operator for PluginOperator {
 
     fn restored(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
         let Some(state) = &cx.state else { return Ok(()) };
-        self.migration = Migration::of(state.as_ref(), self.plan.declaration.states.len());
+        let expires = |state| self.plan.expiring.iter().any(|(expiring, _)| *expiring == state);
+        self.migration = Migration::of(state.as_ref(), self.plan.declaration.states.len(), expires);
         let restored = self.timers.iter_mut().try_for_each(|timers| timers.restore(state.as_ref()));
         let restored = restored.and_then(|()| self.expiring.iter_mut().try_for_each(|expiry| expiry.restore(state.as_ref())));
         restored.map_err(|what| self.damaged(what))

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
-use wasmill_state::{CallKeys, ItemChange, ItemWrite, Items, KeyedState, Values};
+use wasmill_state::{CallKeys, ItemChange, ItemWrite, Items, KeyedState};
 
 /// The changes of one call.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl StagedItems {
         self.writes
     }
 
-    /// How many items a key's list has, and their bytes.
+    /// How many items a key's list has, and its bytes with four for each.
     pub fn list_size(&mut self, stored: &dyn KeyedState, call: &CallKeys, state: usize, key: u32) -> (usize, usize) {
         self.index();
         let (mut items, mut bytes) = (0, 0);
@@ -53,7 +53,7 @@ impl StagedItems {
         if list.is_none_or(|list| !list.cleared) {
             (items, bytes) = stored.list_size(state, call, key);
         }
-        list.map_or((items, bytes), |list| (items + list.added.len(), bytes + list.added.data.len()))
+        list.map_or((items, bytes), |list| (items + list.added.len(), bytes + list.added.data.len() + 4 * list.added.len()))
     }
 
     /// Adds the items of a key's list to `into`.
@@ -66,7 +66,7 @@ impl StagedItems {
         list.iter().flat_map(|list| list.added.iter()).for_each(|item| into.push(item));
     }
 
-    /// The values of entries of maps.
+    /// Calls `each` with the values of entries of maps, in order, until it returns false.
     pub fn entries(
         &mut self,
         stored: &dyn KeyedState,
@@ -74,21 +74,18 @@ impl StagedItems {
         state: usize,
         keys: &[u32],
         entries: &Items,
-        into: &mut Values,
+        each: &mut dyn FnMut(Option<&[u8]>) -> bool,
     ) {
         self.index();
-        stored.entries(state, call, keys, entries, into);
-        if !self.maps.keys().any(|(of, _)| *of == state) {
-            return;
-        }
-        let before = std::mem::replace(into, Values::end_to_end());
-        for (index, (&key, entry)) in keys.iter().zip(entries.iter()).enumerate() {
-            into.push(match self.maps.get(&(state, key)) {
+        let mut asked = keys.iter().zip(entries.iter());
+        stored.entries(state, call, keys, entries, &mut |value| {
+            let Some((&key, entry)) = asked.next() else { return false };
+            each(match self.maps.get(&(state, key)) {
                 Some(Map { entries, .. }) if entries.contains_key(entry) => entries[entry].as_deref(),
                 Some(Map { cleared: true, .. }) => None,
-                _ => before.get(index, None),
-            });
-        }
+                _ => value,
+            })
+        });
     }
 
     /// Calls `each` with the entries of a key's map from `start` on, until it returns false.

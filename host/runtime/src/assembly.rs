@@ -307,7 +307,7 @@ fn lane_count(plan: &Plan) -> usize {
     let tasks = |stage: usize| plan.stages[stage].parallelism as usize;
     let lanes_of = |edge: &Edge| match edge.routing {
         Routing::Forward => tasks(edge.from),
-        Routing::Gather | Routing::Keyed(_) => tasks(edge.from) * tasks(edge.to),
+        Routing::Gather | Routing::Broadcast | Routing::Keyed(_) => tasks(edge.from) * tasks(edge.to),
     };
     let dead_letters = if plan.stages.iter().any(is_dead_letters) { (0..plan.stages.len()).map(tasks).sum() } else { 0 };
     plan.edges.iter().map(lanes_of).sum::<usize>() + dead_letters

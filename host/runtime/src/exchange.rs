@@ -19,6 +19,8 @@ pub(crate) struct Exchange {
 enum Route {
     /// All rows to the one lane there is.
     Straight,
+    /// All rows to each lane.
+    Broadcast,
     Keyed(KeyedRoute),
 }
 
@@ -35,7 +37,7 @@ struct KeyedRoute {
 }
 
 impl Exchange {
-    /// The end of an edge with these lanes: one, or for a keyed edge, whose rows may be combined, one for each receiving task.
+    /// The end of an edge with these lanes: one, or for an edge that is keyed, whose rows may be combined, or broadcast, one for each receiving task.
     pub fn new(
         routing: &Routing,
         columns: Option<Vec<usize>>,
@@ -45,6 +47,7 @@ impl Exchange {
     ) -> Self {
         let routing = match routing {
             Routing::Forward | Routing::Gather => Route::Straight,
+            Routing::Broadcast => Route::Broadcast,
             Routing::Keyed(key) => {
                 #[expect(clippy::cast_possible_truncation, reason = "tasks are counted in 32 bits")]
                 let tasks = lanes.len() as u32;
@@ -66,6 +69,12 @@ impl Exchange {
         let moved = project(batch, self.columns.as_deref());
         match &mut self.routing {
             Route::Straight => self.lanes[0].send(Message::Rows(moved)).await,
+            Route::Broadcast => {
+                for lane in &mut self.lanes {
+                    lane.send(Message::Rows(moved.clone())).await?;
+                }
+                Ok(())
+            }
             Route::Keyed(route) => {
                 let keyed = Batch { hashes: Some(route.hashes(batch).into()), ..moved };
                 let combined = match &mut route.combiner {

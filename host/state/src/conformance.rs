@@ -97,7 +97,7 @@ fn a_snapshot_of_other_states_is_refused(make: Make<'_>) {
     let refused = |change: fn(&mut Vec<StateNeed>)| {
         let mut states = model::states();
         change(&mut states);
-        make(states).restore(&bytes, KeyGroups::DEFAULT, 0..128).expect_err("another state is refused")
+        make(states).restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect_err("another state is refused")
     };
     let name = model::states()[0].name.clone();
     assert_eq!(refused(|states| states[0].name = "other".to_owned()), StateError::Unmatched { state: name.clone() });
@@ -112,7 +112,7 @@ fn a_snapshot_of_other_states_is_refused(make: Make<'_>) {
     let mut more = model::states();
     more.insert(0, StateNeed::values("new", 1, None));
     let mut backend = make(more);
-    backend.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a state that the snapshot doesn't have starts empty");
+    backend.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect("a state that the snapshot doesn't have starts empty");
     for (key, values) in backend.dump() {
         assert_eq!(values[0], None);
         assert_eq!(values[1..], run.model_of_now()[&key][..], "states are matched by name");
@@ -124,7 +124,7 @@ fn a_damaged_snapshot_is_refused(make: Make<'_>) {
     let mut run = Run::new(make);
     run.put(&[1, 2, 3, 4, 5], 10);
     let bytes = run.whole_snapshot();
-    let restored = |bytes: &[u8]| make(model::states()).restore(bytes, KeyGroups::DEFAULT, 0..128);
+    let restored = |bytes: &[u8]| make(model::states()).restore(bytes, KeyGroups::DEFAULT, 0..128, 0..128);
     assert_eq!(restored(&bytes), Ok(()));
     for at in 0..bytes.len() {
         assert!(restored(&bytes[..at]).is_err(), "cut off at byte {at}");

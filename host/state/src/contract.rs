@@ -20,7 +20,14 @@ pub enum StateKind {
     List,
     /// Entries, each with a value, in the order of their bytes.
     Map,
+    /// A map that isn't a key's but the task's own, and the same in every task.
+    Broadcast,
+    /// A list that isn't a key's but the task's own. When the parallelism changes its items are dealt out anew.
+    Task,
 }
+
+/// The bytes of what stands for a key where a state is the task's own.
+pub const NO_KEY: &[u8] = &[];
 
 /// A state that an operator keeps for each key.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,6 +53,12 @@ impl StateNeed {
     #[must_use]
     pub fn lists(name: &str, version: u32) -> Self {
         Self { name: name.to_owned(), version, kind: StateKind::List, width: None }
+    }
+
+    /// Whether it is the task's own, not its keys'.
+    #[must_use]
+    pub fn is_of_task(&self) -> bool {
+        matches!(self.kind, StateKind::Broadcast | StateKind::Task)
     }
 
     /// A state of maps.
@@ -173,17 +186,21 @@ impl fmt::Display for StateKind {
             Self::Value => "value",
             Self::List => "list",
             Self::Map => "map",
+            Self::Broadcast => "broadcast map",
+            Self::Task => "list of the task",
         })
     }
 }
 
 /// The keyed state of one task: for each key of the key groups that the task owns, a value or none in each of the states.
 ///
+/// States that are the task's own have [`NO_KEY`] for their key: a call has them where that is among its keys.
+///
 /// Keys may be in spaces, as the windows of a key are: then every call is by [`Self::resolve_in`]. Those that aren't are in space 0.
 ///
 /// # Contract
 /// 1. A call is `resolve`, any number of `load` and other looks, at most one `apply` and one `apply_items`, `finish`; the next starts when it
-///    is finished. Nothing changes before they are called, and what they were given is changed entirely: a call either happened or did not.
+///    is finished. A call's places may be dealt out to several `CallKeys`, each with an `apply_items` of its own. Nothing changes before they are called, and what they were given is changed entirely: a call either happened or did not.
 ///    (Conformance suite.)
 /// 2. A key without a value in any state takes no memory after `finish`. (Conformance suite, by [`Self::keys`].)
 /// 3. `snapshot(epoch)` fixes what the snapshot holds: exactly what was applied before it. It returns at once; `snapshot_step`
@@ -227,14 +244,14 @@ pub trait KeyedState: Send {
     /// The length of the value that a state has at one of a call's [`places`](CallKeys::places), in bytes.
     fn value_bytes(&self, state: usize, place: u32) -> usize;
 
-    /// How many items the list of a key of the call has, and their bytes.
+    /// How many items the list of a key of the call has, and its bytes: those of the items, and four for each.
     fn list_size(&self, state: usize, call: &CallKeys, key: u32) -> (usize, usize);
 
     /// Adds the items of the list of a key of the call to `into`, in order.
     fn list(&self, state: usize, call: &CallKeys, key: u32, into: &mut Items);
 
-    /// The values of entries of maps: of entry `i` of the map of key `keys[i]`, replacing what was in `into`.
-    fn entries(&self, state: usize, call: &CallKeys, keys: &[u32], entries: &Items, into: &mut Values);
+    /// Calls `each` with the values of entries of maps, in order, until it returns false: of entry `i` of the map of key `keys[i]`.
+    fn entries(&self, state: usize, call: &CallKeys, keys: &[u32], entries: &Items, each: &mut dyn FnMut(Option<&[u8]>) -> bool);
 
     /// Calls `each` with the entries of the map of a key of the call and their values, in the order of their bytes, from `start` on, until it
     /// returns false.
@@ -252,11 +269,12 @@ pub trait KeyedState: Send {
     /// The next piece of the snapshot under way, of some `keys` keys; `None` when it is complete, or when none is under way.
     fn snapshot_step(&mut self, keys: usize) -> Option<Vec<u8>>;
 
-    /// Adds what a snapshot holds of the key groups `owned`.
+    /// Adds what a snapshot holds of the key groups `owned`, the task's own; `of` are those of the task that made it. A broadcast map is taken whole
+    /// by every task, the items of a task's own list by the tasks that own groups of `of`, each its share in order.
     ///
     /// # Errors
     /// [`StateError`] where the bytes are damaged or don't fit the states.
-    fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>) -> Result<(), StateError>;
+    fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>, of: Range<u32>) -> Result<(), StateError>;
 
     /// How many keys have a value.
     fn keys(&self) -> usize;

@@ -22,8 +22,8 @@ use wasmill_flow::{Epoch, KeyGroups};
 use self::cells::Cells;
 use self::cut::Cut;
 use self::slots::Slots;
-use crate::contract::{CallKeys, ItemChange, ItemWrite, KeyedState, StateError, StateNeed, StateWrite};
-use crate::items::Items;
+use crate::contract::{CallKeys, ItemChange, ItemWrite, KeyedState, NO_KEY, StateError, StateKind, StateNeed, StateWrite};
+use crate::items::{self, Items};
 use crate::snapshot::Snapshot;
 use crate::values::Values;
 
@@ -100,6 +100,45 @@ impl MemoryState {
         self.cut.exclude(&self.doubtful[made_from..], count);
     }
 
+    /// Keeps what a snapshot has of the task's own states: of lists the share of a task that owns these groups.
+    fn put_of_task(
+        &mut self,
+        indices: &[usize],
+        values: &[Option<&[u8]>],
+        owned: &Range<u32>,
+        of: &Range<u32>,
+    ) -> Result<(), StateError> {
+        let table = self.slots.table(0);
+        let place = self.slots.find_or_make(NO_KEY, key::hash(NO_KEY), table, &mut self.doubtful);
+        self.grow(0);
+        self.doubtful.clear();
+        for (&index, value) in indices.iter().zip(values) {
+            match (self.states[index].kind, value) {
+                (_, None) => {}
+                // All tasks have the same.
+                (StateKind::Broadcast, Some(stored)) if !self.cells[index].is_present(place) => {
+                    self.cells[index].put(place, stored)?
+                }
+                (StateKind::Broadcast, Some(_)) => {}
+                (StateKind::Task, Some(stored)) => {
+                    let mut all = self.cells[index].get(place).map(Cow::into_owned).unwrap_or_default();
+                    all.extend(share(stored, owned, of)?);
+                    if !all.is_empty() {
+                        self.cells[index].remove(place);
+                        self.cells[index].put(place, &all)?;
+                    }
+                }
+                (StateKind::Value | StateKind::List | StateKind::Map, Some(_)) => {
+                    return Err(StateError::Damaged(format!("state `{}` is of no key", self.states[index].name)));
+                }
+            }
+        }
+        if !self.cells.iter().any(|cells| cells.is_present(place)) {
+            self.slots.free(place);
+        }
+        Ok(())
+    }
+
     /// Keeps an entry of a snapshot; its values are those of states `indices`.
     fn put(&mut self, key: &[u8], space: i64, hash: u64, indices: &[usize], values: &[Option<&[u8]>]) -> Result<(), StateError> {
         let table = self.slots.table(space);
@@ -118,6 +157,20 @@ impl MemoryState {
     }
 }
 
+/// The items of a task's list that fall to one that owns these groups, where the groups of the task were `of`: each in its turn falls to the next group.
+fn share(stored: &[u8], owned: &Range<u32>, of: &Range<u32>) -> Result<Vec<u8>, StateError> {
+    let items = items::stored(stored).ok_or_else(|| StateError::Damaged("the list of a task can't be read".to_owned()))?;
+    let groups = u64::from(of.end.saturating_sub(of.start)).max(1);
+    let mut share = Vec::new();
+    for (index, item) in (0_u64..).zip(&items) {
+        let group = u64::from(of.start) + index * groups / items.len() as u64;
+        if (u64::from(owned.start)..u64::from(owned.end)).contains(&group) {
+            items::store(item, &mut share);
+        }
+    }
+    Ok(share)
+}
+
 /// For each state of a snapshot, which of the operator's it is. One name may stand for several versions.
 fn match_states(found: &[StateNeed], expected: &[StateNeed]) -> Result<Vec<usize>, StateError> {
     let mut indices = Vec::with_capacity(found.len());
@@ -127,11 +180,11 @@ fn match_states(found: &[StateNeed], expected: &[StateNeed]) -> Result<Vec<usize
         else {
             return Err(StateError::Unmatched { state: state.name.clone() });
         };
-        if other.version != state.version {
-            return Err(StateError::Version { state: state.name.clone(), found: state.version, expected: other.version });
-        }
         if other.kind != state.kind {
             return Err(StateError::Kind { state: state.name.clone(), found: state.kind, expected: other.kind });
+        }
+        if other.version != state.version {
+            return Err(StateError::Version { state: state.name.clone(), found: state.version, expected: other.version });
         }
         if other.width != state.width {
             return Err(StateError::Width { state: state.name.clone(), found: state.width, expected: other.width });
@@ -220,12 +273,9 @@ impl KeyedState for MemoryState {
         self.cells[state].lists().list(call.places[key as usize], into);
     }
 
-    fn entries(&self, state: usize, call: &CallKeys, keys: &[u32], entries: &Items, into: &mut Values) {
-        *into = Values::end_to_end();
+    fn entries(&self, state: usize, call: &CallKeys, keys: &[u32], entries: &Items, each: &mut dyn FnMut(Option<&[u8]>) -> bool) {
         let maps = self.cells[state].maps();
-        for (&key, entry) in keys.iter().zip(entries.iter()) {
-            into.push(maps.get(call.places[key as usize], entry));
-        }
+        let _ = keys.iter().zip(entries.iter()).all(|(&key, entry)| each(maps.get(call.places[key as usize], entry)));
     }
 
     fn scan(&self, state: usize, call: &CallKeys, key: u32, start: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
@@ -272,7 +322,7 @@ impl KeyedState for MemoryState {
         self.cut.step(keys, &self.slots, &self.cells)
     }
 
-    fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>) -> Result<(), StateError> {
+    fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>, of: Range<u32>) -> Result<(), StateError> {
         let snapshot = Snapshot::open(snapshot)?;
         if self.keeps_versions {
             self.add_versions(snapshot.states());
@@ -286,6 +336,9 @@ impl KeyedState for MemoryState {
                 }
                 None => (entry.key, 0),
             };
+            if key.is_empty() {
+                return self.put_of_task(&indices, &entry.values, &owned, &of);
+            }
             let hash = key::hash(key);
             if owned.contains(&groups.group(hash)) {
                 self.put(key, space, hash, &indices, &entry.values)?;

@@ -12,7 +12,7 @@
 //! | number of states | 4 | |
 //! | for each state: name | 4 + n | the name's length in bytes, and the name in UTF-8 |
 //! | … version | 4 | |
-//! | … kind and fixed width | 1 + 4 | 1 and the width of every value; or 0 and 0, where values may have any length; 2 and 0 for lists, 3 and 0 for maps |
+//! | … kind and fixed width | 1 + 4 | 1 and the width of every value; or 0 and 0, where values may have any length; 2 and 0 for lists, 3 and 0 for maps, 4 and 0 for broadcast maps, 5 and 0 for a task's own list |
 //! | checksum | 8 | of all header bytes before it |
 //!
 //! | block | bytes | |
@@ -25,7 +25,7 @@
 //!
 //! | entry | bytes | |
 //! |---|---|---|
-//! | key | 4 + n | the length, and the key as [`wasmill_flow::key`] encodes it |
+//! | key | 4 + n | the length, and the key as [`wasmill_flow::key`] encodes it; nothing where the states are the task's own |
 //! | presence | states / 8, rounded up | a bit for each state, least significant first, set where the key has a value; at least one is; bits past the last state are 0 |
 //! | for each state with a value, in order | width, 4 + n, or 8 + n | the value, with its length before it where the width isn't fixed; a list or a map, as [`crate::items`] lays it out, with its length in 8 bytes before it |
 //!

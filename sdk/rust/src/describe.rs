@@ -6,7 +6,7 @@ use crate::bindings::plan::{Port, StateNeed, Taken, Takes, TimeDomain, Wants};
 use crate::bindings::{DataType, Field, Input, Plan};
 use crate::error::{Error, Result};
 use crate::inputs::{InputSpec, Inputs};
-use crate::operator::Keep;
+use crate::operator::{Keep, StateSpec};
 use crate::process_batch::ProcessBatch;
 use crate::record::{FieldSpec, Record};
 use crate::settings;
@@ -20,7 +20,7 @@ pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<
     inputs.iter().zip(&specs).for_each(|(input, spec)| check_columns(input, spec.fields, &mut problems));
     check_kept(inputs, P::KEEP, &mut problems);
     P::PORTS.iter().for_each(|port| check_kept(inputs, port.keep, &mut problems));
-    if let Some(state) = P::STATES.first() {
+    if let Some(state) = P::STATES.iter().find(|state| state.is_of_key()) {
         let without = inputs.iter().zip(&specs).filter(|(input, spec)| spec.keyed && input.key.is_empty());
         problems.extend(without.map(|(input, _)| {
             format!(
@@ -29,11 +29,18 @@ pub(crate) fn plan<P: ProcessBatch>(settings: &str, inputs: &[Input]) -> Result<
             )
         }));
     }
-    if P::STATES.is_empty() && !P::TIMERS.is_empty() {
+    if !P::STATES.iter().any(StateSpec::is_of_key) && !P::TIMERS.is_empty() {
         let without = inputs.iter().zip(&specs).filter(|(input, spec)| spec.keyed && input.key.is_empty());
         problems.extend(without.map(|(input, _)| {
             format!("timers are set for each key, but input `{}` has none: give the operator a `key-by`", input.name)
         }));
+    }
+    for (input, spec) in inputs.iter().zip(&specs).filter(|(input, spec)| input.broadcast != spec.broadcast) {
+        let (name, is) = (&input.name, spec.broadcast);
+        problems.push(match is {
+            true => format!("every task must be handed all rows of input `{name}`: give the operator `broadcast: [{name}]`"),
+            false => format!("input `{name}` is broadcast, but the operator would process each of its rows in every task"),
+        });
     }
     if !problems.is_empty() {
         return Err(Error::fail(listed(&problems, "; ")));

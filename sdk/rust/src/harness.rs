@@ -50,6 +50,7 @@ use serde::Serialize;
 
 use crate::Timestamp;
 use crate::bindings::data::{self, Keys};
+use crate::bindings::plan::{StateKind, StateNeed};
 use crate::bindings::{DataType, Field, Input, Plan};
 use crate::error::Result;
 use crate::host::native::{self, Call, CallState};
@@ -137,6 +138,8 @@ pub struct Harness<P: ProcessBatch, K = ()> {
     instance: Option<Instance<P>>,
     /// For each state, the values of keys.
     states: Vec<BTreeMap<K, Vec<u8>>>,
+    /// For each state what it is where it is no key's.
+    of_task: Vec<Option<Vec<u8>>>,
     emitted: Vec<emitted::Sent<K>>,
     rejected: Vec<Rejected>,
     logs: Vec<(Level, String)>,
@@ -161,12 +164,14 @@ struct Made<'a, K> {
     of_row: &'a [K],
     /// The timers that it hands over.
     fired: Option<Fired>,
+    /// Its input is broadcast.
+    broadcast: bool,
 }
 
 impl<K> Made<'_, K> {
     /// Neither rows nor timers.
     fn nothing() -> Self {
-        Self { keys: &[], of_row: &[], fired: None }
+        Self { keys: &[], of_row: &[], fired: None, broadcast: false }
     }
 }
 
@@ -200,7 +205,7 @@ impl<P: ProcessBatch, K> fmt::Debug for Harness<P, K> {
 /// ```
 pub fn describe<P: ProcessBatch>(settings: impl Serialize, columns: Vec<Field>, key: &[&str]) -> Result<Plan> {
     let key = key.iter().map(|name| (*name).to_owned()).collect();
-    describe_inputs::<P>(settings, &[Input { name: ONLY_INPUT.to_owned(), schema: columns, key }])
+    describe_inputs::<P>(settings, &[Input { name: ONLY_INPUT.to_owned(), schema: columns, key, broadcast: false }])
 }
 
 /// The same for several inputs, as a job gives them.
@@ -220,7 +225,7 @@ pub fn describe<P: ProcessBatch>(settings: impl Serialize, columns: Vec<Field>, 
 /// use wasmill_sdk::bindings::{DataType, Field, Input};
 ///
 /// let n = Field { name: "n".into(), data_type: DataType::Int64, nullable: false };
-/// let left = Input { name: "left".into(), schema: vec![n], key: Vec::new() };
+/// let left = Input { name: "left".into(), schema: vec![n], key: Vec::new(), broadcast: false };
 /// let refused = harness::describe_inputs::<It>((), &[left]).unwrap_err();
 /// assert_eq!(refused.message(), "the operator's inputs are left, right, but the job gives it left");
 /// ```
@@ -303,12 +308,26 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
 
     /// The entries of a key's map and their values, in order, as the last call that succeeded left it. Panics as [`list`](Self::list) does.
     pub fn map<E: MapEntry, V: StateValue>(&self, name: &str, key: &K) -> Vec<(E, V)> {
-        let map = native::map_of(&self.states[self.state_number(name)].get(key).cloned());
+        self.entries(name, &self.states[self.state_number(name)].get(key).cloned())
+    }
+
+    /// The entries of a broadcast map and their values, in order. Panics as [`list`](Self::list) does.
+    pub fn broadcast<E: MapEntry, V: StateValue>(&self, name: &str) -> Vec<(E, V)> {
+        self.entries(name, &self.of_task[self.state_number(name)])
+    }
+
+    /// The items of the task. Panics as [`list`](Self::list) does.
+    pub fn task<T: StateValue>(&self, name: &str) -> Vec<T> {
+        native::strings(&self.of_task[self.state_number(name)]).map(|item| self.read(name, item)).collect()
+    }
+
+    /// The entries of a stored map of a state.
+    fn entries<E: MapEntry, V: StateValue>(&self, name: &str, stored: &Option<Vec<u8>>) -> Vec<(E, V)> {
         let read = |entry: &[u8]| {
             E::read(&mut &entry[..])
                 .unwrap_or_else(|| panic!("state `{name}` has an entry that is no {}", std::any::type_name::<E>()))
         };
-        map.iter().map(|(entry, value)| (read(entry), self.read(name, value))).collect()
+        native::map_of(stored).iter().map(|(entry, value)| (read(entry), self.read(name, value))).collect()
     }
 
     /// A value of a state.
@@ -339,6 +358,7 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
             name: spec.name.unwrap_or(ONLY_INPUT).to_owned(),
             schema: columns_wanted::<P>(spec),
             key: if spec.keyed { key.to_vec() } else { Vec::new() },
+            broadcast: spec.broadcast,
         };
         let inputs = <P::Input<'static> as Inputs<'static>>::INPUTS.iter().map(input).collect();
         Self::over(serde_json::to_string(&settings)?, inputs)
@@ -347,12 +367,13 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     /// Opens the operator over these inputs; settings are JSON.
     fn over(settings: String, inputs: Vec<Input>) -> Result<Self> {
         let plan = Instance::<P>::describe(&settings, &inputs)?;
-        let states = plan.states.iter().map(|_| BTreeMap::new()).collect();
+        let states: Vec<_> = plan.states.iter().map(|_| BTreeMap::new()).collect();
         let mut harness = Self {
             plan,
             settings,
             inputs,
             instance: None,
+            of_task: vec![None; states.len()],
             states,
             emitted: Vec::new(),
             rejected: Vec::new(),
@@ -393,7 +414,7 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     /// Makes a call with rows of an input that have these keys.
     fn process(&mut self, input: usize, batch: &data::Batch, of_row: &[K], keyed: bool) -> Result<()> {
         if !keyed {
-            let made = Made { keys: &[], of_row, fired: None };
+            let made = Made { keys: &[], of_row, fired: None, broadcast: self.inputs[input].broadcast };
             return self.call(made, |instance| instance.process(input as u32, batch, None));
         }
         let mut keys: Vec<K> = Vec::new();
@@ -406,19 +427,22 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         };
         let row_key = of_row.iter().map(number).collect();
         let given = Keys { count: keys.len() as u32, columns: Vec::new(), row_key };
-        let made = Made { keys: &keys, of_row, fired: None };
+        let made = Made { keys: &keys, of_row, fired: None, broadcast: false };
         self.call(made, |instance| instance.process(input as u32, batch, Some(&given)))
     }
 
     /// Makes a call, on a new instance if there is none.
     fn call(&mut self, made: Made<'_, K>, work: impl FnOnce(&mut Instance<P>) -> Result<()>) -> Result<()> {
-        let Made { keys, of_row, fired } = made;
-        let states = self.plan.states.iter().zip(&self.states).map(|(state, values)| CallState {
+        let Made { keys, of_row, fired, broadcast } = made;
+        let states = self.plan.states.iter().zip(&self.states).zip(&self.of_task).map(|((state, values), of_task)| CallState {
             width: state.width,
-            values: keys.iter().map(|key| values.get(key).cloned()).collect(),
+            values: match is_of_task(state) {
+                true => vec![of_task.clone()],
+                false => keys.iter().map(|key| values.get(key).cloned()).collect(),
+            },
             stored: Vec::new(),
         });
-        let given = Call { now: self.now, watermark: self.watermark, states: states.collect(), ..Call::default() };
+        let given = Call { now: self.now, watermark: self.watermark, broadcast, states: states.collect(), ..Call::default() };
         let opened = self.instance.take();
         let (done, left) = native::during(given, || {
             let mut instance = match opened {
@@ -433,7 +457,12 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         self.change_timers(keys, &left.timers, fired.as_ref())?;
         self.emitted.extend(sent);
         self.rejected.extend(left.rejected.into_iter().map(|(row, reason)| Rejected { row: self.fed + row as usize, reason }));
-        for (values, mut state) in self.states.iter_mut().zip(left.states) {
+        for (number, mut state) in left.states.into_iter().enumerate() {
+            let values = &mut self.states[number];
+            if is_of_task(&self.plan.states[number]) {
+                self.of_task[number] = state.values.swap_remove(0);
+                continue;
+            }
             state.stored.sort_unstable();
             state.stored.dedup();
             for key in state.stored {
@@ -451,6 +480,11 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         self.instance = Some(instance);
         Ok(())
     }
+}
+
+/// Whether a state is no key's.
+fn is_of_task(state: &StateNeed) -> bool {
+    matches!(state.kind, StateKind::BroadcastState | StateKind::TaskState)
 }
 
 /// The columns that the operator reads of an input, and those that its outputs keep by name.

@@ -7,11 +7,11 @@ pub(crate) mod native;
 
 #[cfg(target_arch = "wasm32")]
 pub(crate) use component::{
-    counter, delete, emit, gauge, list_append, list_clear, list_load, load, log, map_clear, map_get, map_put, map_scan, now,
-    register, reject, store, watermark,
+    broadcast_get, broadcast_put, broadcast_scan, counter, delete, emit, gauge, list_append, list_clear, list_load, load, log,
+    map_clear, map_get, map_put, map_scan, now, register, reject, store, task_load, task_store, watermark,
 };
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) use native::{
-    counter, delete, emit, gauge, list_append, list_clear, list_load, load, log, map_clear, map_get, map_put, map_scan, now,
-    register, reject, store, watermark,
+    broadcast_get, broadcast_put, broadcast_scan, counter, delete, emit, gauge, list_append, list_clear, list_load, load, log,
+    map_clear, map_get, map_put, map_scan, now, register, reject, store, task_load, task_store, watermark,
 };

@@ -23,6 +23,8 @@ pub struct InputSpec {
     pub fields: &'static [FieldSpec],
     /// The operator uses its states for rows of this input, so that it must have a key.
     pub keyed: bool,
+    /// Whether every task is handed all of its rows.
+    pub broadcast: bool,
 }
 
 /// What an operator reads. Every record is one input; an operator with several reads an enum with a record for each, which says for
@@ -106,7 +108,7 @@ pub trait Inputs<'a>: Sized {
 }
 
 impl<'a, R: ReadRecord<'a>> Inputs<'a> for R {
-    const INPUTS: &'static [InputSpec] = &[InputSpec { name: None, fields: R::FIELDS, keyed: true }];
+    const INPUTS: &'static [InputSpec] = &[InputSpec { name: None, fields: R::FIELDS, keyed: true, broadcast: false }];
     type Columns = <R as ReadRecord<'a>>::Columns;
     type Gathered = <R as Record>::Builder;
 

@@ -6,6 +6,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::open::Open;
+use crate::operator::StateSpec;
 use crate::port::CallOf;
 use crate::process_batch::{Batch, ProcessBatch};
 use crate::state::item_of;
@@ -40,7 +41,7 @@ impl<P: ProcessBatch> Instance<P> {
     pub fn process(&mut self, input: u32, batch: &data::Batch, keys: Option<&Keys>) -> Result<()> {
         let Self { operator, cx, inputs } = self;
         let input = *inputs.get(input as usize).ok_or_else(|| Error::fail("the host gave rows of an input that isn't there"))?;
-        let keyed = !P::STATES.is_empty() || !P::TIMERS.is_empty();
+        let keyed = P::STATES.iter().any(StateSpec::is_of_key) || !P::TIMERS.is_empty();
         if keyed && <P::Input<'_> as Inputs<'_>>::INPUTS[input].keyed && keys.is_none() {
             return Err(Error::fail("the operator keeps state, but the host gave rows without keys"));
         }

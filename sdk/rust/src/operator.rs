@@ -70,6 +70,13 @@ pub struct StateSpec {
     pub expires: Option<TimeDomain>,
 }
 
+impl StateSpec {
+    /// Whether it is kept for each key.
+    pub const fn is_of_key(&self) -> bool {
+        !matches!(self.kind, StateKind::BroadcastState | StateKind::TaskState)
+    }
+}
+
 /// An output of an operator beside the main one.
 ///
 /// ```

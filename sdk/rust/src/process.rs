@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::open::Open;
-use crate::operator::Operator;
+use crate::operator::{Operator, StateSpec};
 use crate::process_batch::{Batch, ProcessBatch};
 use crate::record::Record;
 use crate::timers::{Timer, TimerBatch};
@@ -98,7 +98,7 @@ impl<P: Process> ProcessBatch for P {
     fn process_batch<'a>(&mut self, batch: Batch<'a, Self::Input<'a>>, cx: &mut Context<Self>) -> Result<()> {
         let rows = batch.rows();
         // One loop and one call, so that the author's code is always inlined. Only one of several inputs may have no keys.
-        let keyed = (!Self::STATES.is_empty() || !Self::TIMERS.is_empty())
+        let keyed = (Self::STATES.iter().any(StateSpec::is_of_key) || !Self::TIMERS.is_empty())
             && (<Self::Input<'a> as Inputs<'a>>::INPUTS.len() == 1 || !batch.row_keys().is_empty());
         let keys = if keyed { &batch.row_keys()[..rows] } else { &[] };
         if keyed && Self::STATES.iter().any(|state| state.kind == StateKind::MapState) {

@@ -1,12 +1,15 @@
 //! What an operator remembers for a key. The host keeps it; an operator has a copy of the values of a call's keys while the call lasts.
 
+mod broadcast;
 mod combining;
+mod entries;
 mod entry;
 mod expiring;
 mod expiring_map;
 mod fixed;
 mod list;
 mod map;
+mod of_task;
 mod value;
 mod varying;
 
@@ -21,13 +24,16 @@ use crate::timers::TimeDomain;
 use fixed::Fixed;
 use varying::Varying;
 
+pub use broadcast::BroadcastState;
 pub use combining::{AggregatingState, ReducingState};
+pub use entries::Entries;
 pub use entry::{AsMapEntry, MapEntry};
 pub use expiring::{Expiring, ExpiringState};
 pub use expiring_map::ExpiringMap;
 pub use list::ListState;
 pub(crate) use list::{item_of, next_item};
-pub use map::{Entries, MapState};
+pub use map::MapState;
+pub use of_task::TaskState;
 pub use value::{Sink, StateValue, sum_of_widths};
 
 /// A value for each key: a field of the operator. Its name is the field's in kebab-case; `#[state(name = "…", version = 2)]` gives

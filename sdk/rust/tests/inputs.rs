@@ -112,6 +112,7 @@ fn input(name: &str, columns: &[(&str, DataType)], key: &[&str]) -> Input {
         name: name.to_owned(),
         schema: columns.iter().map(field).collect(),
         key: key.iter().map(|name| (*name).to_owned()).collect(),
+        broadcast: false,
     }
 }
 

@@ -26,7 +26,7 @@ pub fn run(bytes: &[u8]) {
     let sandbox = if file.is_core_module { APART.as_ref() } else { Some(&*HERE) };
     let Some(Ok(component)) = sandbox.map(|sandbox| sandbox.load_bytes("fuzzed.wasm", bytes)) else { return };
     let schema = Arc::new(Schema::new(vec![Field::new("key", DataType::Int64, false)]));
-    let inputs = [InputShape { name: "main".to_owned(), schema, key: vec![0] }];
+    let inputs = [InputShape { name: "main".to_owned(), schema, key: vec![0], broadcast: false }];
     let limits =
         Limits { cpu_per_start: Duration::from_millis(50), cpu_per_call: Duration::from_millis(50), ..Limits::default() };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");

@@ -29,11 +29,11 @@ fn read(bytes: &[u8]) {
     });
     let mut state = MemoryState::new(snapshot.states().to_vec());
     // What is taken can be written and taken again.
-    if state.restore(bytes, KeyGroups::DEFAULT, 0..128).is_ok() {
+    if state.restore(bytes, KeyGroups::DEFAULT, 0..128, 0..128).is_ok() {
         state.snapshot(Epoch(8));
         let again: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(64)).flatten().collect();
         let mut other = MemoryState::new(snapshot.states().to_vec());
-        assert_eq!(other.restore(&again, KeyGroups::DEFAULT, 0..128), Ok(()));
+        assert_eq!(other.restore(&again, KeyGroups::DEFAULT, 0..128, 0..128), Ok(()));
         assert_eq!(other.dump(), state.dump());
     }
     if read.is_ok() {

@@ -106,6 +106,7 @@ fn shapes(inputs: &[InputSchema<'_>]) -> Vec<InputShape> {
         name: input.name.to_owned(),
         schema: Arc::clone(input.schema),
         key: input.key.to_vec(),
+        broadcast: input.broadcast,
     };
     inputs.iter().map(shape).collect()
 }

@@ -88,6 +88,7 @@ impl Composition {
             name: input.name.clone(),
             schema: Arc::clone(&input.schema),
             key: input.key_by.clone(),
+            broadcast: input.broadcast,
         };
         let inputs: Vec<InputShape> = operator.inputs.iter().map(shape).collect();
         let limits = limits(&plugin.limits);
@@ -304,12 +305,13 @@ impl Factory for JobFactory<'_> {
                 (Box::new(PluginOperator::new(plugin, task)), states)
             }
         };
+        let keeps = !states.is_empty();
         // Only a plugin can make something of another version of its state; for others it is refused when it is restored.
         let memory = match definition.verb {
             Verb::Plugin(_) => MemoryState::new(states).keeping_versions(),
             _ => MemoryState::new(states),
         };
-        let state = definition.is_keyed().then(|| Box::new(memory) as Box<dyn KeyedState>);
+        let state = (definition.is_keyed() || keeps).then(|| Box::new(memory) as Box<dyn KeyedState>);
         Ok(OperatorParts { operator: made, state })
     }
 

@@ -216,10 +216,10 @@ fn time(line: &str) -> Result<Option<Step>, String> {
 pub fn asked(written: Written, about: &Path) -> Result<(Vec<InputShape>, String), PluginProblem> {
     let key_by = written.key_by.unwrap_or_default();
     let inputs = match (written.schema, written.inputs) {
-        (Some(schema), None) => vec![shape(ONLY_INPUT, schema, &key_by, about)?],
+        (Some(schema), None) => vec![shape(ONLY_INPUT, schema, &key_by, false, about)?],
         (None, Some(InOrder(inputs))) if key_by.is_empty() && !inputs.is_empty() => inputs
             .into_iter()
-            .map(|(name, input)| shape(&name, input.schema, &input.key_by, about))
+            .map(|(name, input)| shape(&name, input.schema, &input.key_by, input.broadcast, about))
             .collect::<Result<Vec<_>, _>>()?,
         (None, None) => {
             let hint = "write one: { \"schema\": { \"id\": \"utf8 not null\", \"mag\": \"float64\" }, \"key-by\": [\"id\"] }; \
@@ -248,7 +248,7 @@ pub fn asked(written: Written, about: &Path) -> Result<(Vec<InputShape>, String)
     Ok((inputs, written.settings.unwrap_or_default().to_string()))
 }
 
-fn shape(name: &str, schema: Types, key_by: &[String], about: &Path) -> Result<InputShape, PluginProblem> {
+fn shape(name: &str, schema: Types, key_by: &[String], broadcast: bool, about: &Path) -> Result<InputShape, PluginProblem> {
     let InOrder(types) = schema;
     let field = |(column, kind): &(String, String)| {
         let field = column_type::parse_field(column, kind).map_err(|error| {
@@ -277,7 +277,7 @@ fn shape(name: &str, schema: Types, key_by: &[String], about: &Path) -> Result<I
         ))
     };
     let key = key_by.iter().map(place).collect::<Result<Vec<_>, _>>()?;
-    Ok(InputShape { name: name.to_owned(), schema, key })
+    Ok(InputShape { name: name.to_owned(), schema, key, broadcast })
 }
 
 /// The file of an input's rows.

@@ -36,6 +36,9 @@ pub struct WrittenInput {
     /// The columns that rows are keyed by.
     #[serde(default)]
     pub key_by: Vec<String>,
+    /// Every task is handed all of its rows.
+    #[serde(default)]
+    pub broadcast: bool,
 }
 
 /// Columns and their types as a job has them, in order.

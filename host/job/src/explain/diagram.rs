@@ -75,6 +75,7 @@ impl Flow {
             Way::Call => "call".to_owned(),
             Way::Forward => "task to task".to_owned(),
             Way::Gather => "gathered".to_owned(),
+            Way::Broadcast => "broadcast".to_owned(),
             Way::Keyed => format!("by key {}", self.key.join(", ")),
         };
         let output = if self.output == MAIN_PORT { String::new() } else { format!("{}, ", self.output) };

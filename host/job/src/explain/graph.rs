@@ -128,6 +128,8 @@ pub enum Way {
     Forward,
     /// To the only task.
     Gather,
+    /// To every task.
+    Broadcast,
     /// To the task that owns the key.
     Keyed,
 }
@@ -251,6 +253,7 @@ fn flows(job: &Job, plan: &Plan) -> Vec<Flow> {
                         let (way, key) = match routing {
                             Routing::Forward => (Way::Forward, Vec::new()),
                             Routing::Gather => (Way::Gather, Vec::new()),
+                            Routing::Broadcast => (Way::Broadcast, Vec::new()),
                             Routing::Keyed(key) => (Way::Keyed, named(key)),
                         };
                         (first_of(&plan.stages[*to]), *input, way, key, *combined, moved(columns))

@@ -16,6 +16,7 @@ pub fn explain(job: &Job, plan: &Plan, out: &mut String) {
             let routing = match &edge.routing {
                 Routing::Forward => "task to task".to_owned(),
                 Routing::Gather => "gathered".to_owned(),
+                Routing::Broadcast => "broadcast".to_owned(),
                 Routing::Keyed(columns) => format!("by key {}", names(schema, columns).join(", ")),
             };
             let combined = if edge.combined { ", rows of a key combined beforehand" } else { "" };

@@ -48,6 +48,8 @@ pub struct Input {
     pub schema: SchemaRef,
     /// Indices of the columns that it is keyed by; empty where it isn't keyed. Keys of an operator's inputs have the same types.
     pub key_by: Vec<usize>,
+    /// Every task is handed all of its rows.
+    pub broadcast: bool,
     /// Indices of the columns that the operator reads or passes on, ascending and with those of the key; `None` for all. Never
     /// none at all. An exchange before it moves no others, and the operator is handed the rows with those columns only.
     pub reads: Option<Vec<usize>>,

@@ -57,7 +57,8 @@ impl Build {
             .enumerate()
             .flat_map(|(index, input)| input.from.iter().map(move |from| (index, *from)))
             .collect();
-        let tasks: Vec<u32> = streams.iter().map(|(_, from)| self.parallelism_of(*from)).collect();
+        let counts = |(index, _): &&(usize, Upstream)| !operator.inputs[*index].broadcast;
+        let tasks: Vec<u32> = streams.iter().filter(counts).map(|(_, from)| self.parallelism_of(*from)).collect();
         let equal = tasks.first().copied().filter(|first| tasks.iter().all(|tasks| tasks == first));
         if let ([(_, input)], false) = (streams.as_slice(), operator.is_keyed()) {
             return self.chain(node, outputs, *input, operator.input().reads.clone());
@@ -68,6 +69,7 @@ impl Build {
             let input = &operator.inputs[index];
             let routing = match &input.key_by {
                 key if !key.is_empty() => Routing::Keyed(key.clone()),
+                _ if input.broadcast => Routing::Broadcast,
                 _ if parallelism == 1 && equal != Some(1) => Routing::Gather,
                 _ => Routing::Forward,
             };

@@ -39,7 +39,14 @@ pub fn read(keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<Input>> {
 /// The one input of one stream or of a union.
 fn one(from: Option<Vec<At<String>>>, keys: &Mapping<'_>, problems: &mut Problems) -> Option<Vec<Input>> {
     let key_by = read_only_key(keys, problems);
-    Some(vec![Input { name: None, from: from?, key_by }])
+    if let Some(broadcast) = keys.get("broadcast") {
+        let problem = problems.error(code::MISPLACED_KEY, &broadcast.key_spot()).found("broadcast");
+        problem
+            .expected("inputs by name")
+            .advice("only some of an operator's inputs can be broadcast: `inputs: { orders: x, rules: y }`");
+        return None;
+    }
+    Some(vec![Input { name: None, from: from?, key_by, broadcast: false }])
 }
 
 /// The key of the only input; empty where there is none.
@@ -71,12 +78,50 @@ fn read_named(keys: &Mapping<'_>, field: &Field<'_>, named: &Mapping<'_>, proble
         Some(None) => None,
         Some(Some(of)) => of.iter().find(|(keyed, _)| keyed == name).map_or(Some(Vec::new()), |(_, columns)| columns.clone()),
     };
+    let keyed = |name: &str| key_of(name).is_none_or(|columns| !columns.is_empty());
+    let broadcast = match keys.get("broadcast") {
+        Some(field) => read_broadcast(&field, &names, keyed, problems)?,
+        None => Vec::new(),
+    };
     let input = |(name, from): (At<String>, Option<At<String>>)| {
         let key_by = key_of(&name.value);
-        Some(Input { name: Some(name), from: vec![from?], key_by })
+        let broadcast = broadcast.contains(&name.value);
+        Some(Input { name: Some(name), from: vec![from?], key_by, broadcast })
     };
     // All of them are looked at before one that is missing makes the operator unknown.
     inputs.into_iter().map(input).collect()
+}
+
+/// The names of the inputs that every task is handed.
+fn read_broadcast(
+    field: &Field<'_>,
+    names: &[&str],
+    keyed: impl Fn(&str) -> bool,
+    problems: &mut Problems,
+) -> Option<Vec<String>> {
+    let listed = field.texts("a list of inputs: [rules]", "the name of an input", problems)?;
+    for input in &listed {
+        if !names.contains(&input.value.as_str()) {
+            let meant = nearest(&input.value, names.iter().copied());
+            let problem = problems.error(code::UNKNOWN_INPUT, &input.spot).found(input.value.clone());
+            problem.expected(format!("an input of this operator: {}", one_of(names))).meant(meant);
+            return None;
+        }
+        if keyed(&input.value) {
+            let problem = problems.error(code::INVALID_VALUE, &input.spot);
+            problem
+                .found_to_be(format!("`{}`, which is keyed", input.value))
+                .expected("an input without a key")
+                .advice("every task is handed all rows of a broadcast input: take it out of `key-by`, or out of `broadcast`");
+            return None;
+        }
+    }
+    if listed.len() == names.len() {
+        let problem = problems.error(code::INVALID_VALUE, &field.spot).found_to_be("all inputs");
+        problem.expected("one that isn't broadcast").advice("with nothing but broadcast inputs every task would do the same");
+        return None;
+    }
+    Some(listed.into_iter().map(|input| input.value).collect())
 }
 
 /// The columns of each input that is keyed, by name; `None` for columns, or all of them, that can't be read.

@@ -22,6 +22,8 @@ pub struct Entry {
     pub schema: SchemaRef,
     /// Indices of the columns that it is keyed by; `None` where one isn't there, which has been said.
     pub key_by: Option<Vec<usize>>,
+    /// Every task is handed all of its rows.
+    pub broadcast: bool,
     /// The names of what it reads.
     written: Vec<String>,
 }
@@ -76,7 +78,7 @@ fn entry(input: &written::Input, streams: Vec<Output>, problems: &mut Problems) 
         indices.into_iter().collect::<Option<Vec<usize>>>()
     });
     let name = input.name.as_ref().map_or_else(|| MAIN_PORT.to_owned(), |name| name.value.clone());
-    Some(Entry { name, streams, schema, key_by, written })
+    Some(Entry { name, streams, schema, key_by, broadcast: input.broadcast, written })
 }
 
 /// The index of a column of a key, which has no parts.

@@ -78,10 +78,10 @@ pub fn resolve(
     let Outcome { verb, ports, reads, keeps } = outcome;
     let combines = aggregate::combines(&verb, &schema, late_is_read, given.catalog);
     let inputs = entries.into_iter().zip(reads).map(|(entry, reads)| {
-        let Entry { name, streams, schema, key_by, .. } = entry;
+        let Entry { name, streams, schema, key_by, broadcast, .. } = entry;
         let key_by = key_by?;
         let reads = reads.and_then(|reads| needed(reads, &key_by, schema.fields().len()));
-        Some(Input { name, from: streams.iter().map(|stream| stream.upstream).collect(), schema, key_by, reads })
+        Some(Input { name, from: streams.iter().map(|stream| stream.upstream).collect(), schema, key_by, broadcast, reads })
     });
     let inputs = inputs.collect::<Option<Vec<_>>>()?;
     Some(Operator { name: operator.name.value.clone(), inputs, timed, keeps, combines, verb, ports })
@@ -245,7 +245,14 @@ fn plugin(operator: &written::Operator, entries: &[Entry], given: &Given<'_>, pr
     let settings = settings.as_ref()?;
     let inputs = entries
         .iter()
-        .map(|entry| Some(InputSchema { name: &entry.name, schema: &entry.schema, key: entry.key_by.as_deref()? }))
+        .map(|entry| {
+            Some(InputSchema {
+                name: &entry.name,
+                schema: &entry.schema,
+                key: entry.key_by.as_deref()?,
+                broadcast: entry.broadcast,
+            })
+        })
         .collect::<Option<Vec<_>>>()?;
     let declared = match given.catalog.plugin(&path, settings, &inputs, limits) {
         Ok(declared) => declared,

@@ -297,7 +297,7 @@ impl Tasks {
             let (mut operator, mut cx) = self.task();
             let owned = groups.owned_by(TaskIndex { index, of });
             for snapshot in &snapshots {
-                cx.state.as_mut().expect("state").restore(snapshot, groups, owned.clone()).expect("restored");
+                cx.state.as_mut().expect("state").restore(snapshot, groups, owned.clone(), 0..groups.count()).expect("restored");
             }
             operator.restored(&mut cx).expect("state of windows");
             self.tasks.push((operator, cx));

@@ -151,7 +151,7 @@ fn a_restored_task_goes_on_with_its_own_keys_and_says_nothing_twice() {
         let owned = groups.owned_by(wasmill_flow::TaskIndex { index, of: 3 });
         let (mut operator, mut cx) = windowed(lateness);
         cx.watermark = Watermark(9);
-        cx.state.as_mut().expect("state").restore(&bytes, groups, owned.clone()).expect("restored");
+        cx.state.as_mut().expect("state").restore(&bytes, groups, owned.clone(), owned.clone()).expect("restored");
         operator.restored(&mut cx).expect("state of windows");
         advance(&mut operator, &mut cx, 10);
         assert_eq!(out(&mut cx, 0), Vec::<String>::new(), "0..10 has come out before");

@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub limits: Limits,
     /// What it is made for.
     pub of: CallOf,
+    /// Its input is broadcast.
+    pub broadcast: bool,
     /// Its rows, and indices of their key's columns; of timers the keys, a row for each; nothing at the end of input.
     pub batch: Option<Batch>,
     pub key: Vec<usize>,
@@ -62,12 +64,15 @@ pub(crate) struct OtherTimes {
     pub latest: i64,
 }
 
-/// The keys of a call and their state.
+/// The keys of a call, none where its rows have none, and the task's state.
 pub(crate) struct Keyed {
     pub keys: CallKeys,
     pub state: Box<dyn KeyedState>,
     pub writes: Vec<StateWrite>,
     pub staged: StagedItems,
+    /// What stands for a key where a state is the task's own, and what is changed of it.
+    pub of_task: CallKeys,
+    pub staged_of_task: StagedItems,
     pub written_bytes: usize,
 }
 
@@ -78,6 +83,7 @@ impl Call {
             plan,
             limits,
             of: CallOf::End,
+            broadcast: false,
             batch: None,
             key: Vec::new(),
             keyed: None,

@@ -1,12 +1,14 @@
 //! `state`: what keys remember, by the backend behind `wasmill_state::KeyedState`.
 
 mod items;
+mod of_task;
 
 use wasmill_state::{StateKind, StateWrite, Values};
 
 use super::call::Keyed;
 use crate::bindings::wasmill::plugin::data::{BinaryArrayResult, Values as WitValues};
 use crate::bindings::wasmill::plugin::state::{Host, Lists, MapEntries};
+use crate::declaration::Plan;
 use crate::fault::Refusal;
 use crate::instance::HostState;
 use crate::limits::{STATE_CALL_BYTES, STATE_VALUE_BYTES};
@@ -78,6 +80,26 @@ impl Host for HostState {
     fn map_scan(&mut self, state: u32, key: u32, start: Vec<u8>, limit: u32) -> wasmtime::Result<MapEntries> {
         items::map_scan(self, state, key, &start, limit)
     }
+
+    fn broadcast_get(&mut self, state: u32, entries: BinaryArrayResult) -> wasmtime::Result<WitValues> {
+        of_task::broadcast_get(self, state, entries)
+    }
+
+    fn broadcast_put(&mut self, state: u32, entries: BinaryArrayResult, values: WitValues) -> wasmtime::Result<()> {
+        of_task::broadcast_put(self, state, entries, values)
+    }
+
+    fn broadcast_scan(&mut self, state: u32, start: Vec<u8>, limit: u32) -> wasmtime::Result<MapEntries> {
+        of_task::broadcast_scan(self, state, &start, limit)
+    }
+
+    fn task_load(&mut self, state: u32) -> wasmtime::Result<BinaryArrayResult> {
+        of_task::task_load(self, state)
+    }
+
+    fn task_store(&mut self, state: u32, items: BinaryArrayResult) -> wasmtime::Result<()> {
+        of_task::task_store(self, state, items)
+    }
 }
 
 impl Keyed {
@@ -104,18 +126,23 @@ fn keyed<'a>(
     kind: StateKind,
 ) -> wasmtime::Result<(&'a mut Keyed, Option<u32>)> {
     let call = host.call(function)?;
-    let Some(keyed) = &mut call.keyed else {
+    let Some(keyed) = call.keyed.as_mut().filter(|_| !call.key.is_empty()) else {
         return Err(Refusal::contract(format!("called {function} where there is no key")));
     };
+    check_kind(&call.plan, function, state, kind).map(|width| (keyed, width))
+}
+
+/// The width of a state, which must be of this kind.
+fn check_kind(plan: &Plan, function: &str, state: u32, kind: StateKind) -> wasmtime::Result<Option<u32>> {
     // Those behind are the timers', which go another way.
-    let states = &call.plan.declaration.states[..call.plan.own_states];
+    let states = &plan.declaration.states[..plan.own_states];
     let Some(need) = states.get(state as usize) else {
         return Err(Refusal::contract(format!("called {function} with state {state}; its plan has {} states", states.len())));
     };
     if need.kind != kind {
         return Err(Refusal::contract(format!("called {function} with state {state}, which its plan says is a {}", need.kind)));
     }
-    Ok((keyed, need.width))
+    Ok(need.width)
 }
 
 /// Values as they are after a write of the same call.

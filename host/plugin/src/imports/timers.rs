@@ -19,7 +19,7 @@ impl Host for HostState {
 }
 
 fn stage(call: &mut Call, function: &str, domain: TimeDomain, keys: &[u32], at: &[i64], set: bool) -> wasmtime::Result<()> {
-    let Some(keyed) = &call.keyed else {
+    let Some(keyed) = call.keyed.as_ref().filter(|_| !call.key.is_empty()) else {
         return Err(Refusal::contract(format!("called {function} where there is no key")));
     };
     if call.plan.timer_state(domain).is_none() {

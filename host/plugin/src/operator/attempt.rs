@@ -8,6 +8,7 @@ use arrow_select::take::take;
 use wasmill_flow::dead_letter::Kind;
 use wasmill_flow::{Batch, Watermark};
 use wasmill_operator::{Context, Dead, OperatorError};
+use wasmill_state::{CallKeys, NO_KEY, StateNeed};
 
 use super::PluginOperator;
 use crate::bindings::exports::wasmill::plugin::operator::{Batch as WitBatch, Keys};
@@ -16,7 +17,6 @@ use crate::columns_in::ColumnsIn;
 use crate::expiry::Written;
 use crate::fault::Fault;
 use crate::imports::call::{Call, CallOf, Keyed, OtherTimes};
-use crate::staged_items::StagedItems;
 use crate::timers::{Fired, Staged, Timers};
 
 impl PluginOperator {
@@ -33,13 +33,14 @@ impl PluginOperator {
         };
         let key = self.key_of(of);
         let keyed = self.resolve(&key, rows, cx);
-        let row_key = self.call_keys_rows(keyed.is_some());
+        let row_key = self.call_keys_rows(keyed.is_some() && !key.is_empty());
         let key_columns = ColumnsIn::hold(self.key_columns(&key, rows, keyed.as_ref()).iter());
         let key_params = key_columns.params();
         #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows")]
         let count = keyed.as_ref().map_or(0, |keyed| keyed.keys.count() as u32);
         let call = Call {
             of,
+            broadcast: matches!(of, CallOf::Rows(input) if self.definition.inputs[input].broadcast),
             batch: Some(rows.clone()),
             key,
             times: self.times(of, rows, &row_key, count as usize, cx),
@@ -61,7 +62,7 @@ impl PluginOperator {
                     reason = "a batch has far fewer than 2^32 rows, an operator few inputs"
                 )]
                 let (input, batch) = (input as u32, WitBatch { rows: rows.len() as u32, columns: &read_params });
-                let keys = call.keyed.is_some().then_some(Keys { count, columns: &key_params, row_key: &row_key });
+                let keys = (!call.key.is_empty()).then_some(Keys { count, columns: &key_params, row_key: &row_key });
                 instance.process(call, input, batch, keys).await
             }
             CallOf::End => instance.end(call).await,
@@ -76,6 +77,13 @@ impl PluginOperator {
             Err(fault) => self.count(fault),
         }
         Ok(outcome)
+    }
+
+    /// Rows become dead letters: those of a broadcast input once, though every task is handed them.
+    pub(super) fn dead(&self, dead: Dead, cx: &mut Context) {
+        if self.task.index == 0 || !self.definition.inputs[dead.input].broadcast {
+            cx.dead.push(dead);
+        }
     }
 
     /// A call of which only what surrounds it is known.
@@ -100,18 +108,35 @@ impl PluginOperator {
         }
     }
 
-    /// Finds the rows' keys, where they have one, and borrows the state for the call.
-    fn resolve(&mut self, key: &[usize], rows: &Batch, cx: &mut Context) -> Option<Keyed> {
-        let mut state = if key.is_empty() { None } else { cx.state.take() }?;
+    /// Finds the rows' keys, where they have one, and borrows the state for the call. States that are the task's own go by a key of their own, which
+    /// stands behind the others'.
+    pub(super) fn resolve(&mut self, key: &[usize], rows: &Batch, cx: &mut Context) -> Option<Keyed> {
+        let has_own = self.plan.declaration.states.iter().any(StateNeed::is_of_task);
+        let mut state = if key.is_empty() && !has_own { None } else { cx.state.take() }?;
         let columns: Vec<ArrayRef> = key.iter().map(|&column| Arc::clone(rows.rows.column(column))).collect();
-        self.encoded.encode(&columns);
+        self.encoded.clear();
+        if !key.is_empty() {
+            self.encoded.encode(&columns);
+        }
         let mut keys = mem::take(&mut self.call_keys);
+        let mut of_task = CallKeys::default();
         match &rows.hashes {
-            Some(hashes) => state.resolve(&self.encoded, hashes, &mut keys),
-            None => state.resolve(&self.encoded, &self.encoded.hashes(), &mut keys),
+            Some(hashes) if !has_own => state.resolve(&self.encoded, hashes, &mut keys),
+            _ => {
+                if has_own {
+                    self.encoded.push(NO_KEY);
+                }
+                state.resolve(&self.encoded, &self.encoded.hashes(), &mut keys);
+            }
+        }
+        if has_own {
+            keys.row_key.pop();
+            keys.first_row.pop();
+            of_task = CallKeys { row_key: vec![0], first_row: vec![0], places: keys.places.pop().into_iter().collect() };
         }
         self.call_keys.row_key = mem::take(&mut keys.row_key);
-        Some(Keyed { keys, state, writes: Vec::new(), staged: StagedItems::default(), written_bytes: 0 })
+        let (staged, staged_of_task) = Default::default();
+        Some(Keyed { keys, state, writes: Vec::new(), staged, of_task, staged_of_task, written_bytes: 0 })
     }
 
     fn call_keys_rows(&mut self, keyed: bool) -> Vec<u32> {
@@ -120,7 +145,7 @@ impl PluginOperator {
     }
 
     fn key_columns(&self, key: &[usize], rows: &Batch, keyed: Option<&Keyed>) -> Vec<ArrayRef> {
-        let Some(keyed) = keyed.filter(|_| self.plan.wants_key_columns) else { return Vec::new() };
+        let Some(keyed) = keyed.filter(|_| self.plan.wants_key_columns && !key.is_empty()) else { return Vec::new() };
         let first = UInt32Array::from(keyed.keys.first_row.clone());
         #[expect(
             clippy::expect_used,
@@ -154,10 +179,10 @@ impl PluginOperator {
     }
 
     /// Keeps, or drops, what a call has staged; whether it has happened.
-    fn settle(&mut self, call: Call, outcome: Result<(), Fault>, rows: &Batch, cx: &mut Context) -> Result<(), Fault> {
+    pub(super) fn settle(&mut self, call: Call, outcome: Result<(), Fault>, rows: &Batch, cx: &mut Context) -> Result<(), Fault> {
         let Call { of, keyed, timers, .. } = call;
         let mut outcome = outcome;
-        if let Some(Keyed { keys, mut state, mut writes, staged: items, .. }) = keyed {
+        if let Some(Keyed { keys, mut state, mut writes, staged: items, of_task, staged_of_task, .. }) = keyed {
             let staged = outcome.and_then(|()| {
                 let fired = match of {
                     CallOf::Timers(domain, moment) => {
@@ -179,6 +204,7 @@ impl PluginOperator {
                 self.expiring.iter_mut().for_each(|expiry| expiry.note(written, &keys, &self.encoded, state.as_ref()));
                 state.apply(&keys, &writes);
                 state.apply_items(&keys, &items);
+                state.apply_items(&of_task, &staged_of_task.into_writes());
             });
             state.finish(&keys);
             cx.state = Some(state);
@@ -189,7 +215,7 @@ impl PluginOperator {
         cx.emitted.extend(call.emitted);
         if let (CallOf::Rows(input), false) = (of, call.rejected.is_empty()) {
             let (dead, reasons): (Vec<u32>, Vec<String>) = call.rejected.into_iter().unzip();
-            cx.dead.push(Dead { input, rows: rows.take(&UInt32Array::from(dead)), reasons, kind: Kind::Rejected });
+            self.dead(Dead { input, rows: rows.take(&UInt32Array::from(dead)), reasons, kind: Kind::Rejected }, cx);
         }
         for (name, add) in call.counters {
             #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

@@ -34,7 +34,7 @@ impl Component {
         let refused = |fault| self.refused(&fault, rows.fields().iter());
         let mut instance = Instance::<WindowFunction>::start(self, pre, limits, log).await.map_err(refused)?;
         let plan = instance.describe(settings, rows).await.map_err(refused)?;
-        let input = InputShape { name: "main".to_owned(), schema: Arc::clone(rows), key: Vec::new() };
+        let input = InputShape { name: "main".to_owned(), schema: Arc::clone(rows), key: Vec::new(), broadcast: false };
         let plan = resolve(&plan, &input)
             .map_err(|what| PluginError::new(Code::BadPlan, format!("plugin {}: its plan makes no sense: {what}", self.name)))?;
         refuse_nested(&self.name, std::slice::from_ref(&plan.reads), &[input])?;

@@ -137,7 +137,7 @@ fn step(make: Make<'_>, backend: &mut dyn KeyedState, under_way: &mut Option<(He
         Some(piece) => bytes.extend(piece),
         None => {
             let mut restored = make(states());
-            restored.restore(bytes, KeyGroups::new(8).expect("groups"), 0..8).expect("a snapshot");
+            restored.restore(bytes, KeyGroups::new(8).expect("groups"), 0..8, 0..8).expect("a snapshot");
             assert_eq!(found_in(restored.as_ref()), *held, "as it was at its mark");
             *under_way = None;
         }

@@ -152,8 +152,8 @@ impl Run {
         for (index, state) in states().iter().enumerate() {
             match state.kind {
                 StateKind::Value => {}
-                StateKind::List => self.check_lists(index, &distinct),
-                StateKind::Map => self.check_maps(index, &distinct),
+                StateKind::List | StateKind::Task => self.check_lists(index, &distinct),
+                StateKind::Map | StateKind::Broadcast => self.check_maps(index, &distinct),
             }
             if state.kind != StateKind::Value {
                 continue;
@@ -178,7 +178,7 @@ impl Run {
             for write in writes {
                 match states()[write.state].kind {
                     StateKind::Value => values.push(self.write(write, &distinct)),
-                    StateKind::List | StateKind::Map => items.extend(self.write_items(write, &distinct)),
+                    _ => items.extend(self.write_items(write, &distinct)),
                 }
             }
             self.backend.apply(&self.call, &values);
@@ -212,7 +212,7 @@ impl Run {
             let mut items = Items::default();
             self.backend.list(state, &self.call, number, &mut items);
             assert_eq!(items.iter().collect::<Vec<_>>(), strings(&held), "the list of key {key:02x?}");
-            assert_eq!(self.backend.list_size(state, &self.call, number), (items.len(), items.data.len()));
+            assert_eq!(self.backend.list_size(state, &self.call, number), (items.len(), items.data.len() + 4 * items.len()));
         }
     }
 
@@ -231,7 +231,10 @@ impl Run {
             assert_eq!(scanned, expected.collect::<Vec<_>>(), "the map of key {key:02x?} from {start:?}");
             let (mut asked, mut values) = (Items::default(), Values::end_to_end());
             (0..u8::MAX).step_by(5).for_each(|entry| asked.push(&[entry]));
-            self.backend.entries(state, &self.call, &vec![number; asked.len()], &asked, &mut values);
+            self.backend.entries(state, &self.call, &vec![number; asked.len()], &asked, &mut |value| {
+                values.push(value);
+                true
+            });
             assert_eq!(values.check(asked.len(), None, usize::MAX), Ok(()), "what is looked up is laid out well");
             for (index, entry) in asked.iter().enumerate() {
                 assert_eq!(values.get(index, None), held.get(entry).copied(), "entry {entry:?} of key {key:02x?}");
@@ -383,7 +386,7 @@ fn restore(make: Make<'_>, snapshots: &[Vec<u8>], of: u32, held: &Held) -> Vec<V
     for task in tasks(of) {
         let mut backend = make(states());
         for snapshot in snapshots {
-            backend.restore(snapshot, groups, groups.owned_by(task)).expect("a good snapshot");
+            backend.restore(snapshot, groups, groups.owned_by(task), 0..groups.count()).expect("a good snapshot");
         }
         let dump = backend.dump();
         assert_eq!(backend.keys(), dump.len());

@@ -131,7 +131,7 @@ fn step(make: Make<'_>, backend: &mut dyn KeyedState, under_way: &mut Option<(He
     let mut together = Held::new();
     for task in tasks(3) {
         let mut restored = make(state());
-        restored.restore(bytes, groups, groups.owned_by(task)).expect("a good snapshot");
+        restored.restore(bytes, groups, groups.owned_by(task), 0..groups.count()).expect("a good snapshot");
         for (key, value) in found_in(restored.as_mut()) {
             let group = groups.group(wasmill_flow::key::hash(&key.1));
             assert!(groups.owned_by(task).contains(&group), "a key's task is the same in all spaces");

@@ -40,8 +40,8 @@ impl Cells {
         let layout = match (need.kind, need.width) {
             (StateKind::Value, Some(width)) => Layout::Fixed(FixedCells::new(width as usize)),
             (StateKind::Value, None) => Layout::Variable(VariableCells::default()),
-            (StateKind::List, _) => Layout::Lists(Lists::default()),
-            (StateKind::Map, _) => Layout::Maps(Maps::default()),
+            (StateKind::List | StateKind::Task, _) => Layout::Lists(Lists::default()),
+            (StateKind::Map | StateKind::Broadcast, _) => Layout::Maps(Maps::default()),
         };
         Self { present: Bits::default(), count: 0, layout }
     }

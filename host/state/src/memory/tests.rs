@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringViewArray};
+use wasmill_flow::TaskIndex;
 use wasmill_flow::key::EncodedKeys;
 
 use super::*;
@@ -76,7 +77,7 @@ fn a_slot_that_is_used_again_while_a_snapshot_is_under_way_is_not_in_it() {
     write(&mut state, &["c"], key::hash, Some(2));
     let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
     let mut restored = counting();
-    restored.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a good snapshot");
+    restored.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
     assert_eq!(restored.dump(), before);
 }
 
@@ -90,7 +91,7 @@ fn a_key_that_is_first_written_after_a_snapshot_within_its_call_is_in_the_next()
         state.snapshot(Epoch(epoch));
         let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
         let mut restored = counting();
-        restored.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a good snapshot");
+        restored.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
         assert_eq!(restored.keys(), held);
         let values = Values { present: vec![1], offsets: Vec::new(), data: vec![5] };
         state.apply(&call, &[StateWrite { state: 0, keys: None, values }]);
@@ -116,8 +117,8 @@ fn a_key_that_two_files_hold_is_damage() {
     state.snapshot(Epoch(1));
     let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
     let mut restored = counting();
-    restored.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect("a good snapshot");
-    let error = restored.restore(&bytes, KeyGroups::DEFAULT, 0..128).expect_err("the same again");
+    restored.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
+    let error = restored.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect_err("the same again");
     let expected = "the snapshot is damaged: block at byte 58: key [01, 01, 00, 00, 00, 61] comes twice";
     assert_eq!(error.to_string(), expected);
 }
@@ -129,4 +130,71 @@ fn the_memory_that_a_key_takes_is_told() {
     write(&mut state, &texts.iter().map(String::as_str).collect::<Vec<_>>(), key::hash, Some(1));
     let a_key = state.bytes() / state.keys();
     assert!((32..64).contains(&a_key), "{a_key} bytes for a key of 10 bytes and a value of 1");
+}
+
+#[test]
+fn states_of_the_task_are_copied_or_dealt_out_when_the_parallelism_changes() {
+    let states =
+        || vec![StateNeed::values("count", 1, Some(1)), of_kind("rules", StateKind::Broadcast), of_kind("log", StateKind::Task)];
+    let groups = KeyGroups::DEFAULT;
+    let owned = |index, of| groups.owned_by(TaskIndex { index, of });
+    let items = |texts: &[String]| {
+        let mut items = Items::default();
+        texts.iter().for_each(|text| items.push(text.as_bytes()));
+        items
+    };
+    let fill = |state: &mut MemoryState, log: &[String]| {
+        let mut keys = EncodedKeys::default();
+        keys.push(NO_KEY);
+        let mut call = CallKeys::default();
+        state.resolve(&keys, &keys.hashes(), &mut call);
+        let mut values = Values::end_to_end();
+        values.push(Some(b"on"));
+        let rule = ItemChange::Put { keys: vec![0], entries: items(&["a".to_owned()]), values };
+        let append = ItemChange::Append { keys: vec![0; log.len()], items: items(log) };
+        state.apply_items(&call, &[ItemWrite { state: 1, change: rule }, ItemWrite { state: 2, change: append }]);
+        state.finish(&call);
+    };
+    let snapshot = |state: &mut MemoryState| -> Vec<u8> {
+        state.snapshot(Epoch(1));
+        std::iter::from_fn(|| state.snapshot_step(8)).flatten().collect()
+    };
+    let read = |state: &mut MemoryState| -> (bool, Vec<String>) {
+        let mut keys = EncodedKeys::default();
+        keys.push(NO_KEY);
+        let (mut call, mut log, mut rules) = (CallKeys::default(), Items::default(), 0);
+        state.resolve(&keys, &keys.hashes(), &mut call);
+        state.list(2, &call, 0, &mut log);
+        state.scan(1, &call, 0, &[], &mut |entry, value| {
+            assert_eq!((entry, value), (&b"a"[..], &b"on"[..]));
+            rules += 1;
+            true
+        });
+        state.finish(&call);
+        (rules == 1, log.iter().map(|item| String::from_utf8_lossy(item).into_owned()).collect())
+    };
+    let mut files = Vec::new();
+    for task in 0..2 {
+        let mut state = MemoryState::new(states());
+        fill(&mut state, &(0..5).map(|item| format!("{task}.{item}")).collect::<Vec<_>>());
+        files.push((snapshot(&mut state), owned(task, 2)));
+    }
+    for (of, expected) in [
+        (2, vec![vec!["0.0", "0.1", "0.2", "0.3", "0.4"], vec!["1.0", "1.1", "1.2", "1.3", "1.4"]]),
+        (1, vec![vec!["0.0", "0.1", "0.2", "0.3", "0.4", "1.0", "1.1", "1.2", "1.3", "1.4"]]),
+        (3, vec![vec!["0.0", "0.1", "0.2", "0.3"], vec!["0.4", "1.0", "1.1"], vec!["1.2", "1.3", "1.4"]]),
+    ] {
+        for (index, expected) in (0..).zip(expected) {
+            let mut state = MemoryState::new(states());
+            let own = owned(index, of);
+            for (bytes, range) in files.iter().filter(|(_, range)| range.start < own.end && own.start < range.end) {
+                state.restore(bytes, groups, own.clone(), range.clone()).expect("a good snapshot");
+            }
+            assert_eq!(read(&mut state), (true, expected.into_iter().map(str::to_owned).collect()), "task {index} of {of}");
+        }
+    }
+}
+
+fn of_kind(name: &str, kind: StateKind) -> StateNeed {
+    StateNeed { name: name.to_owned(), version: 1, kind, width: None }
 }

@@ -124,7 +124,9 @@ impl<'a> Snapshot<'a> {
                 let length = match (state.kind, state.width) {
                     (StateKind::Value, Some(width)) => u64::from(width),
                     (StateKind::Value, None) => u64::from(cursor.u32("a value's length")?),
-                    (StateKind::List | StateKind::Map, _) => cursor.u64("the length of a list or map")?,
+                    (StateKind::List | StateKind::Map | StateKind::Broadcast | StateKind::Task, _) => {
+                        cursor.u64("the length of a list or map")?
+                    }
                 };
                 *value = Some(cursor.take(length, "a value")?);
             }
@@ -169,9 +171,11 @@ fn read_header(cursor: &mut Cursor<'_>) -> Result<(Epoch, Vec<StateNeed>), State
             (1, width) => (StateKind::Value, Some(width)),
             (2, 0) => (StateKind::List, None),
             (3, 0) => (StateKind::Map, None),
+            (4, 0) => (StateKind::Broadcast, None),
+            (5, 0) => (StateKind::Task, None),
             other => {
                 return damaged(format!(
-                    "state `{name}` has kind and width {other:?}, expected (1, width), (0, 0), (2, 0) or (3, 0)"
+                    "state `{name}` has kind and width {other:?}, expected (1, width), or 0 or 2 to 5 and 0"
                 ));
             }
         };

@@ -93,6 +93,8 @@ fn header(epoch: Epoch, states: &[StateNeed]) -> Vec<u8> {
             StateKind::Value => u8::from(state.width.is_some()),
             StateKind::List => 2,
             StateKind::Map => 3,
+            StateKind::Broadcast => 4,
+            StateKind::Task => 5,
         });
         counted.extend_from_slice(&state.width.unwrap_or(0).to_le_bytes());
     }

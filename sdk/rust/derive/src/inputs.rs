@@ -12,6 +12,7 @@ struct Input<'a> {
     variant: &'a Ident,
     name: String,
     keyed: bool,
+    broadcast: bool,
     /// Its record with the enum's lifetime.
     record: &'a Type,
     /// Its record with `'static` for every lifetime.
@@ -35,6 +36,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
     let variants: Vec<_> = inputs.iter().map(|input| input.variant).collect();
     let names: Vec<_> = inputs.iter().map(|input| &input.name).collect();
     let keyed = inputs.iter().map(|input| input.keyed);
+    let broadcast = inputs.iter().map(|input| input.broadcast);
     let records: Vec<_> = inputs.iter().map(|input| input.record).collect();
     let owned: Vec<_> = inputs.iter().map(|input| &input.owned).collect();
     let docs: Vec<_> = names.iter().map(|name| format!("Input `{name}`.")).collect();
@@ -57,6 +59,7 @@ pub(crate) fn derive(input: &DeriveInput) -> Result<TokenStream> {
                 name: ::std::option::Option::Some(#names),
                 fields: <#owned as ::wasmill_sdk::Record>::FIELDS,
                 keyed: #keyed,
+                broadcast: #broadcast,
             }),*];
             type Columns = #columns<#a>;
             type Gathered = #gathered;
@@ -133,15 +136,17 @@ fn one(variant: &Variant) -> Result<Input<'_>> {
     };
     let mut owned = record.clone();
     field::Static.visit_type_mut(&mut owned);
-    let mut input = Input { variant: &variant.ident, name: kebab(&variant.ident), keyed: true, record, owned };
+    let mut input = Input { variant: &variant.ident, name: kebab(&variant.ident), keyed: true, broadcast: false, record, owned };
     for attribute in variant.attrs.iter().filter(|attribute| attribute.path().is_ident("input")) {
         attribute.parse_nested_meta(|meta| {
             if meta.path.is_ident("name") {
                 input.name = meta.value()?.parse::<LitStr>()?.value();
             } else if meta.path.is_ident("unkeyed") {
                 input.keyed = false;
+            } else if meta.path.is_ident("broadcast") {
+                (input.keyed, input.broadcast) = (false, true);
             } else {
-                return Err(meta.error(r#"expected name = "…" or unkeyed"#));
+                return Err(meta.error(r#"expected name = "…", unkeyed or broadcast"#));
             }
             Ok(())
         })?;

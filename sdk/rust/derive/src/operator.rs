@@ -9,8 +9,17 @@ use crate::field;
 use crate::keep::Keep;
 
 /// The types of fields that are states.
-const STATES: [&str; 7] =
-    ["ValueState", "ListState", "MapState", "ReducingState", "AggregatingState", "ExpiringState", "ExpiringMap"];
+const STATES: [&str; 9] = [
+    "ValueState",
+    "ListState",
+    "MapState",
+    "ReducingState",
+    "AggregatingState",
+    "ExpiringState",
+    "ExpiringMap",
+    "BroadcastState",
+    "TaskState",
+];
 
 /// A field of such a type.
 struct State<'a> {

@@ -223,11 +223,11 @@ pub mod wasmill {
     }
 
     /// Keyed state, kept by the host. `state` is an index into the plan's `states`; keys are numbers of the `keys` of the call being
-    /// made. Callable only within `process` of a keyed input and within `on-timers`; anywhere else, with an unknown state, one of another kind or with an
+    /// made. Callable only within `process` of a keyed input and within `on-timers`, but for what is no key's; anywhere else, with an unknown state, one of another kind or with an
     /// unknown key, the call traps.
     /// Every function covers many keys, so that an operator crosses the sandbox a few times a batch and not a few times a record.
     /// What is written is staged: the functions that read see it at once, the state itself only when the call has returned without error.
-    /// All that one call writes may have 16 MiB.
+    /// All that one call writes may have 16 MiB, with eight bytes for each item and entry.
     #[allow(dead_code, async_fn_in_trait, unused_imports, clippy::all)]
     pub mod state {
       #[used]
@@ -410,7 +410,7 @@ pub mod wasmill {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Takes all items of the lists of `keys` away.
+      /// Takes all items of the lists of `keys` (distinct) away.
       #[allow(async_fn_in_trait)]
       pub fn list_clear(state: u32,keys: &[u32],) -> (){
         unsafe {
@@ -431,7 +431,7 @@ pub mod wasmill {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// The value of `entries[i]` in the map of `keys[i]`. All values together may have 16 MiB.
+      /// The value of `entries[i]` in the map of `keys[i]`, for the first of them: as many as have 1 MiB together, and at least one.
       #[allow(async_fn_in_trait)]
       pub fn map_get(state: u32,keys: &[u32],entries: &BinaryArray,) -> Values{
         unsafe {
@@ -520,7 +520,7 @@ pub mod wasmill {
         }
       }
       #[allow(unused_unsafe, clippy::all)]
-      /// Removes all entries of the maps of `keys`.
+      /// Removes all entries of the maps of `keys` (distinct).
       #[allow(async_fn_in_trait)]
       pub fn map_clear(state: u32,keys: &[u32],) -> (){
         unsafe {
@@ -590,6 +590,198 @@ pub mod wasmill {
           result15
         }
       }
+      #[allow(unused_unsafe, clippy::all)]
+      /// What follows is no key's: it is callable within `process` of any input, `on-timers` and `on-end`.
+      /// The values of the first entries of a broadcast map, as `map-get`.
+      #[allow(async_fn_in_trait)]
+      pub fn broadcast_get(state: u32,entries: &BinaryArray,) -> Values{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 6*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 6*::core::mem::size_of::<*const u8>()]);
+          let super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets0, data:data0, } = entries;
+          let vec1 = offsets0;
+          let ptr1 = vec1.as_ptr().cast::<u8>();
+          let len1 = vec1.len();
+          let vec2 = data0;
+          let ptr2 = vec2.as_ptr().cast::<u8>();
+          let len2 = vec2.len();
+          let ptr3 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "broadcast-get"]
+            fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import4(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, ) { unreachable!() }
+          wit_import4(_rt::as_i32(&state), ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr3);
+          let l5 = *ptr3.add(0).cast::<*mut u8>();
+          let l6 = *ptr3.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len7 = l6;
+          let l8 = *ptr3.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l9 = *ptr3.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len10 = l9;
+          let l11 = *ptr3.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l12 = *ptr3.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len13 = l12;
+          let result14 = super::super::super::wasmill::plugin::data::Values{
+            present: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l5.cast(), len7, len7)),
+            values: super::super::super::wasmill::plugin::data::BinaryArray{
+              offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l8.cast(), len10, len10)),
+              data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l11.cast(), len13, len13)),
+            },
+          };
+          result14
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Gives entries of a broadcast map a value, in this order; an absent value removes. Only while rows of a broadcast input are processed.
+      #[allow(async_fn_in_trait)]
+      pub fn broadcast_put(state: u32,entries: &BinaryArray,values: &Values,) -> (){
+        unsafe {
+          let super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets0, data:data0, } = entries;
+          let vec1 = offsets0;
+          let ptr1 = vec1.as_ptr().cast::<u8>();
+          let len1 = vec1.len();
+          let vec2 = data0;
+          let ptr2 = vec2.as_ptr().cast::<u8>();
+          let len2 = vec2.len();
+          let super::super::super::wasmill::plugin::data::Values{ present:present3, values:values3, } = values;
+          let vec4 = present3;
+          let ptr4 = vec4.as_ptr().cast::<u8>();
+          let len4 = vec4.len();
+          let super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets5, data:data5, } = values3;
+          let vec6 = offsets5;
+          let ptr6 = vec6.as_ptr().cast::<u8>();
+          let len6 = vec6.len();
+          let vec7 = data5;
+          let ptr7 = vec7.as_ptr().cast::<u8>();
+          let len7 = vec7.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "broadcast-put"]
+            fn wit_import8(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import8(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, _: *mut u8, _: usize, ) { unreachable!() }
+          wit_import8(_rt::as_i32(&state), ptr1.cast_mut(), len1, ptr2.cast_mut(), len2, ptr4.cast_mut(), len4, ptr6.cast_mut(), len6, ptr7.cast_mut(), len7);
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Entries of a broadcast map, as `map-scan`.
+      #[allow(async_fn_in_trait)]
+      pub fn broadcast_scan(state: u32,start: &[u8],limit: u32,) -> MapEntries{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 8*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 8*::core::mem::size_of::<*const u8>()]);
+          let vec0 = start;
+          let ptr0 = vec0.as_ptr().cast::<u8>();
+          let len0 = vec0.len();
+          let ptr1 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "broadcast-scan"]
+            fn wit_import2(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import2(_: i32, _: *mut u8, _: usize, _: i32, _: *mut u8, ) { unreachable!() }
+          wit_import2(_rt::as_i32(&state), ptr0.cast_mut(), len0, _rt::as_i32(&limit), ptr1);
+          let l3 = *ptr1.add(0).cast::<*mut u8>();
+          let l4 = *ptr1.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len5 = l4;
+          let l6 = *ptr1.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l7 = *ptr1.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len8 = l7;
+          let l9 = *ptr1.add(4*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l10 = *ptr1.add(5*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len11 = l10;
+          let l12 = *ptr1.add(6*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l13 = *ptr1.add(7*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len14 = l13;
+          let result15 = MapEntries{
+            entries: super::super::super::wasmill::plugin::data::BinaryArray{
+              offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l3.cast(), len5, len5)),
+              data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l6.cast(), len8, len8)),
+            },
+            values: super::super::super::wasmill::plugin::data::BinaryArray{
+              offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l9.cast(), len11, len11)),
+              data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l12.cast(), len14, len14)),
+            },
+          };
+          result15
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// The items of the task.
+      #[allow(async_fn_in_trait)]
+      pub fn task_load(state: u32,) -> BinaryArray{
+        unsafe {
+
+          #[cfg_attr(target_pointer_width="64", repr(align(8)))]
+          #[cfg_attr(target_pointer_width="32", repr(align(4)))]
+          struct RetArea([::core::mem::MaybeUninit::<u8>; 4*::core::mem::size_of::<*const u8>()]);
+          let mut ret_area = RetArea([::core::mem::MaybeUninit::uninit(); 4*::core::mem::size_of::<*const u8>()]);
+          let ptr0 = ret_area.0.as_mut_ptr().cast::<u8>();
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "task-load"]
+            fn wit_import1(_: i32, _: *mut u8, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import1(_: i32, _: *mut u8, ) { unreachable!() }
+          wit_import1(_rt::as_i32(&state), ptr0);
+          let l2 = *ptr0.add(0).cast::<*mut u8>();
+          let l3 = *ptr0.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len4 = l3;
+          let l5 = *ptr0.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>();
+          let l6 = *ptr0.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>();
+          let len7 = l6;
+          let result8 = super::super::super::wasmill::plugin::data::BinaryArray{
+            offsets: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l2.cast(), len4, len4)),
+            data: <_ as From<_rt::Vec<_>>>::from(_rt::Vec::from_raw_parts(l5.cast(), len7, len7)),
+          };
+          result8
+        }
+      }
+      #[allow(unused_unsafe, clippy::all)]
+      /// Puts these in their place. An item may have 1 MiB, all of them 8 MiB.
+      #[allow(async_fn_in_trait)]
+      pub fn task_store(state: u32,items: &BinaryArray,) -> (){
+        unsafe {
+          let super::super::super::wasmill::plugin::data::BinaryArray{ offsets:offsets0, data:data0, } = items;
+          let vec1 = offsets0;
+          let ptr1 = vec1.as_ptr().cast::<u8>();
+          let len1 = vec1.len();
+          let vec2 = data0;
+          let ptr2 = vec2.as_ptr().cast::<u8>();
+          let len2 = vec2.len();
+
+          #[cfg(target_arch = "wasm32")]
+          #[link(wasm_import_module = "wasmill:plugin/state@0.1.0")]
+          unsafe extern "C" {
+            #[link_name = "task-store"]
+            fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, );
+          }
+
+          #[cfg(not(target_arch = "wasm32"))]
+          unsafe extern "C" fn wit_import3(_: i32, _: *mut u8, _: usize, _: *mut u8, _: usize, ) { unreachable!() }
+          wit_import3(_rt::as_i32(&state), ptr1.cast_mut(), len1, ptr2.cast_mut(), len2);
+        }
+      }
 
     }
 
@@ -604,16 +796,18 @@ pub mod wasmill {
       
       use super::super::super::_rt;
       pub type Schema = super::super::super::wasmill::plugin::data::Schema;
-      /// One of the operator's inputs. `key` names the columns it is keyed by, in order; none for an input without a key.
+      /// One of the operator's inputs. `key` names the columns it is keyed by, in order; none for an input without a key. Every task is handed all rows
+      /// of one that is `broadcast`.
       #[derive(Clone)]
       pub struct Input {
         pub name: _rt::String,
         pub schema: Schema,
         pub key: _rt::Vec::<_rt::String>,
+        pub broadcast: bool,
       }
       impl ::core::fmt::Debug for Input {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-          f.debug_struct("Input").field("name", &self.name).field("schema", &self.schema).field("key", &self.key).finish()
+          f.debug_struct("Input").field("name", &self.name).field("schema", &self.schema).field("key", &self.key).field("broadcast", &self.broadcast).finish()
         }
       }
       /// What moves time on, for timers and for values that are forgotten.
@@ -664,6 +858,10 @@ pub mod wasmill {
         ListState,
         /// Entries, each with a value, in the order of their bytes.
         MapState,
+        /// No key's, but the operator's: a map that is the same in every task, since it changes with rows of broadcast inputs only.
+        BroadcastState,
+        /// No key's, but a task's: items. When the parallelism changes they are dealt out anew, in order.
+        TaskState,
       }
       impl ::core::fmt::Debug for StateKind {
         fn fmt(&self, f: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
@@ -676,6 +874,12 @@ pub mod wasmill {
             }
             StateKind::MapState => {
               f.debug_tuple("StateKind::MapState").finish()
+            }
+            StateKind::BroadcastState => {
+              f.debug_tuple("StateKind::BroadcastState").finish()
+            }
+            StateKind::TaskState => {
+              f.debug_tuple("StateKind::TaskState").finish()
             }
           }
         }
@@ -692,6 +896,8 @@ pub mod wasmill {
             0 => StateKind::ValueState,
             1 => StateKind::ListState,
             2 => StateKind::MapState,
+            3 => StateKind::BroadcastState,
+            4 => StateKind::TaskState,
 
             _ => panic!("invalid enum discriminant"),
           }
@@ -1368,15 +1574,15 @@ pub mod wasmill {
           #[doc(hidden)]
           #[allow(non_snake_case, unused_unsafe)]
           pub unsafe fn _export_describe_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
-          _rt::run_ctors_once();let result22 = {
+          _rt::run_ctors_once();let result23 = {
             let len0 = arg1;
             let bytes0 = _rt::Vec::from_raw_parts(arg0.cast(), len0, len0);
-            let base21 = arg2;
-            let len21 = arg3;
-            let mut result21 = _rt::Vec::with_capacity(len21);
-            for i in 0..len21 {
-              let base = base21.add(i * (6*::core::mem::size_of::<*const u8>()));
-              let e21 = {
+            let base22 = arg2;
+            let len22 = arg3;
+            let mut result22 = _rt::Vec::with_capacity(len22);
+            for i in 0..len22 {
+              let base = base22.add(i * (7*::core::mem::size_of::<*const u8>()));
+              let e22 = {
                 let l1 = *base.add(0).cast::<*mut u8>();
                 let l2 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
                 let len3 = l2;
@@ -1469,50 +1675,52 @@ pub mod wasmill {
                   result20.push(e20);
                 }
                 _rt::cabi_dealloc(base20, len20 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                let l21 = i32::from(*base.add(6*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
                 super::super::super::super::wasmill::plugin::plan::Input{
                   name: _rt::string_lift(bytes3),
                   schema: result14,
                   key: result20,
+                  broadcast: _rt::bool_lift(l21 as u8),
                 }
               };
-              result21.push(e21);
+              result22.push(e22);
             }
-            _rt::cabi_dealloc(base21, len21 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-            T_::describe(_rt::string_lift(bytes0), result21)
+            _rt::cabi_dealloc(base22, len22 * (7*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+            T_::describe(_rt::string_lift(bytes0), result22)
           };
-          let ptr23 = (&raw mut _RET_AREA.0).cast::<u8>();
-          match result22 {
+          let ptr24 = (&raw mut _RET_AREA.0).cast::<u8>();
+          match result23 {
             Ok(e) => { {
-              *ptr23.add(0).cast::<u8>() = (0i32) as u8;
-              let super::super::super::super::wasmill::plugin::plan::Plan{ reads:reads24, ports:ports24, states:states24, wants:wants24, } = e;
-              let vec27 = reads24;
-              let len27 = vec27.len();
-              let layout27 = _rt::alloc::Layout::from_size_align(vec27.len() * (3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-              let (result27, _cleanup27) = wit_bindgen::rt::Cleanup::new(layout27);if let Some(cleanup) = _cleanup27 { cleanup.forget(); }
-              for (i, e) in vec27.into_iter().enumerate() {
-                let base = result27.add(i * (3*::core::mem::size_of::<*const u8>()));
+              *ptr24.add(0).cast::<u8>() = (0i32) as u8;
+              let super::super::super::super::wasmill::plugin::plan::Plan{ reads:reads25, ports:ports25, states:states25, wants:wants25, } = e;
+              let vec28 = reads25;
+              let len28 = vec28.len();
+              let layout28 = _rt::alloc::Layout::from_size_align(vec28.len() * (3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+              let (result28, _cleanup28) = wit_bindgen::rt::Cleanup::new(layout28);if let Some(cleanup) = _cleanup28 { cleanup.forget(); }
+              for (i, e) in vec28.into_iter().enumerate() {
+                let base = result28.add(i * (3*::core::mem::size_of::<*const u8>()));
                 {
                   match e {
                     Some(e) => {
                       *base.add(0).cast::<u8>() = (1i32) as u8;
-                      let vec26 = e;
-                      let len26 = vec26.len();
-                      let layout26 = _rt::alloc::Layout::from_size_align(vec26.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-                      let (result26, _cleanup26) = wit_bindgen::rt::Cleanup::new(layout26);if let Some(cleanup) = _cleanup26 { cleanup.forget(); }
-                      for (i, e) in vec26.into_iter().enumerate() {
-                        let base = result26.add(i * (2*::core::mem::size_of::<*const u8>()));
+                      let vec27 = e;
+                      let len27 = vec27.len();
+                      let layout27 = _rt::alloc::Layout::from_size_align(vec27.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+                      let (result27, _cleanup27) = wit_bindgen::rt::Cleanup::new(layout27);if let Some(cleanup) = _cleanup27 { cleanup.forget(); }
+                      for (i, e) in vec27.into_iter().enumerate() {
+                        let base = result27.add(i * (2*::core::mem::size_of::<*const u8>()));
                         {
-                          let vec25 = (e.into_bytes()).into_boxed_slice();
-                          let ptr25 = vec25.as_ptr().cast::<u8>();
-                          let len25 = vec25.len();
-                          ::core::mem::forget(vec25);
-                          *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len25;
-                          *base.add(0).cast::<*mut u8>() = ptr25.cast_mut();
+                          let vec26 = (e.into_bytes()).into_boxed_slice();
+                          let ptr26 = vec26.as_ptr().cast::<u8>();
+                          let len26 = vec26.len();
+                          ::core::mem::forget(vec26);
+                          *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len26;
+                          *base.add(0).cast::<*mut u8>() = ptr26.cast_mut();
                         }
                       }
-                      *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len26;
-                      *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result26;
+                      *base.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len27;
+                      *base.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result27;
                     },
                     None => {
                       {
@@ -1521,53 +1729,53 @@ pub mod wasmill {
                     },
                   };}
                 }
-                *ptr23.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len27;
-                *ptr23.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result27;
-                let vec39 = ports24;
-                let len39 = vec39.len();
-                let layout39 = _rt::alloc::Layout::from_size_align(vec39.len() * (9*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-                let (result39, _cleanup39) = wit_bindgen::rt::Cleanup::new(layout39);if let Some(cleanup) = _cleanup39 { cleanup.forget(); }
-                for (i, e) in vec39.into_iter().enumerate() {
-                  let base = result39.add(i * (9*::core::mem::size_of::<*const u8>()));
+                *ptr24.add(2*::core::mem::size_of::<*const u8>()).cast::<usize>() = len28;
+                *ptr24.add(::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result28;
+                let vec40 = ports25;
+                let len40 = vec40.len();
+                let layout40 = _rt::alloc::Layout::from_size_align(vec40.len() * (9*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+                let (result40, _cleanup40) = wit_bindgen::rt::Cleanup::new(layout40);if let Some(cleanup) = _cleanup40 { cleanup.forget(); }
+                for (i, e) in vec40.into_iter().enumerate() {
+                  let base = result40.add(i * (9*::core::mem::size_of::<*const u8>()));
                   {
-                    let super::super::super::super::wasmill::plugin::plan::Port{ name:name28, takes:takes28, gives:gives28, } = e;
-                    let vec29 = (name28.into_bytes()).into_boxed_slice();
-                    let ptr29 = vec29.as_ptr().cast::<u8>();
-                    let len29 = vec29.len();
-                    ::core::mem::forget(vec29);
-                    *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len29;
-                    *base.add(0).cast::<*mut u8>() = ptr29.cast_mut();
-                    use super::super::super::super::wasmill::plugin::plan::Takes as V33;
-                    match takes28 {
-                      V33::Nothing=> {
+                    let super::super::super::super::wasmill::plugin::plan::Port{ name:name29, takes:takes29, gives:gives29, } = e;
+                    let vec30 = (name29.into_bytes()).into_boxed_slice();
+                    let ptr30 = vec30.as_ptr().cast::<u8>();
+                    let len30 = vec30.len();
+                    ::core::mem::forget(vec30);
+                    *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len30;
+                    *base.add(0).cast::<*mut u8>() = ptr30.cast_mut();
+                    use super::super::super::super::wasmill::plugin::plan::Takes as V34;
+                    match takes29 {
+                      V34::Nothing=> {
                         {
                           *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                         }
                       }
-                      V33::Input(e) => {
+                      V34::Input(e) => {
                         *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-                        let super::super::super::super::wasmill::plugin::plan::Taken{ input:input30, columns:columns30, } = e;
-                        *base.add(3*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(input30);
-                        match columns30 {
+                        let super::super::super::super::wasmill::plugin::plan::Taken{ input:input31, columns:columns31, } = e;
+                        *base.add(3*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(input31);
+                        match columns31 {
                           Some(e) => {
                             *base.add(4*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
-                            let vec32 = e;
-                            let len32 = vec32.len();
-                            let layout32 = _rt::alloc::Layout::from_size_align(vec32.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-                            let (result32, _cleanup32) = wit_bindgen::rt::Cleanup::new(layout32);if let Some(cleanup) = _cleanup32 { cleanup.forget(); }
-                            for (i, e) in vec32.into_iter().enumerate() {
-                              let base = result32.add(i * (2*::core::mem::size_of::<*const u8>()));
+                            let vec33 = e;
+                            let len33 = vec33.len();
+                            let layout33 = _rt::alloc::Layout::from_size_align(vec33.len() * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+                            let (result33, _cleanup33) = wit_bindgen::rt::Cleanup::new(layout33);if let Some(cleanup) = _cleanup33 { cleanup.forget(); }
+                            for (i, e) in vec33.into_iter().enumerate() {
+                              let base = result33.add(i * (2*::core::mem::size_of::<*const u8>()));
                               {
-                                let vec31 = (e.into_bytes()).into_boxed_slice();
-                                let ptr31 = vec31.as_ptr().cast::<u8>();
-                                let len31 = vec31.len();
-                                ::core::mem::forget(vec31);
-                                *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len31;
-                                *base.add(0).cast::<*mut u8>() = ptr31.cast_mut();
+                                let vec32 = (e.into_bytes()).into_boxed_slice();
+                                let ptr32 = vec32.as_ptr().cast::<u8>();
+                                let len32 = vec32.len();
+                                ::core::mem::forget(vec32);
+                                *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len32;
+                                *base.add(0).cast::<*mut u8>() = ptr32.cast_mut();
                               }
                             }
-                            *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len32;
-                            *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result32;
+                            *base.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len33;
+                            *base.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result33;
                           },
                           None => {
                             {
@@ -1575,111 +1783,111 @@ pub mod wasmill {
                             }
                           },
                         };},
-                        V33::Key=> {
+                        V34::Key=> {
                           {
                             *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (2i32) as u8;
                           }
                         }
                       }
-                      let vec38 = gives28;
-                      let len38 = vec38.len();
-                      let layout38 = _rt::alloc::Layout::from_size_align(vec38.len() * (3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-                      let (result38, _cleanup38) = wit_bindgen::rt::Cleanup::new(layout38);if let Some(cleanup) = _cleanup38 { cleanup.forget(); }
-                      for (i, e) in vec38.into_iter().enumerate() {
-                        let base = result38.add(i * (3*::core::mem::size_of::<*const u8>()));
+                      let vec39 = gives29;
+                      let len39 = vec39.len();
+                      let layout39 = _rt::alloc::Layout::from_size_align(vec39.len() * (3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+                      let (result39, _cleanup39) = wit_bindgen::rt::Cleanup::new(layout39);if let Some(cleanup) = _cleanup39 { cleanup.forget(); }
+                      for (i, e) in vec39.into_iter().enumerate() {
+                        let base = result39.add(i * (3*::core::mem::size_of::<*const u8>()));
                         {
-                          let super::super::super::super::wasmill::plugin::data::Field{ name:name34, data_type:data_type34, nullable:nullable34, } = e;
-                          let vec35 = (name34.into_bytes()).into_boxed_slice();
-                          let ptr35 = vec35.as_ptr().cast::<u8>();
-                          let len35 = vec35.len();
-                          ::core::mem::forget(vec35);
-                          *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len35;
-                          *base.add(0).cast::<*mut u8>() = ptr35.cast_mut();
-                          use super::super::super::super::wasmill::plugin::data::DataType as V37;
-                          match data_type34 {
-                            V37::Boolean=> {
+                          let super::super::super::super::wasmill::plugin::data::Field{ name:name35, data_type:data_type35, nullable:nullable35, } = e;
+                          let vec36 = (name35.into_bytes()).into_boxed_slice();
+                          let ptr36 = vec36.as_ptr().cast::<u8>();
+                          let len36 = vec36.len();
+                          ::core::mem::forget(vec36);
+                          *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len36;
+                          *base.add(0).cast::<*mut u8>() = ptr36.cast_mut();
+                          use super::super::super::super::wasmill::plugin::data::DataType as V38;
+                          match data_type35 {
+                            V38::Boolean=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                               }
                             }
-                            V37::Int32=> {
+                            V38::Int32=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
                               }
                             }
-                            V37::Int64=> {
+                            V38::Int64=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (2i32) as u8;
                               }
                             }
-                            V37::Uint64=> {
+                            V38::Uint64=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (3i32) as u8;
                               }
                             }
-                            V37::Float32=> {
+                            V38::Float32=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (4i32) as u8;
                               }
                             }
-                            V37::Float64=> {
+                            V38::Float64=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (5i32) as u8;
                               }
                             }
-                            V37::Decimal128(e) => {
+                            V38::Decimal128(e) => {
                               *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (6i32) as u8;
-                              let super::super::super::super::wasmill::plugin::data::DecimalType{ precision:precision36, scale:scale36, } = e;
-                              *base.add(1+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (_rt::as_i32(precision36)) as u8;
-                              *base.add(2+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (_rt::as_i32(scale36)) as u8;
+                              let super::super::super::super::wasmill::plugin::data::DecimalType{ precision:precision37, scale:scale37, } = e;
+                              *base.add(1+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (_rt::as_i32(precision37)) as u8;
+                              *base.add(2+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (_rt::as_i32(scale37)) as u8;
                             },
-                            V37::Date32=> {
+                            V38::Date32=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (7i32) as u8;
                               }
                             }
-                            V37::Timestamp=> {
+                            V38::Timestamp=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (8i32) as u8;
                               }
                             }
-                            V37::Utf8=> {
+                            V38::Utf8=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (9i32) as u8;
                               }
                             }
-                            V37::Binary=> {
+                            V38::Binary=> {
                               {
                                 *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (10i32) as u8;
                               }
                             }
                           }
-                          *base.add(3+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match nullable34 { true => 1, false => 0 }) as u8;
+                          *base.add(3+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (match nullable35 { true => 1, false => 0 }) as u8;
                         }
                       }
-                      *base.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len38;
-                      *base.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result38;
+                      *base.add(8*::core::mem::size_of::<*const u8>()).cast::<usize>() = len39;
+                      *base.add(7*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result39;
                     }
                   }
-                  *ptr23.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len39;
-                  *ptr23.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result39;
-                  let vec42 = states24;
-                  let len42 = vec42.len();
-                  let layout42 = _rt::alloc::Layout::from_size_align(vec42.len() * (16+3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
-                  let (result42, _cleanup42) = wit_bindgen::rt::Cleanup::new(layout42);if let Some(cleanup) = _cleanup42 { cleanup.forget(); }
-                  for (i, e) in vec42.into_iter().enumerate() {
-                    let base = result42.add(i * (16+3*::core::mem::size_of::<*const u8>()));
+                  *ptr24.add(4*::core::mem::size_of::<*const u8>()).cast::<usize>() = len40;
+                  *ptr24.add(3*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result40;
+                  let vec43 = states25;
+                  let len43 = vec43.len();
+                  let layout43 = _rt::alloc::Layout::from_size_align(vec43.len() * (16+3*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>()).unwrap();
+                  let (result43, _cleanup43) = wit_bindgen::rt::Cleanup::new(layout43);if let Some(cleanup) = _cleanup43 { cleanup.forget(); }
+                  for (i, e) in vec43.into_iter().enumerate() {
+                    let base = result43.add(i * (16+3*::core::mem::size_of::<*const u8>()));
                     {
-                      let super::super::super::super::wasmill::plugin::plan::StateNeed{ name:name40, kind:kind40, version:version40, width:width40, expires:expires40, } = e;
-                      let vec41 = (name40.into_bytes()).into_boxed_slice();
-                      let ptr41 = vec41.as_ptr().cast::<u8>();
-                      let len41 = vec41.len();
-                      ::core::mem::forget(vec41);
-                      *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len41;
-                      *base.add(0).cast::<*mut u8>() = ptr41.cast_mut();
-                      *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (kind40.clone() as i32) as u8;
-                      *base.add(4+2*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(version40);
-                      match width40 {
+                      let super::super::super::super::wasmill::plugin::plan::StateNeed{ name:name41, kind:kind41, version:version41, width:width41, expires:expires41, } = e;
+                      let vec42 = (name41.into_bytes()).into_boxed_slice();
+                      let ptr42 = vec42.as_ptr().cast::<u8>();
+                      let len42 = vec42.len();
+                      ::core::mem::forget(vec42);
+                      *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>() = len42;
+                      *base.add(0).cast::<*mut u8>() = ptr42.cast_mut();
+                      *base.add(2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (kind41.clone() as i32) as u8;
+                      *base.add(4+2*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(version41);
+                      match width41 {
                         Some(e) => {
                           *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
                           *base.add(12+2*::core::mem::size_of::<*const u8>()).cast::<i32>() = _rt::as_i32(e);
@@ -1689,7 +1897,7 @@ pub mod wasmill {
                             *base.add(8+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                           }
                         },
-                      };match expires40 {
+                      };match expires41 {
                         Some(e) => {
                           *base.add(16+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
                           *base.add(17+2*::core::mem::size_of::<*const u8>()).cast::<u8>() = (e.clone() as i32) as u8;
@@ -1701,36 +1909,36 @@ pub mod wasmill {
                         },
                       };}
                     }
-                    *ptr23.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len42;
-                    *ptr23.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result42;
-                    let flags43 = wants24;
-                    *ptr23.add(7*::core::mem::size_of::<*const u8>()).cast::<u8>() = ((flags43.bits() >> 0) as i32) as u8;
+                    *ptr24.add(6*::core::mem::size_of::<*const u8>()).cast::<usize>() = len43;
+                    *ptr24.add(5*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = result43;
+                    let flags44 = wants25;
+                    *ptr24.add(7*::core::mem::size_of::<*const u8>()).cast::<u8>() = ((flags44.bits() >> 0) as i32) as u8;
                   } },
                   Err(e) => { {
-                    *ptr23.add(0).cast::<u8>() = (1i32) as u8;
-                    use super::super::super::super::wasmill::plugin::errors::Error as V46;
+                    *ptr24.add(0).cast::<u8>() = (1i32) as u8;
+                    use super::super::super::super::wasmill::plugin::errors::Error as V47;
                     match e {
-                      V46::Retry(e) => {
-                        *ptr23.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-                        let vec44 = (e.into_bytes()).into_boxed_slice();
-                        let ptr44 = vec44.as_ptr().cast::<u8>();
-                        let len44 = vec44.len();
-                        ::core::mem::forget(vec44);
-                        *ptr23.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len44;
-                        *ptr23.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr44.cast_mut();
-                      },
-                      V46::Fail(e) => {
-                        *ptr23.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                      V47::Retry(e) => {
+                        *ptr24.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                         let vec45 = (e.into_bytes()).into_boxed_slice();
                         let ptr45 = vec45.as_ptr().cast::<u8>();
                         let len45 = vec45.len();
                         ::core::mem::forget(vec45);
-                        *ptr23.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len45;
-                        *ptr23.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr45.cast_mut();
+                        *ptr24.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len45;
+                        *ptr24.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr45.cast_mut();
+                      },
+                      V47::Fail(e) => {
+                        *ptr24.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                        let vec46 = (e.into_bytes()).into_boxed_slice();
+                        let ptr46 = vec46.as_ptr().cast::<u8>();
+                        let len46 = vec46.len();
+                        ::core::mem::forget(vec46);
+                        *ptr24.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len46;
+                        *ptr24.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr46.cast_mut();
                       },
                     }
                   } },
-                };ptr23
+                };ptr24
               } }
               #[doc(hidden)]
               #[allow(non_snake_case)]
@@ -1853,15 +2061,15 @@ pub mod wasmill {
               #[doc(hidden)]
               #[allow(non_snake_case, unused_unsafe)]
               pub unsafe fn _export_open_cabi<T_: Guest>(arg0: *mut u8,arg1: usize,arg2: *mut u8,arg3: usize,arg4: i32,arg5: i32,) -> *mut u8 { unsafe {#[cfg(target_arch="wasm32")]
-              _rt::run_ctors_once();let result22 = {
+              _rt::run_ctors_once();let result23 = {
                 let len0 = arg1;
                 let bytes0 = _rt::Vec::from_raw_parts(arg0.cast(), len0, len0);
-                let base21 = arg2;
-                let len21 = arg3;
-                let mut result21 = _rt::Vec::with_capacity(len21);
-                for i in 0..len21 {
-                  let base = base21.add(i * (6*::core::mem::size_of::<*const u8>()));
-                  let e21 = {
+                let base22 = arg2;
+                let len22 = arg3;
+                let mut result22 = _rt::Vec::with_capacity(len22);
+                for i in 0..len22 {
+                  let base = base22.add(i * (7*::core::mem::size_of::<*const u8>()));
+                  let e22 = {
                     let l1 = *base.add(0).cast::<*mut u8>();
                     let l2 = *base.add(::core::mem::size_of::<*const u8>()).cast::<usize>();
                     let len3 = l2;
@@ -1954,51 +2162,53 @@ pub mod wasmill {
                       result20.push(e20);
                     }
                     _rt::cabi_dealloc(base20, len20 * (2*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                    let l21 = i32::from(*base.add(6*::core::mem::size_of::<*const u8>()).cast::<u8>());
 
                     super::super::super::super::wasmill::plugin::plan::Input{
                       name: _rt::string_lift(bytes3),
                       schema: result14,
                       key: result20,
+                      broadcast: _rt::bool_lift(l21 as u8),
                     }
                   };
-                  result21.push(e21);
+                  result22.push(e22);
                 }
-                _rt::cabi_dealloc(base21, len21 * (6*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
-                T_::open(_rt::string_lift(bytes0), result21, Instance{
+                _rt::cabi_dealloc(base22, len22 * (7*::core::mem::size_of::<*const u8>()), ::core::mem::size_of::<*const u8>());
+                T_::open(_rt::string_lift(bytes0), result22, Instance{
                   task: arg4 as u32,
                   parallelism: arg5 as u32,
                 })
               };
-              let ptr23 = (&raw mut _RET_AREA.0).cast::<u8>();
-              match result22 {
+              let ptr24 = (&raw mut _RET_AREA.0).cast::<u8>();
+              match result23 {
                 Ok(_) => { {
-                  *ptr23.add(0).cast::<u8>() = (0i32) as u8;
+                  *ptr24.add(0).cast::<u8>() = (0i32) as u8;
                 } },
                 Err(e) => { {
-                  *ptr23.add(0).cast::<u8>() = (1i32) as u8;
-                  use super::super::super::super::wasmill::plugin::errors::Error as V26;
+                  *ptr24.add(0).cast::<u8>() = (1i32) as u8;
+                  use super::super::super::super::wasmill::plugin::errors::Error as V27;
                   match e {
-                    V26::Retry(e) => {
-                      *ptr23.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
-                      let vec24 = (e.into_bytes()).into_boxed_slice();
-                      let ptr24 = vec24.as_ptr().cast::<u8>();
-                      let len24 = vec24.len();
-                      ::core::mem::forget(vec24);
-                      *ptr23.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len24;
-                      *ptr23.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr24.cast_mut();
-                    },
-                    V26::Fail(e) => {
-                      *ptr23.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                    V27::Retry(e) => {
+                      *ptr24.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (0i32) as u8;
                       let vec25 = (e.into_bytes()).into_boxed_slice();
                       let ptr25 = vec25.as_ptr().cast::<u8>();
                       let len25 = vec25.len();
                       ::core::mem::forget(vec25);
-                      *ptr23.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len25;
-                      *ptr23.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr25.cast_mut();
+                      *ptr24.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len25;
+                      *ptr24.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr25.cast_mut();
+                    },
+                    V27::Fail(e) => {
+                      *ptr24.add(::core::mem::size_of::<*const u8>()).cast::<u8>() = (1i32) as u8;
+                      let vec26 = (e.into_bytes()).into_boxed_slice();
+                      let ptr26 = vec26.as_ptr().cast::<u8>();
+                      let len26 = vec26.len();
+                      ::core::mem::forget(vec26);
+                      *ptr24.add(3*::core::mem::size_of::<*const u8>()).cast::<usize>() = len26;
+                      *ptr24.add(2*::core::mem::size_of::<*const u8>()).cast::<*mut u8>() = ptr26.cast_mut();
                     },
                   }
                 } },
-              };ptr23
+              };ptr24
             } }
             #[doc(hidden)]
             #[allow(non_snake_case)]
@@ -2816,7 +3026,7 @@ pub mod wasmill {
       /// bounded input all timers of event time are due; those of processing time are dropped.
       #[allow(async_fn_in_trait)]
       fn on_timers(domain: TimeDomain,keys: Keys,at: _rt::Vec::<Timestamp>,) -> ::core::result::Result<(),Error>;
-      /// The last call for bounded input, once a task, where the plan wants it. No state, no rows: it may emit `fresh` rows only.
+      /// The last call for bounded input, once a task, where the plan wants it. No keys and their state, no rows: it may emit `fresh` rows only.
       #[allow(async_fn_in_trait)]
       fn on_end() -> ::core::result::Result<(),Error>;
       /// What a snapshot has of another version of state `state`, as the plan's version has it: each of `values` becomes one, in order. They are
@@ -3088,8 +3298,8 @@ macro_rules! __export_stream_operator_impl {
     #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:stream-operator:imports and exports")]
     #[doc(hidden)]
     #[allow(clippy::octal_escapes)]
-    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2945] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xfb\x15\x01A\x02\x01\
+    pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 3174] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xe0\x17\x01A\x02\x01\
 A\x1f\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
 \x04data\x03\x04\0\x0cbinary-array\x03\0\x04\x01pz\x01px\x01pw\x01pv\x01pu\x01p\x01\
 \x01q\x0b\x07boolean\x01\x03\0\x05int32\x01\x06\0\x05int64\x01\x07\0\x06uint64\x01\
@@ -3104,62 +3314,67 @@ le\x7f\x04\0\x05field\x03\0\x15\x01p\x16\x04\0\x06schema\x03\0\x17\x01p\x10\x01r
 \x02\x04rowsy\x07columns\x19\x04\0\x05batch\x03\0\x1a\x01r\x03\x05county\x07colu\
 mns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present\x03\x06values\
 \x05\x04\0\x06values\x03\0\x1e\x03\0\x19wasmill:plugin/data@0.1.0\x05\0\x02\x03\0\
-\0\x0cbinary-array\x02\x03\0\0\x06values\x01B\x1c\x02\x03\x02\x01\x01\x04\0\x0cb\
-inary-array\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06values\x03\0\x02\x01py\x01r\x02\
-\x06starts\x04\x05items\x01\x04\0\x05lists\x03\0\x05\x01r\x02\x07entries\x01\x06\
-values\x01\x04\0\x0bmap-entries\x03\0\x07\x01@\x01\x05statey\0\x03\x04\0\x04load\
-\x01\x09\x01k\x04\x01@\x03\x05statey\x04keys\x0a\x06values\x03\x01\0\x04\0\x05st\
-ore\x01\x0b\x01@\x02\x05statey\x05firsty\0\x06\x04\0\x09list-load\x01\x0c\x01@\x03\
-\x05statey\x04keys\x04\x05items\x01\x01\0\x04\0\x0blist-append\x01\x0d\x01@\x02\x05\
-statey\x04keys\x04\x01\0\x04\0\x0alist-clear\x01\x0e\x01@\x03\x05statey\x04keys\x04\
+\0\x0cbinary-array\x02\x03\0\0\x06values\x01B&\x02\x03\x02\x01\x01\x04\0\x0cbina\
+ry-array\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06values\x03\0\x02\x01py\x01r\x02\x06\
+starts\x04\x05items\x01\x04\0\x05lists\x03\0\x05\x01r\x02\x07entries\x01\x06valu\
+es\x01\x04\0\x0bmap-entries\x03\0\x07\x01@\x01\x05statey\0\x03\x04\0\x04load\x01\
+\x09\x01k\x04\x01@\x03\x05statey\x04keys\x0a\x06values\x03\x01\0\x04\0\x05store\x01\
+\x0b\x01@\x02\x05statey\x05firsty\0\x06\x04\0\x09list-load\x01\x0c\x01@\x03\x05s\
+tatey\x04keys\x04\x05items\x01\x01\0\x04\0\x0blist-append\x01\x0d\x01@\x02\x05st\
+atey\x04keys\x04\x01\0\x04\0\x0alist-clear\x01\x0e\x01@\x03\x05statey\x04keys\x04\
 \x07entries\x01\0\x03\x04\0\x07map-get\x01\x0f\x01@\x04\x05statey\x04keys\x04\x07\
 entries\x01\x06values\x03\x01\0\x04\0\x07map-put\x01\x10\x04\0\x09map-clear\x01\x0e\
 \x01p}\x01@\x04\x05statey\x03keyy\x05start\x11\x05limity\0\x08\x04\0\x08map-scan\
-\x01\x12\x03\0\x1awasmill:plugin/state@0.1.0\x05\x03\x02\x03\0\0\x06schema\x01B\x1b\
-\x02\x03\x02\x01\x04\x04\0\x06schema\x03\0\0\x01ps\x01r\x03\x04names\x06schema\x01\
-\x03key\x02\x04\0\x05input\x03\0\x03\x01m\x02\x0aevent-time\x0fprocessing-time\x04\
-\0\x0btime-domain\x03\0\x05\x01m\x03\x0bvalue-state\x0alist-state\x09map-state\x04\
-\0\x0astate-kind\x03\0\x07\x01ky\x01k\x06\x01r\x05\x04names\x04kind\x08\x07versi\
-ony\x05width\x09\x07expires\x0a\x04\0\x0astate-need\x03\0\x0b\x01k\x02\x01r\x02\x05\
-inputy\x07columns\x0d\x04\0\x05taken\x03\0\x0e\x01q\x03\x07nothing\0\0\x05input\x01\
-\x0f\0\x03key\0\0\x04\0\x05takes\x03\0\x10\x01r\x03\x04names\x05takes\x11\x05giv\
-es\x01\x04\0\x04port\x03\0\x12\x01n\x04\x0bkey-columns\x03end\x0cevent-timers\x11\
-processing-timers\x04\0\x05wants\x03\0\x14\x01p\x0d\x01p\x13\x01p\x0c\x01r\x04\x05\
-reads\x16\x05ports\x17\x06states\x18\x05wants\x15\x04\0\x04plan\x03\0\x19\x03\0\x19\
-wasmill:plugin/plan@0.1.0\x05\x05\x02\x03\0\0\x09timestamp\x02\x03\0\x02\x0btime\
--domain\x01B\x09\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\0\x02\x03\x02\x01\x07\
-\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04keys\x04\
-\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\x1bwasm\
-ill:plugin/timers@0.1.0\x05\x08\x01B\x05\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\
-\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\0\x1cwasmi\
-ll:plugin/context@0.1.0\x05\x09\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x0a\
-\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\
-\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06o\
-rigin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07\
-reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\
-\x0b\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
-@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugi\
-n/log@0.1.0\x05\x0c\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\
-\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plu\
-gin/metrics@0.1.0\x05\x0d\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\
-\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0e\x02\x03\0\0\x05ba\
-tch\x02\x03\0\0\x04keys\x02\x03\0\x02\x05input\x02\x03\0\x02\x04plan\x02\x03\0\x08\
-\x05error\x01B%\x02\x03\x02\x01\x0f\x04\0\x05batch\x03\0\0\x02\x03\x02\x01\x01\x04\
-\0\x0cbinary-array\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x04keys\x03\0\x04\x02\x03\
-\x02\x01\x06\x04\0\x09timestamp\x03\0\x06\x02\x03\x02\x01\x11\x04\0\x05input\x03\
-\0\x08\x02\x03\x02\x01\x12\x04\0\x04plan\x03\0\x0a\x02\x03\x02\x01\x07\x04\0\x0b\
-time-domain\x03\0\x0c\x02\x03\x02\x01\x13\x04\0\x05error\x03\0\x0e\x01r\x02\x04t\
-asky\x0bparallelismy\x04\0\x08instance\x03\0\x10\x01p\x09\x01j\x01\x0b\x01\x0f\x01\
-@\x02\x08settingss\x06inputs\x12\0\x13\x04\0\x08describe\x01\x14\x01j\0\x01\x0f\x01\
-@\x03\x08settingss\x06inputs\x12\x08instance\x11\0\x15\x04\0\x04open\x01\x16\x01\
-k\x05\x01@\x03\x05inputy\x04rows\x01\x04keys\x17\0\x15\x04\0\x07process\x01\x18\x01\
-p\x07\x01@\x03\x06domain\x0d\x04keys\x05\x02at\x19\0\x15\x04\0\x09on-timers\x01\x1a\
-\x01@\0\0\x15\x04\0\x06on-end\x01\x1b\x01k\x03\x01j\x01\x03\x01\x0f\x01@\x04\x05\
-statey\x0cfrom-versiony\x07entries\x1c\x06values\x03\0\x1d\x04\0\x0dmigrate-stat\
-e\x01\x1e\x04\0\x1dwasmill:plugin/operator@0.1.0\x05\x14\x04\0$wasmill:plugin/st\
-ream-operator@0.1.0\x04\0\x0b\x15\x01\0\x0fstream-operator\x03\0\0\0G\x09produce\
-rs\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.\
-61.1";
+\x01\x12\x01@\x02\x05statey\x07entries\x01\0\x03\x04\0\x0dbroadcast-get\x01\x13\x01\
+@\x03\x05statey\x07entries\x01\x06values\x03\x01\0\x04\0\x0dbroadcast-put\x01\x14\
+\x01@\x03\x05statey\x05start\x11\x05limity\0\x08\x04\0\x0ebroadcast-scan\x01\x15\
+\x01@\x01\x05statey\0\x01\x04\0\x09task-load\x01\x16\x01@\x02\x05statey\x05items\
+\x01\x01\0\x04\0\x0atask-store\x01\x17\x03\0\x1awasmill:plugin/state@0.1.0\x05\x03\
+\x02\x03\0\0\x06schema\x01B\x1b\x02\x03\x02\x01\x04\x04\0\x06schema\x03\0\0\x01p\
+s\x01r\x04\x04names\x06schema\x01\x03key\x02\x09broadcast\x7f\x04\0\x05input\x03\
+\0\x03\x01m\x02\x0aevent-time\x0fprocessing-time\x04\0\x0btime-domain\x03\0\x05\x01\
+m\x05\x0bvalue-state\x0alist-state\x09map-state\x0fbroadcast-state\x0atask-state\
+\x04\0\x0astate-kind\x03\0\x07\x01ky\x01k\x06\x01r\x05\x04names\x04kind\x08\x07v\
+ersiony\x05width\x09\x07expires\x0a\x04\0\x0astate-need\x03\0\x0b\x01k\x02\x01r\x02\
+\x05inputy\x07columns\x0d\x04\0\x05taken\x03\0\x0e\x01q\x03\x07nothing\0\0\x05in\
+put\x01\x0f\0\x03key\0\0\x04\0\x05takes\x03\0\x10\x01r\x03\x04names\x05takes\x11\
+\x05gives\x01\x04\0\x04port\x03\0\x12\x01n\x04\x0bkey-columns\x03end\x0cevent-ti\
+mers\x11processing-timers\x04\0\x05wants\x03\0\x14\x01p\x0d\x01p\x13\x01p\x0c\x01\
+r\x04\x05reads\x16\x05ports\x17\x06states\x18\x05wants\x15\x04\0\x04plan\x03\0\x19\
+\x03\0\x19wasmill:plugin/plan@0.1.0\x05\x05\x02\x03\0\0\x09timestamp\x02\x03\0\x02\
+\x0btime-domain\x01B\x09\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\0\x02\x03\x02\
+\x01\x07\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04\
+keys\x04\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\
+\x1bwasmill:plugin/timers@0.1.0\x05\x08\x01B\x05\x02\x03\x02\x01\x06\x04\0\x09ti\
+mestamp\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\
+\0\x1cwasmill:plugin/context@0.1.0\x05\x09\x02\x03\0\0\x06column\x01B\x0b\x02\x03\
+\x02\x01\x0a\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\
+\0\x04keys\x01\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\
+\x04porty\x06origin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\
+\x04rows\x02\x07reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugi\
+n/output@0.1.0\x05\x0b\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\
+\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\
+\0\x18wasmill:plugin/log@0.1.0\x05\x0c\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\
+\0\x07counter\x01\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\
+\0\x1cwasmill:plugin/metrics@0.1.0\x05\x0d\x01B\x02\x01q\x02\x05retry\x01s\0\x04\
+fail\x01s\0\x04\0\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0e\x02\
+\x03\0\0\x05batch\x02\x03\0\0\x04keys\x02\x03\0\x02\x05input\x02\x03\0\x02\x04pl\
+an\x02\x03\0\x08\x05error\x01B%\x02\x03\x02\x01\x0f\x04\0\x05batch\x03\0\0\x02\x03\
+\x02\x01\x01\x04\0\x0cbinary-array\x03\0\x02\x02\x03\x02\x01\x10\x04\0\x04keys\x03\
+\0\x04\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\x06\x02\x03\x02\x01\x11\x04\0\
+\x05input\x03\0\x08\x02\x03\x02\x01\x12\x04\0\x04plan\x03\0\x0a\x02\x03\x02\x01\x07\
+\x04\0\x0btime-domain\x03\0\x0c\x02\x03\x02\x01\x13\x04\0\x05error\x03\0\x0e\x01\
+r\x02\x04tasky\x0bparallelismy\x04\0\x08instance\x03\0\x10\x01p\x09\x01j\x01\x0b\
+\x01\x0f\x01@\x02\x08settingss\x06inputs\x12\0\x13\x04\0\x08describe\x01\x14\x01\
+j\0\x01\x0f\x01@\x03\x08settingss\x06inputs\x12\x08instance\x11\0\x15\x04\0\x04o\
+pen\x01\x16\x01k\x05\x01@\x03\x05inputy\x04rows\x01\x04keys\x17\0\x15\x04\0\x07p\
+rocess\x01\x18\x01p\x07\x01@\x03\x06domain\x0d\x04keys\x05\x02at\x19\0\x15\x04\0\
+\x09on-timers\x01\x1a\x01@\0\0\x15\x04\0\x06on-end\x01\x1b\x01k\x03\x01j\x01\x03\
+\x01\x0f\x01@\x04\x05statey\x0cfrom-versiony\x07entries\x1c\x06values\x03\0\x1d\x04\
+\0\x0dmigrate-state\x01\x1e\x04\0\x1dwasmill:plugin/operator@0.1.0\x05\x14\x04\0\
+$wasmill:plugin/stream-operator@0.1.0\x04\0\x0b\x15\x01\0\x0fstream-operator\x03\
+\0\0\0G\x09producers\x01\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-\
+bindgen-rust\x060.61.1";
   };
   )
 }
@@ -3170,8 +3385,8 @@ pub use __export_stream_operator_impl as export;
 #[unsafe(link_section = "component-type:wit-bindgen:0.61.1:wasmill:plugin@0.1.0:stream-operator-with-all-of-its-exports-removed:encoded world")]
 #[doc(hidden)]
 #[allow(clippy::octal_escapes)]
-pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2488] = *b"\
-\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\x92\x12\x01A\x02\x01\
+pub static __WIT_BINDGEN_COMPONENT_TYPE: [u8; 2717] = *b"\
+\0asm\x0d\0\x01\0\0\x19\x16wit-component-encoding\x04\0\x07\xf7\x13\x01A\x02\x01\
 A\x18\x01B\x20\x01x\x04\0\x09timestamp\x03\0\0\x01py\x01p}\x01r\x02\x07offsets\x02\
 \x04data\x03\x04\0\x0cbinary-array\x03\0\x04\x01pz\x01px\x01pw\x01pv\x01pu\x01p\x01\
 \x01q\x0b\x07boolean\x01\x03\0\x05int32\x01\x06\0\x05int64\x01\x07\0\x06uint64\x01\
@@ -3186,48 +3401,53 @@ le\x7f\x04\0\x05field\x03\0\x15\x01p\x16\x04\0\x06schema\x03\0\x17\x01p\x10\x01r
 \x02\x04rowsy\x07columns\x19\x04\0\x05batch\x03\0\x1a\x01r\x03\x05county\x07colu\
 mns\x19\x07row-key\x02\x04\0\x04keys\x03\0\x1c\x01r\x02\x07present\x03\x06values\
 \x05\x04\0\x06values\x03\0\x1e\x03\0\x19wasmill:plugin/data@0.1.0\x05\0\x02\x03\0\
-\0\x0cbinary-array\x02\x03\0\0\x06values\x01B\x1c\x02\x03\x02\x01\x01\x04\0\x0cb\
-inary-array\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06values\x03\0\x02\x01py\x01r\x02\
-\x06starts\x04\x05items\x01\x04\0\x05lists\x03\0\x05\x01r\x02\x07entries\x01\x06\
-values\x01\x04\0\x0bmap-entries\x03\0\x07\x01@\x01\x05statey\0\x03\x04\0\x04load\
-\x01\x09\x01k\x04\x01@\x03\x05statey\x04keys\x0a\x06values\x03\x01\0\x04\0\x05st\
-ore\x01\x0b\x01@\x02\x05statey\x05firsty\0\x06\x04\0\x09list-load\x01\x0c\x01@\x03\
-\x05statey\x04keys\x04\x05items\x01\x01\0\x04\0\x0blist-append\x01\x0d\x01@\x02\x05\
-statey\x04keys\x04\x01\0\x04\0\x0alist-clear\x01\x0e\x01@\x03\x05statey\x04keys\x04\
+\0\x0cbinary-array\x02\x03\0\0\x06values\x01B&\x02\x03\x02\x01\x01\x04\0\x0cbina\
+ry-array\x03\0\0\x02\x03\x02\x01\x02\x04\0\x06values\x03\0\x02\x01py\x01r\x02\x06\
+starts\x04\x05items\x01\x04\0\x05lists\x03\0\x05\x01r\x02\x07entries\x01\x06valu\
+es\x01\x04\0\x0bmap-entries\x03\0\x07\x01@\x01\x05statey\0\x03\x04\0\x04load\x01\
+\x09\x01k\x04\x01@\x03\x05statey\x04keys\x0a\x06values\x03\x01\0\x04\0\x05store\x01\
+\x0b\x01@\x02\x05statey\x05firsty\0\x06\x04\0\x09list-load\x01\x0c\x01@\x03\x05s\
+tatey\x04keys\x04\x05items\x01\x01\0\x04\0\x0blist-append\x01\x0d\x01@\x02\x05st\
+atey\x04keys\x04\x01\0\x04\0\x0alist-clear\x01\x0e\x01@\x03\x05statey\x04keys\x04\
 \x07entries\x01\0\x03\x04\0\x07map-get\x01\x0f\x01@\x04\x05statey\x04keys\x04\x07\
 entries\x01\x06values\x03\x01\0\x04\0\x07map-put\x01\x10\x04\0\x09map-clear\x01\x0e\
 \x01p}\x01@\x04\x05statey\x03keyy\x05start\x11\x05limity\0\x08\x04\0\x08map-scan\
-\x01\x12\x03\0\x1awasmill:plugin/state@0.1.0\x05\x03\x02\x03\0\0\x06schema\x01B\x1b\
-\x02\x03\x02\x01\x04\x04\0\x06schema\x03\0\0\x01ps\x01r\x03\x04names\x06schema\x01\
-\x03key\x02\x04\0\x05input\x03\0\x03\x01m\x02\x0aevent-time\x0fprocessing-time\x04\
-\0\x0btime-domain\x03\0\x05\x01m\x03\x0bvalue-state\x0alist-state\x09map-state\x04\
-\0\x0astate-kind\x03\0\x07\x01ky\x01k\x06\x01r\x05\x04names\x04kind\x08\x07versi\
-ony\x05width\x09\x07expires\x0a\x04\0\x0astate-need\x03\0\x0b\x01k\x02\x01r\x02\x05\
-inputy\x07columns\x0d\x04\0\x05taken\x03\0\x0e\x01q\x03\x07nothing\0\0\x05input\x01\
-\x0f\0\x03key\0\0\x04\0\x05takes\x03\0\x10\x01r\x03\x04names\x05takes\x11\x05giv\
-es\x01\x04\0\x04port\x03\0\x12\x01n\x04\x0bkey-columns\x03end\x0cevent-timers\x11\
-processing-timers\x04\0\x05wants\x03\0\x14\x01p\x0d\x01p\x13\x01p\x0c\x01r\x04\x05\
-reads\x16\x05ports\x17\x06states\x18\x05wants\x15\x04\0\x04plan\x03\0\x19\x03\0\x19\
-wasmill:plugin/plan@0.1.0\x05\x05\x02\x03\0\0\x09timestamp\x02\x03\0\x02\x0btime\
--domain\x01B\x09\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\0\x02\x03\x02\x01\x07\
-\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04keys\x04\
-\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\x1bwasm\
-ill:plugin/timers@0.1.0\x05\x08\x01B\x05\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\
-\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\0\x1cwasmi\
-ll:plugin/context@0.1.0\x05\x09\x02\x03\0\0\x06column\x01B\x0b\x02\x03\x02\x01\x0a\
-\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\0\x04keys\x01\
-\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\x04porty\x06o\
-rigin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\x04rows\x02\x07\
-reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugin/output@0.1.0\x05\
-\x0b\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\x05level\x03\0\0\x01\
-@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\0\x18wasmill:plugi\
-n/log@0.1.0\x05\x0c\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\0\x07counter\x01\
-\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\0\x1cwasmill:plu\
-gin/metrics@0.1.0\x05\x0d\x01B\x02\x01q\x02\x05retry\x01s\0\x04fail\x01s\0\x04\0\
-\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0e\x04\0Dwasmill:plu\
-gin/stream-operator-with-all-of-its-exports-removed@0.1.0\x04\0\x0b5\x01\0/strea\
-m-operator-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\x0cproces\
-sed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
+\x01\x12\x01@\x02\x05statey\x07entries\x01\0\x03\x04\0\x0dbroadcast-get\x01\x13\x01\
+@\x03\x05statey\x07entries\x01\x06values\x03\x01\0\x04\0\x0dbroadcast-put\x01\x14\
+\x01@\x03\x05statey\x05start\x11\x05limity\0\x08\x04\0\x0ebroadcast-scan\x01\x15\
+\x01@\x01\x05statey\0\x01\x04\0\x09task-load\x01\x16\x01@\x02\x05statey\x05items\
+\x01\x01\0\x04\0\x0atask-store\x01\x17\x03\0\x1awasmill:plugin/state@0.1.0\x05\x03\
+\x02\x03\0\0\x06schema\x01B\x1b\x02\x03\x02\x01\x04\x04\0\x06schema\x03\0\0\x01p\
+s\x01r\x04\x04names\x06schema\x01\x03key\x02\x09broadcast\x7f\x04\0\x05input\x03\
+\0\x03\x01m\x02\x0aevent-time\x0fprocessing-time\x04\0\x0btime-domain\x03\0\x05\x01\
+m\x05\x0bvalue-state\x0alist-state\x09map-state\x0fbroadcast-state\x0atask-state\
+\x04\0\x0astate-kind\x03\0\x07\x01ky\x01k\x06\x01r\x05\x04names\x04kind\x08\x07v\
+ersiony\x05width\x09\x07expires\x0a\x04\0\x0astate-need\x03\0\x0b\x01k\x02\x01r\x02\
+\x05inputy\x07columns\x0d\x04\0\x05taken\x03\0\x0e\x01q\x03\x07nothing\0\0\x05in\
+put\x01\x0f\0\x03key\0\0\x04\0\x05takes\x03\0\x10\x01r\x03\x04names\x05takes\x11\
+\x05gives\x01\x04\0\x04port\x03\0\x12\x01n\x04\x0bkey-columns\x03end\x0cevent-ti\
+mers\x11processing-timers\x04\0\x05wants\x03\0\x14\x01p\x0d\x01p\x13\x01p\x0c\x01\
+r\x04\x05reads\x16\x05ports\x17\x06states\x18\x05wants\x15\x04\0\x04plan\x03\0\x19\
+\x03\0\x19wasmill:plugin/plan@0.1.0\x05\x05\x02\x03\0\0\x09timestamp\x02\x03\0\x02\
+\x0btime-domain\x01B\x09\x02\x03\x02\x01\x06\x04\0\x09timestamp\x03\0\0\x02\x03\x02\
+\x01\x07\x04\0\x0btime-domain\x03\0\x02\x01py\x01p\x01\x01@\x03\x06domain\x03\x04\
+keys\x04\x02at\x05\x01\0\x04\0\x08register\x01\x06\x04\0\x06delete\x01\x06\x03\0\
+\x1bwasmill:plugin/timers@0.1.0\x05\x08\x01B\x05\x02\x03\x02\x01\x06\x04\0\x09ti\
+mestamp\x03\0\0\x01@\0\0\x01\x04\0\x03now\x01\x02\x04\0\x09watermark\x01\x02\x03\
+\0\x1cwasmill:plugin/context@0.1.0\x05\x09\x02\x03\0\0\x06column\x01B\x0b\x02\x03\
+\x02\x01\x0a\x04\0\x06column\x03\0\0\x01py\x01q\x04\x05batch\0\0\x04rows\x01\x02\
+\0\x04keys\x01\x02\0\x05fresh\x01y\0\x04\0\x06origin\x03\0\x03\x01p\x01\x01@\x03\
+\x04porty\x06origin\x04\x07columns\x05\x01\0\x04\0\x04emit\x01\x06\x01ps\x01@\x02\
+\x04rows\x02\x07reasons\x07\x01\0\x04\0\x06reject\x01\x08\x03\0\x1bwasmill:plugi\
+n/output@0.1.0\x05\x0b\x01B\x04\x01m\x04\x05debug\x04info\x04warn\x05error\x04\0\
+\x05level\x03\0\0\x01@\x02\x05level\x01\x07messages\x01\0\x04\0\x03log\x01\x02\x03\
+\0\x18wasmill:plugin/log@0.1.0\x05\x0c\x01B\x04\x01@\x02\x04names\x03addw\x01\0\x04\
+\0\x07counter\x01\0\x01@\x02\x04names\x05valueu\x01\0\x04\0\x05gauge\x01\x01\x03\
+\0\x1cwasmill:plugin/metrics@0.1.0\x05\x0d\x01B\x02\x01q\x02\x05retry\x01s\0\x04\
+fail\x01s\0\x04\0\x05error\x03\0\0\x03\0\x1bwasmill:plugin/errors@0.1.0\x05\x0e\x04\
+\0Dwasmill:plugin/stream-operator-with-all-of-its-exports-removed@0.1.0\x04\0\x0b\
+5\x01\0/stream-operator-with-all-of-its-exports-removed\x03\0\0\0G\x09producers\x01\
+\x0cprocessed-by\x02\x0dwit-component\x070.258.3\x10wit-bindgen-rust\x060.61.1";
 
 #[inline(never)]
 #[doc(hidden)]

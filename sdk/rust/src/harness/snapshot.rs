@@ -46,15 +46,22 @@ pub struct Snapshot<K> {
 struct State<K> {
     name: String,
     version: u32,
+    kind: StateKind,
     values: BTreeMap<K, Vec<u8>>,
+    of_task: Option<Vec<u8>>,
 }
 
 impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
     /// All states and timers as they are, and the watermark.
     pub fn snapshot(&self) -> Snapshot<K> {
-        let states = self.plan.states.iter().zip(&self.states);
-        let states =
-            states.map(|(state, values)| State { name: state.name.clone(), version: state.version, values: values.clone() });
+        let states = self.plan.states.iter().zip(&self.states).zip(&self.of_task);
+        let states = states.map(|((state, values), of_task)| State {
+            name: state.name.clone(),
+            version: state.version,
+            kind: state.kind,
+            values: values.clone(),
+            of_task: of_task.clone(),
+        });
         Snapshot { states: states.collect(), timers: self.timers.clone(), watermark: self.watermark }
     }
 
@@ -68,9 +75,16 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
                 return Err(Error::fail(format!("the snapshot has a state `{}`, which the operator doesn't have", state.name)));
             };
             let StateNeed { kind, version, .. } = harness.plan.states[number];
+            if kind != state.kind {
+                return Err(Error::fail(format!(
+                    "state `{}` is of another kind in the snapshot than in the operator: give it another name",
+                    state.name
+                )));
+            }
             harness.states[number] = state.values.clone();
+            harness.of_task[number] = state.of_task.clone();
             if version != state.version {
-                for stored in harness.states[number].values_mut() {
+                for stored in harness.states[number].values_mut().chain(&mut harness.of_task[number]) {
                     *stored = migrated::<P>(number as u32, state.version, kind, std::mem::take(stored))?;
                 }
             }
@@ -85,14 +99,14 @@ fn migrated<P: ProcessBatch>(state: u32, from: u32, kind: StateKind, stored: Vec
     let value = |value: &[u8]| P::migrate(state, from, value);
     match kind {
         StateKind::ValueState => value(&stored),
-        StateKind::ListState => {
+        StateKind::ListState | StateKind::TaskState => {
             let mut list = Vec::new();
             for item in native::strings(&Some(stored)) {
                 native::store_item(&value(item)?, &mut list);
             }
             Ok(list)
         }
-        StateKind::MapState => {
+        StateKind::MapState | StateKind::BroadcastState => {
             let map = native::map_of(&Some(stored)).into_iter().map(|(entry, old)| Ok((entry, value(&old)?)));
             Ok(native::stored_map(&map.collect::<Result<_>>()?))
         }

@@ -102,7 +102,7 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
                 return Ok(());
             }
             let (count, moments) = (keys.len() as u32, at.clone());
-            let made = Made { keys: &keys, of_row: &[], fired: Some(Fired { domain, at, moment }) };
+            let made = Made { keys: &keys, of_row: &[], fired: Some(Fired { domain, at, moment }), broadcast: false };
             self.call(made, |instance: &mut Instance<P>| instance.on_timers(domain, count, &moments))?;
         }
     }

@@ -21,6 +21,8 @@ pub(crate) struct Call {
     pub(crate) now: i64,
     /// How far event time has come.
     pub(crate) watermark: i64,
+    /// Its input is broadcast.
+    pub(crate) broadcast: bool,
     /// The call's states, by number.
     pub(crate) states: Vec<CallState>,
     /// What was emitted, in order.
@@ -152,8 +154,10 @@ pub(crate) fn list_clear(state: u32, keys: &[u32]) {
 
 pub(crate) fn map_get(state: u32, keys: &[u32], entries: &BinaryArray) -> Values {
     in_call("a state", |call| {
-        let mut values = Values { present: vec![0; keys.len().div_ceil(8)], values: no_items() };
-        for (index, &key) in keys.iter().enumerate() {
+        // The host gives some at a time, too.
+        let first = &keys[..keys.len().min(3)];
+        let mut values = Values { present: vec![0; first.len().div_ceil(8)], values: no_items() };
+        for (index, &key) in first.iter().enumerate() {
             let map = map_of(&call.states[state as usize].values[key as usize]);
             let value = map.get(item_of(entries, index));
             values.present[index / 8] |= u8::from(value.is_some()) << (index % 8);
@@ -191,6 +195,35 @@ pub(crate) fn map_scan(state: u32, key: u32, start: &[u8], limit: u32) -> MapEnt
         }
         MapEntries { entries, values }
     })
+}
+
+/// The number of what stands for the key of states that are no key's.
+const NO_KEY: u32 = 0;
+
+pub(crate) fn broadcast_get(state: u32, entries: &BinaryArray) -> Values {
+    map_get(state, &vec![NO_KEY; entries.offsets.len() - 1], entries)
+}
+
+pub(crate) fn broadcast_put(state: u32, entries: &BinaryArray, values: &Values) {
+    let broadcast = in_call("a state", |call| call.broadcast);
+    assert!(
+        broadcast,
+        "a broadcast state was changed where no row of a broadcast input is processed: tasks would have different ones"
+    );
+    map_put(state, &vec![NO_KEY; entries.offsets.len() - 1], entries, values);
+}
+
+pub(crate) fn broadcast_scan(state: u32, start: &[u8], limit: u32) -> MapEntries {
+    map_scan(state, NO_KEY, start, limit)
+}
+
+pub(crate) fn task_load(state: u32) -> BinaryArray {
+    list_load(state, NO_KEY).items
+}
+
+pub(crate) fn task_store(state: u32, items: &BinaryArray) {
+    list_clear(state, &[NO_KEY]);
+    list_append(state, &vec![NO_KEY; items.offsets.len() - 1], items);
 }
 
 impl CallState {

@@ -1,21 +1,22 @@
 //! Maps: entries with values, found one by one or in their order.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use std::ops::{Bound, RangeBounds};
+use std::ops::RangeBounds;
 
 use crate::bindings::plan::StateKind;
 use crate::bindings::{BinaryArray, Values};
 use crate::column::bit;
 use crate::error::Result;
 use crate::host;
+use crate::state::entries::Entries;
 use crate::state::list::{item_of, unreadable};
 use crate::state::{AsMapEntry, MapEntry, StateValue, migrated};
 use crate::timers::TimeDomain;
 
 /// How many entries are asked for at a time, where they are gone through.
-const PAGE: u32 = 1_024;
+pub(super) const PAGE: u32 = 1_024;
 
 /// A map for each key: a field of the operator, as [`ValueState`](crate::ValueState) is, made with [`MapState::new`].
 ///
@@ -149,7 +150,9 @@ impl<E: MapEntry, V: StateValue> MapState<E, V> {
     pub fn clear(&mut self) {
         self.check_key();
         let key = self.key;
-        self.known.get_mut().retain(|(of, _), _| *of != key);
+        let mut behind = self.known.get_mut().split_off(&(key, Vec::new()));
+        let mut others = behind.split_off(&(key + 1, Vec::new()));
+        self.known.get_mut().append(&mut others);
         host::map_clear(self.number, &[key]);
     }
 
@@ -162,22 +165,8 @@ impl<E: MapEntry, V: StateValue> MapState<E, V> {
     pub fn range(&mut self, range: impl RangeBounds<E>) -> Entries<'_, E, V> {
         self.check_key();
         self.flush();
-        let bytes = |entry: &E| {
-            let mut bytes = Vec::new();
-            entry.write(&mut bytes);
-            bytes
-        };
-        let start = match range.start_bound() {
-            Bound::Unbounded => Vec::new(),
-            Bound::Included(entry) => bytes(entry),
-            Bound::Excluded(entry) => behind(bytes(entry)),
-        };
-        let end = match range.end_bound() {
-            Bound::Unbounded => None,
-            Bound::Included(entry) => Some(behind(bytes(entry))),
-            Bound::Excluded(entry) => Some(bytes(entry)),
-        };
-        Entries { state: self, next: Some(start), end, page: VecDeque::new() }
+        let (number, key) = (self.number, self.key);
+        Entries::new(self.name, range, move |start| host::map_scan(number, key, start, PAGE))
     }
 
     /// The state of key `key` of the call, for operators over whole batches. Panics in its use if there is no such key.
@@ -232,17 +221,19 @@ impl<E: MapEntry, V: StateValue> MapState<E, V> {
         }
         self.wanted.sort_unstable();
         self.wanted.dedup();
-        let mut entries = BinaryArray { offsets: vec![0], data: Vec::new() };
-        for (_, entry) in &self.wanted {
-            entries.data.extend_from_slice(entry);
-            entries.offsets.push(entries.data.len() as u32);
+        let mut wanted = std::mem::take(&mut self.wanted).into_iter();
+        // The host gives the values of the first ones.
+        while !wanted.as_slice().is_empty() {
+            let keys: Vec<u32> = wanted.as_slice().iter().map(|(key, _)| *key).collect();
+            let mut entries = BinaryArray { offsets: vec![0], data: Vec::new() };
+            for (_, entry) in wanted.as_slice() {
+                entries.data.extend_from_slice(entry);
+                entries.offsets.push(entries.data.len() as u32);
+            }
+            let given = host::map_get(self.number, &keys, &entries);
+            let values = values_of(&given).map(|value| Known { value: value.map(<[u8]>::to_vec), changed: false });
+            self.known.get_mut().extend(values.zip(wanted.by_ref()).map(|(known, name)| (name, known)));
         }
-        let keys: Vec<u32> = self.wanted.iter().map(|(key, _)| *key).collect();
-        let given = host::map_get(self.number, &keys, &entries);
-        let known = self.wanted.drain(..).zip(values_of(&given));
-        self.known
-            .get_mut()
-            .extend(known.map(|(name, value)| (name, Known { value: value.map(<[u8]>::to_vec), changed: false })));
     }
 
     /// Hands over what changed.
@@ -285,71 +276,11 @@ impl<E: MapEntry, V: StateValue> MapState<E, V> {
     }
 }
 
-/// Entries of a [`MapState`] and their values, in order.
-///
-/// ```
-/// # use wasmill_sdk::*;
-/// # use wasmill_sdk::harness::Harness;
-/// # #[derive(Record, Debug, PartialEq)] struct Row { n: i64 }
-/// # #[derive(Operator)] struct It { seen: MapState<i64, ()> }
-/// # impl Process for It {
-/// #     type Input<'a> = Row;
-/// #     type Output = Row;
-/// #     type Settings = NoSettings;
-/// #     fn open(_: NoSettings, _: &mut Open) -> Result<Self> { Ok(Self { seen: MapState::new() }) }
-/// fn process(&mut self, row: Row, cx: &mut Context<Self>) -> Result<()> {
-///     self.seen.set(&row.n, ());
-///     let below = self.seen.range(..row.n).count() as i64;
-///     cx.emit(Row { n: below });
-///     Ok(())
-/// }
-/// # }
-/// let mut harness = Harness::<It, &str>::keyed(())?;
-/// harness.feed_keyed([5, -3, 9].map(|n| ("a", Row { n })))?;
-/// assert_eq!(harness.output(), [0, 0, 2].map(|n| Row { n }));
-/// # Result::<()>::Ok(())
-/// ```
-pub struct Entries<'a, E: MapEntry, V: StateValue> {
-    state: &'a MapState<E, V>,
-    /// Where the next page starts; nothing behind the last.
-    next: Option<Vec<u8>>,
-    end: Option<Vec<u8>>,
-    page: VecDeque<(E, V)>,
-}
-
-impl<E: MapEntry, V: StateValue> Iterator for Entries<'_, E, V> {
-    type Item = (E, V);
-
-    fn next(&mut self) -> Option<(E, V)> {
-        if self.page.is_empty() {
-            let start = self.next.take()?;
-            let given = host::map_scan(self.state.number, self.state.key, &start, PAGE);
-            for index in 0..given.entries.offsets.len() - 1 {
-                let mut entry = item_of(&given.entries, index);
-                if self.end.as_ref().is_some_and(|end| entry >= end.as_slice()) {
-                    return self.page.pop_front();
-                }
-                self.next = Some(behind(entry.to_vec()));
-                let read = E::read(&mut entry).filter(|_| entry.is_empty());
-                let entry = read.unwrap_or_else(|| panic!("{}", unreadable::<E>(self.state.name)));
-                self.page.push_back((entry, self.state.read(item_of(&given.values, index))));
-            }
-        }
-        self.page.pop_front()
-    }
-}
-
-/// The bytes that come right after these.
-fn behind(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.push(0);
-    bytes
-}
-
-fn one(entry: &[u8]) -> BinaryArray {
+pub(super) fn one(entry: &[u8]) -> BinaryArray {
     BinaryArray { offsets: vec![0, entry.len() as u32], data: entry.to_vec() }
 }
 
-fn values_of(values: &Values) -> impl Iterator<Item = Option<&[u8]>> {
+pub(super) fn values_of(values: &Values) -> impl Iterator<Item = Option<&[u8]>> {
     let count = values.values.offsets.len().saturating_sub(1);
     (0..count).map(|index| bit(&values.present, index).then(|| item_of(&values.values, index)))
 }

@@ -27,7 +27,7 @@ impl<F: WindowFunction> Instance<F> {
     /// Makes an instance.
     pub fn open(settings: &str, rows: &[Field]) -> Result<Self> {
         let mut problems = Vec::new();
-        let input = Input { name: ROWS.to_owned(), schema: rows.to_vec(), key: Vec::new() };
+        let input = Input { name: ROWS.to_owned(), schema: rows.to_vec(), key: Vec::new(), broadcast: false };
         check_columns(&input, <F::Input<'static> as Record>::FIELDS, &mut problems);
         if !problems.is_empty() {
             return Err(Error::fail(listed(&problems, "; ")));

@@ -64,8 +64,12 @@ fn items(settings: &Settings, keys: usize) {
         Do::MapGetUnknownKey => drop(state::map_get(TALLY, &[past], &strings(1, 8))),
         Do::MapGetTooMuch => {
             state::map_put(TALLY, &[0], &strings(1, 8), &varying(1, 1024 * 1024));
-            drop(state::map_get(TALLY, &[0; 17], &strings(17, 8)));
+            let some = state::map_get(TALLY, &[0; 1_000_000], &strings(1_000_000, 8));
+            assert_eq!(some.values.offsets.len(), 2, "one value of 1 MiB comes at a time");
         }
+        Do::ListOfNothing => (0..3).for_each(|_| state::list_append(TRAIL, &[0; 1_000_000], &strings(1_000_000, 0))),
+        Do::MapClearTwice => state::map_clear(TALLY, &[0, 0]),
+        Do::BroadcastUnknown => drop(state::broadcast_get(9, &strings(1, 1))),
         Do::MapPutTooFew => state::map_put(TALLY, &[0, 0], &strings(2, 8), &varying(1, 8)),
         Do::MapPutOffsetsFall => {
             let entries = BinaryArray { offsets: vec![0, 8, 4], data: vec![b'x'; 4] };

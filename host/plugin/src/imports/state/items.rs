@@ -6,8 +6,9 @@ use super::{expires, keyed};
 use crate::bindings::wasmill::plugin::data::{BinaryArrayResult, Values as WitValues};
 use crate::bindings::wasmill::plugin::state::{Lists, MapEntries};
 use crate::fault::Refusal;
+use crate::imports::call::Keyed;
 use crate::instance::HostState;
-use crate::limits::{STATE_CALL_BYTES, STATE_ENTRY_BYTES, STATE_LIST_BYTES, STATE_PAGE_BYTES, STATE_VALUE_BYTES};
+use crate::limits::{STATE_ENTRY_BYTES, STATE_LIST_BYTES, STATE_PAGE_BYTES, STATE_VALUE_BYTES};
 
 pub(super) fn list_load(host: &mut HostState, state: u32, first: u32) -> wasmtime::Result<Lists> {
     let (keyed, _) = keyed(host, "state.list-load", state, StateKind::List)?;
@@ -29,7 +30,7 @@ pub(super) fn list_append(host: &mut HostState, state: u32, keys: Vec<u32>, item
     check_keys("state.list-append", &keys, keyed.keys.count())?;
     let items = Items { offsets: items.offsets, data: items.data };
     items.check(keys.len(), STATE_VALUE_BYTES).map_err(|what| unfit(state, &what))?;
-    keyed.count_bytes(items.data.len())?;
+    keyed.count_bytes(held(&items))?;
     let staged = &mut keyed.staged;
     staged.write(state as usize, ItemChange::Append { keys: keys.clone(), items });
     for key in keys {
@@ -46,6 +47,11 @@ pub(super) fn list_append(host: &mut HostState, state: u32, keys: Vec<u32>, item
 pub(super) fn clear(host: &mut HostState, function: &str, state: u32, kind: StateKind, keys: Vec<u32>) -> wasmtime::Result<()> {
     let (keyed, _) = keyed(host, function, state, kind)?;
     check_keys(function, &keys, keyed.keys.count())?;
+    let mut seen = vec![false; keyed.keys.count()];
+    if let Some(key) = keys.iter().find(|&&key| std::mem::replace(&mut seen[key as usize], true)) {
+        return Err(Refusal::contract(format!("called {function} with key {key} twice")));
+    }
+    keyed.count_bytes(keys.len() * ITEM)?;
     let change = if kind == StateKind::List { ItemChange::ClearLists(keys) } else { ItemChange::ClearMaps(keys) };
     keyed.staged.write(state as usize, change);
     Ok(())
@@ -56,15 +62,22 @@ pub(super) fn map_get(host: &mut HostState, state: u32, keys: &[u32], entries: B
     check_keys("state.map-get", keys, keyed.keys.count())?;
     let entries = Items { offsets: entries.offsets, data: entries.data };
     entries.check(keys.len(), STATE_ENTRY_BYTES).map_err(|what| unfit(state, &what))?;
+    let Keyed { staged, state: stored, keys: call, .. } = keyed;
+    Ok(first_values(|each| staged.entries(stored.as_ref(), call, state as usize, keys, &entries, each)))
+}
+
+/// The first of the values that are looked up: as many as go at once.
+pub(super) fn first_values(look_up: impl FnOnce(&mut dyn FnMut(Option<&[u8]>) -> bool)) -> WitValues {
     let mut values = Values::end_to_end();
-    keyed.staged.entries(keyed.state.as_ref(), &keyed.keys, state as usize, keys, &entries, &mut values);
-    if values.data.len() > STATE_CALL_BYTES {
-        return Err(Refusal::limit(format!(
-            "asked for {} values of state {state} that have more than {STATE_CALL_BYTES} bytes together; ask for fewer at a time",
-            keys.len()
-        )));
-    }
-    Ok(WitValues { present: values.present, values: BinaryArrayResult { offsets: values.offsets, data: values.data } })
+    look_up(&mut |value| {
+        let first = values.offsets.len() == 1;
+        if !first && values.data.len() + value.map_or(0, <[u8]>::len) > STATE_PAGE_BYTES {
+            return false;
+        }
+        values.push(value);
+        true
+    });
+    WitValues { present: values.present, values: BinaryArrayResult { offsets: values.offsets, data: values.data } }
 }
 
 pub(super) fn map_put(
@@ -84,7 +97,7 @@ pub(super) fn map_put(
     if expires && (0..keys.len()).any(|item| values.get(item, None).is_some_and(|value| value.len() < 8)) {
         return Err(unfit(state, "a value that doesn't begin with the moment at which it is forgotten"));
     }
-    keyed.count_bytes(entries.data.len() + values.data.len())?;
+    keyed.count_bytes(held(&entries) + values.data.len())?;
     keyed.staged.write(state as usize, ItemChange::Put { keys, entries, values });
     Ok(())
 }
@@ -92,8 +105,14 @@ pub(super) fn map_put(
 pub(super) fn map_scan(host: &mut HostState, state: u32, key: u32, start: &[u8], limit: u32) -> wasmtime::Result<MapEntries> {
     let (keyed, _) = keyed(host, "state.map-scan", state, StateKind::Map)?;
     check_keys("state.map-scan", &[key], keyed.keys.count())?;
+    let Keyed { staged, state: stored, keys, .. } = keyed;
+    Ok(page(limit, |each| staged.scan(stored.as_ref(), keys, state as usize, key, start, each)))
+}
+
+/// As many of the entries that are gone through as go at once.
+pub(super) fn page(limit: u32, scan: impl FnOnce(&mut dyn FnMut(&[u8], &[u8]) -> bool)) -> MapEntries {
     let (mut entries, mut values) = (Items::default(), Items::default());
-    keyed.staged.scan(keyed.state.as_ref(), &keyed.keys, state as usize, key, start, &mut |entry, value| {
+    scan(&mut |entry, value| {
         let bytes = entries.data.len() + values.data.len() + entry.len() + value.len();
         if entries.len() >= limit as usize || !entries.is_empty() && bytes > STATE_PAGE_BYTES {
             return false;
@@ -102,7 +121,15 @@ pub(super) fn map_scan(host: &mut HostState, state: u32, key: u32, start: &[u8],
         values.push(value);
         true
     });
-    Ok(MapEntries { entries: out(entries), values: out(values) })
+    MapEntries { entries: out(entries), values: out(values) }
+}
+
+/// What the host keeps of an item or entry beside its bytes, about.
+pub(super) const ITEM: usize = 8;
+
+/// The bytes that the host keeps of items or entries.
+pub(super) fn held(items: &Items) -> usize {
+    items.data.len() + ITEM * items.len()
 }
 
 fn check_keys(function: &str, keys: &[u32], count: usize) -> wasmtime::Result<()> {
@@ -112,11 +139,11 @@ fn check_keys(function: &str, keys: &[u32], count: usize) -> wasmtime::Result<()
     }
 }
 
-fn unfit(state: u32, what: &str) -> wasmtime::Error {
+pub(super) fn unfit(state: u32, what: &str) -> wasmtime::Error {
     Refusal::contract(format!("stored to state {state}, or asked of it, what can't be: {what}"))
 }
 
-fn out(items: Items) -> BinaryArrayResult {
+pub(super) fn out(items: Items) -> BinaryArrayResult {
     BinaryArrayResult { offsets: items.offsets, data: items.data }
 }
 

@@ -51,10 +51,10 @@ impl Lists {
         &self.lists[place as usize].stored
     }
 
-    /// How many items a slot's list has, and their bytes.
+    /// How many items a slot's list has, and its bytes as it is stored.
     pub fn size(&self, place: u32) -> (usize, usize) {
         let List { stored, count } = &self.lists[place as usize];
-        (*count, stored.len() - 4 * count)
+        (*count, stored.len())
     }
 
     /// Adds a slot's items to `into`.

@@ -47,6 +47,8 @@ struct WrittenInput {
     schema: Types,
     #[serde(default)]
     key_by: Vec<String>,
+    #[serde(default)]
+    broadcast: bool,
 }
 
 /// Columns and their types, in order.
@@ -104,8 +106,10 @@ impl Case {
         let about_inputs = if own.schema.is_some() || own.inputs.is_some() { &own } else { of_all };
         let key = own.key_by.as_ref().or(of_all.key_by.as_ref());
         let inputs = match (&about_inputs.schema, &about_inputs.inputs) {
-            (Some(schema), None) => input(ONLY_INPUT, schema, key.map_or(&[], Vec::as_slice)).map(|input| vec![input]),
-            (None, Some(InOrder(inputs))) => inputs.iter().map(|(name, of)| input(name, &of.schema, &of.key_by)).collect(),
+            (Some(schema), None) => input(ONLY_INPUT, schema, key.map_or(&[], Vec::as_slice), false).map(|input| vec![input]),
+            (None, Some(InOrder(inputs))) => {
+                inputs.iter().map(|(name, of)| input(name, &of.schema, &of.key_by, of.broadcast)).collect()
+            }
             (None, None) => Err("no case.json has a `schema` that says which columns the rows in have".to_owned()),
             (Some(_), Some(_)) => Err("`inputs` has a `schema` for each input, and none stands beside it".to_owned()),
         };
@@ -148,14 +152,14 @@ impl Case {
     }
 }
 
-fn input(name: &str, InOrder(types): &Types, key: &[String]) -> Result<Input, String> {
+fn input(name: &str, InOrder(types): &Types, key: &[String], broadcast: bool) -> Result<Input, String> {
     let field = |(column, written): &(String, String)| {
         parse_field(column, written).ok_or_else(|| format!("{column}: unknown type `{written}`"))
     };
     let schema = types.iter().map(field).collect::<Result<Vec<_>, _>>()?;
     match key.iter().find(|column| schema.iter().all(|field| field.name != **column)) {
         Some(column) => Err(format!("key-by: the schema has no column `{column}`")),
-        None => Ok(Input { name: name.to_owned(), schema, key: key.to_vec() }),
+        None => Ok(Input { name: name.to_owned(), schema, key: key.to_vec(), broadcast }),
     }
 }
 
