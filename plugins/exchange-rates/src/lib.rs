@@ -3,9 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use wasmill_sdk::{
-    BroadcastState, Context, Inputs, NoSettings, Open, Operator, Port, Process, Record, Result, TaskState,
-};
+use wasmill_sdk::{BroadcastState, Context, Inputs, NoSettings, Open, Operator, Port, Process, Record, Result, TaskState};
 
 /// An amount in a currency.
 #[derive(Record)]
@@ -86,7 +84,6 @@ impl Process for ExchangeRates {
         for (currency, amounts) in self.without.get() {
             self.missing.emit(Missing { currency: currency.clone(), amounts: *amounts }, cx);
         }
-        self.without.update(Vec::clear);
         Ok(())
     }
 }

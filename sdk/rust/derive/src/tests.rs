@@ -167,7 +167,7 @@ fn states_and_outputs_have_names_of_their_own() {
             a: ValueState<u64>,
         }
     );
-    assert_eq!(refused(operator::derive, input), "expected name = \"…\" or version = 2");
+    assert_eq!(refused(operator::derive, input), "expected name = \"…\", version = 2 or migrates(1 = \"Type\")");
     assert_eq!(
         refused(
             operator::derive,
@@ -247,6 +247,6 @@ fn inputs_are_an_enum_with_a_record_for_each_and_names_of_their_own() {
                 Orders(A),
             }
         )),
-        r#"expected name = "…" or unkeyed"#
+        r#"expected name = "…", unkeyed or broadcast"#
     );
 }
