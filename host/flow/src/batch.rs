@@ -20,7 +20,7 @@ pub struct Batch {
     /// row whatever becomes of its columns.
     pub times: Option<ScalarBuffer<i64>>,
     /// How many rows each stands for, where rows of a key were combined before an exchange: then the columns are the key's and what an aggregate
-    /// has of those rows, each key is there once for each span of time whose rows are kept apart, and its time is that of its latest row.
+    /// has of those rows, and its time is that of the latest of them.
     pub combined: Option<ScalarBuffer<u32>>,
 }
 
@@ -104,7 +104,7 @@ impl Batch {
         Self { rows, hashes, times, combined }
     }
 
-    /// All rows of some batches of one schema, in order; several are never combined ones. One copy a column, none where there is one batch.
+    /// All rows of some batches of one schema, in order; all are combined or none is. One copy a column, none where there is one batch.
     ///
     /// # Panics
     /// Where there is no batch, or the schemas differ: a bug of the engine.
@@ -123,7 +123,9 @@ impl Batch {
         let hashes = keyed.then(|| batches.iter().filter_map(|batch| batch.hashes.as_deref()).flatten().copied().collect());
         let timed = batches.iter().all(|batch| batch.times.is_some());
         let times = timed.then(|| batches.iter().filter_map(|batch| batch.times.as_deref()).flatten().copied().collect());
-        Self { rows, hashes, times, combined: None }
+        let combined = batches.iter().map(|batch| batch.combined.as_deref()).collect::<Option<Vec<_>>>();
+        let combined = combined.map(|counts| counts.concat().into());
+        Self { rows, hashes, times, combined }
     }
 }
 

@@ -21,10 +21,10 @@ use groups::Groups;
 
 /// What the column is called behind the key's.
 const PART: &str = "@part";
-/// A batch is combined that becomes shorter by so many rows in four.
-const PAYS: usize = 1;
-/// The same where a plugin has to be called for the rows and to merge.
-const PAYS_BY_PLUGIN: usize = 3;
+/// A batch is combined that becomes shorter by so many rows in four: less costs more than to count them behind the exchange.
+const PAYS: usize = 3;
+/// The same where rows go to so many tasks that the one with the most of them would be what the others wait for. Plugins aren't called twice for so little.
+const PAYS_FOR_MANY: (u32, usize) = (8, 1);
 /// So many batches aren't looked at after one that didn't pay.
 const PAUSE: u32 = 63;
 
@@ -46,7 +46,7 @@ pub struct Combiner {
 
 impl Combiner {
     /// A combiner for these aggregates over rows of `input`, by the columns `key_by`; rows of one key are kept apart where they are in other windows,
-    /// if there are windows of their event times. Nothing where parts of the rows, put together, aren't exactly what all rows come to.
+    /// if there are windows of their event times. They go to so many tasks. Nothing where parts of the rows, put together, aren't exactly what all rows come to.
     ///
     /// # Errors
     /// Every problem, as of [`RunningAggregate::of`].
@@ -55,13 +55,15 @@ impl Combiner {
         windows: Option<Windows>,
         aggregates: Vec<(String, Computation)>,
         input: &SchemaRef,
+        tasks: u32,
     ) -> Result<Option<Self>, DefinitionProblems> {
         let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows: usize::MAX }, input)?;
         let key = key_by.iter().map(|&column| Arc::clone(&input.fields()[column]));
         let part = Arc::new(Field::new(PART, aggregate.part_type(), false));
         let output = Arc::new(Schema::new(key.chain([part]).collect::<Vec<_>>()));
         let key_by = key_by.to_vec();
-        let pays = if aggregate.is_elsewhere() { PAYS_BY_PLUGIN } else { PAYS };
+        let (many, pays_for_many) = PAYS_FOR_MANY;
+        let pays = if tasks >= many && !aggregate.is_elsewhere() { pays_for_many } else { PAYS };
         let groups = Groups::default();
         let exact = aggregate.is_exact();
         Ok(exact.then_some(Self { key_by, aggregate, windows, output, groups, pays, pause: 0, stopped: false }))

@@ -294,12 +294,11 @@ impl Lane {
         Some(mark)
     }
 
-    /// Moves batches from the head of the lane that there is room for; the first of all always has. Combined rows travel alone: of each
-    /// of their keys there is one.
+    /// Moves batches from the head of the lane that there is room for; the first of all always has. Combined rows and others don't join.
     fn drain(&mut self, batches: &mut Vec<Batch>, room: &mut DrainLimit) {
         while let Some((Message::Rows(batch), bytes)) = self.queue.front()
             && batches.last().is_none_or(|last| {
-                let joins = last.combined.is_none() && batch.combined.is_none();
+                let joins = last.combined.is_some() == batch.combined.is_some();
                 joins && batch.len() <= room.rows && *bytes <= room.bytes
             })
         {

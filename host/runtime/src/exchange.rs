@@ -33,7 +33,7 @@ struct KeyedRoute {
     rows: Vec<Vec<u32>>,
     encoded: EncodedKeys,
     /// Combines rows beforehand.
-    combiner: Option<Combiner>,
+    combiner: Option<Box<Combiner>>,
 }
 
 impl Exchange {
@@ -57,7 +57,7 @@ impl Exchange {
                     lane_of_group: (0..groups.count()).map(|group| groups.owner(group, tasks)).collect(),
                     rows: vec![Vec::new(); lanes.len()],
                     encoded: EncodedKeys::default(),
-                    combiner,
+                    combiner: combiner.map(Box::new),
                 })
             }
         };

@@ -329,7 +329,7 @@ impl Factory for JobFactory<'_> {
             }
             WindowShape::Session(_) | WindowShape::Rows { .. } => None,
         });
-        let combiner = Combiner::new(&key, windows, columns, &schema);
+        let combiner = Combiner::new(&key, windows, columns, &schema, self.job.parallelism);
         combiner.map_err(|problems| self.refused(operator, &problems))
     }
 

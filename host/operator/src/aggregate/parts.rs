@@ -86,7 +86,7 @@ impl RunningAggregate {
                 None => state.resolve(&self.keys, &hashes, &mut self.call),
             }
             if self.call.count() < combined.len() {
-                // Several parts of a key, as of slices that are in one window, are added one after the other.
+                // Several parts of a key, of several batches or of slices that are in one window, are added one after the other.
                 let firsts = self.call.first_row.clone();
                 let others = (0_u32..).take(combined.len()).filter(|row| firsts.binary_search(row).is_err()).collect();
                 state.finish(&self.call);

@@ -32,7 +32,7 @@ fn combine(combiner: &mut Combiner, (batch, keys): &(Batch, EncodedKeys)) -> Opt
 }
 
 fn of(texts: &[&str]) -> Option<Combiner> {
-    Combiner::new(&[0], None, sql(texts), &input()).expect("aggregates")
+    Combiner::new(&[0], None, sql(texts), &input(), 8).expect("aggregates")
 }
 
 /// What keys come to in the end whose rows come combined, as far as they may be, and what dies.
@@ -64,7 +64,7 @@ fn rows_of_a_key_become_one() {
 fn rows_of_other_windows_are_kept_apart() {
     let windows = Windows { size: 10, slide: 10, offset: 0, zone: None, allowed_lateness: 0 };
     let mut combiner =
-        Combiner::new(&[0], Some(windows), sql(&["count(*)"]), &input()).expect("aggregates").expect("it combines");
+        Combiner::new(&[0], Some(windows), sql(&["count(*)"]), &input(), 8).expect("aggregates").expect("it combines");
     let (rows, keys) = batch(&[(1, 0), (1, 0), (1, 0), (1, 0), (1, 0)]);
     let rows = rows.at(Some(vec![3, 12, 8, 11, 29].into()));
     let combined = combine(&mut combiner, &(rows, keys)).expect("it pays");

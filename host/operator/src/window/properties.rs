@@ -218,7 +218,7 @@ impl Tasks {
         let mut keys = EncodedKeys::default();
         keys.encode(&batch.rows.columns()[..1]);
         let batch = Batch { hashes: Some(keys.hashes().into()), ..batch };
-        let combiner = Combiner::new(&[0], Some(windows), self.aggregates(), &input()).expect("aggregates");
+        let combiner = Combiner::new(&[0], Some(windows), self.aggregates(), &input(), 8).expect("aggregates");
         let mut combiner = combiner.filter(|_| self.combined);
         let combined = combiner.as_mut().and_then(|combiner| combiner.combine(&batch, &keys).now_or_never().expect("no waiting"));
         combined.unwrap_or(batch)
