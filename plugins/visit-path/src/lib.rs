@@ -66,12 +66,7 @@ impl WindowFunction for VisitPath {
         views.sort_by_key(|view| view.time);
         let pages: Vec<&str> = views.iter().map(|view| view.page).collect();
         let path = pages.join(&self.0.between);
-        given.row(Visit {
-            first_page: pages[0],
-            last_page: pages[pages.len() - 1],
-            pages: pages.len() as i64,
-            path: &path,
-        });
+        given.row(Visit { first_page: pages[0], last_page: pages[pages.len() - 1], pages: pages.len() as i64, path: &path });
         Ok(())
     }
 }

@@ -120,7 +120,9 @@ impl Guest for Hostile {
             Do::UnknownWindow => given.of[0] = windows,
             Do::TooFewColumns => given.columns.truncate(1),
             Do::TooFewValues => given.columns[1] = numbers(sums[1..].to_vec()),
-            Do::TooManyRows => given = Given { of: vec![0; 200_000], columns: vec![numbers(vec![1; 200_000]), numbers(vec![1; 200_000])] },
+            Do::TooManyRows => {
+                given = Given { of: vec![0; 200_000], columns: vec![numbers(vec![1; 200_000]), numbers(vec![1; 200_000])] }
+            }
             Do::TooManyBytes => {
                 let bytes = 33 << 20;
                 let data = vec![b'a'; bytes];
