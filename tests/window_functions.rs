@@ -3,10 +3,12 @@
 
 mod program;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use program::{Folder, from_root, plugin};
+use serde_json::Value;
 
 /// A number that follows from the one before: disorder that is the same every time (a linear congruential generator).
 struct Draws(u64);
@@ -83,6 +85,21 @@ fn sorted(folder: &Folder, file: &str) -> Vec<String> {
     lines
 }
 
+/// Of each key and window the result with the most rows: what comes early depends on when watermarks come, and that isn't the same for two
+/// operators.
+fn last(lines: Vec<String>) -> Vec<String> {
+    let mut of_windows: BTreeMap<String, (i64, String)> = BTreeMap::new();
+    for line in lines {
+        let row: Value = serde_json::from_str(&line).expect("JSON");
+        let rows = row["rows"].as_i64().expect("a count");
+        let last = of_windows.entry(format!("{} {}", row["key"], row["window_start"])).or_default();
+        if rows >= last.0 {
+            *last = (rows, line);
+        }
+    }
+    of_windows.into_values().map(|(_, line)| line).collect()
+}
+
 #[test]
 fn a_window_function_that_counts_and_sums_comes_to_what_aggregates_come_to() {
     let guest = plugin("tests/guests/hostile-window");
@@ -96,7 +113,11 @@ fn a_window_function_that_counts_and_sums_comes_to_what_aggregates_come_to() {
         folder.write("rows.ndjson", rows(&mut draws, count, 5, disorder));
         folder.run(&["run", "job.yaml", "--parallelism", tasks]).says(0, &[]);
         let about = format!("case {case}: {window}, {count} rows, batches of {batch}, {tasks} tasks");
-        assert_eq!(sorted(&folder, "whole.ndjson"), sorted(&folder, "built-in.ndjson"), "{about}");
+        let (mut whole, mut built_in) = (sorted(&folder, "whole.ndjson"), sorted(&folder, "built-in.ndjson"));
+        if window.contains("early") {
+            (whole, built_in) = (last(whole), last(built_in));
+        }
+        assert_eq!(whole, built_in, "{about}");
         if folder.path("whole-late.ndjson").exists() {
             assert_eq!(sorted(&folder, "whole-late.ndjson"), sorted(&folder, "built-in-late.ndjson"), "{about}");
         }
@@ -213,7 +234,7 @@ fn a_window_that_is_poison_is_one_dead_letter_or_is_skipped_and_the_others_come_
     let (folder, ended) = run(&guest, "do: trap, equals: 7", "    on-poison: dead-letter\n");
     ended.says(0, &[]);
     assert_eq!(folder.read("out.ndjson"), others);
-    let letter: serde_json::Value = serde_json::from_str(&folder.read("dead.ndjson")).expect("one letter");
+    let letter: Value = serde_json::from_str(&folder.read("dead.ndjson")).expect("one letter");
     assert_eq!((&letter["kind"], &letter["operator"]), (&"trap".into(), &"op".into()));
     assert_eq!(letter["key"], serde_json::json!({"key": "a"}));
     assert_eq!(letter["time"], "2024-05-01T10:59:59.999Z");

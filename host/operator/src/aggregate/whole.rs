@@ -78,7 +78,7 @@ fn too_long(bytes: usize) -> OperatorError {
         message: format!(
             "sessions that come together hold {} MiB of rows, at most {} may be in one",
             bytes >> 20,
-            2 * MOST_BYTES >> 20
+            (2 * MOST_BYTES) >> 20
         ),
         row: None,
         hint: Some("a shorter gap, fewer columns that the plugin reads, or an aggregate in its place".to_owned()),

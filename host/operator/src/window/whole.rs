@@ -19,7 +19,7 @@ use wasmill_flow::{Batch, Watermark};
 
 use super::frame::bug;
 use crate::contract::{Context, Dead, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
-use crate::definition::DefinitionProblem;
+use crate::definition::{DefinitionProblem, DefinitionProblems};
 use crate::expression::ExpressionProblem;
 
 /// No more rows than this go out at once, unless they are of one window.
@@ -121,12 +121,12 @@ impl WholeWindows {
         bounded: bool,
         reads: usize,
         gives: &[Field],
-    ) -> Result<Self, DefinitionProblem> {
+    ) -> Result<Self, DefinitionProblems> {
         let mut ports = of_windows.ports;
         let own: Vec<FieldRef> = ports[0].schema.fields()[..key + if bounded { 2 } else { 0 }].to_vec();
         if let Some(twice) = gives.iter().find(|field| own.iter().any(|own| own.name() == field.name())) {
             let message = format!("column `{}` is a column that windows have already; another name is needed", twice.name());
-            return Err(DefinitionProblem::new("plugin", ExpressionProblem::new("duplicate-column", message)));
+            return Err(vec![DefinitionProblem::new("plugin", ExpressionProblem::new("duplicate-column", message))]);
         }
         let rows: FieldRef = Arc::new(Field::new(ROWS, DataType::Int64, false));
         let dead = Arc::new(Schema::new(own.iter().cloned().chain([rows]).collect::<Vec<_>>()));

@@ -55,5 +55,4 @@ pub(crate) fn windows(
     let gives = function.plan.gives.clone();
     let function = Box::new(PluginWindow::new(function, task));
     WholeWindows::new(windows, declaration, function, key.len(), window.shape.has_bounds(), reads, &gives)
-        .map_err(|problem| vec![problem])
 }

@@ -8,6 +8,7 @@ const INLINE: usize = 22;
 
 /// Bytes of any length: 24 bytes, and what is longer outside. Ordered by its bytes.
 #[derive(Debug, Clone)]
+#[expect(clippy::box_collection, reason = "they have 24 bytes, of which a `Vec` would leave none to tell it by")]
 pub enum ShortBytes {
     Inline {
         length: u8,
