@@ -9,7 +9,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use wasmill_flow::KeyGroups;
 
-pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Window, WindowShape};
+pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Results, Window, WindowShape};
 pub use operator::{Input, Operator};
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.

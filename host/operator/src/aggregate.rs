@@ -66,6 +66,15 @@ pub enum Emit {
     },
 }
 
+/// What becomes of rows of which an aggregate refuses one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// It dies, and the others are taken.
+    OfRows,
+    /// None is taken.
+    OfAll,
+}
+
 /// So many rows come out at once where each may have a value as long as what its key holds, so that they have 64 MiB at most.
 const MOST_LONG_VALUES: usize = 64;
 
@@ -206,30 +215,47 @@ impl RunningAggregate {
 
     /// Takes rows; emits, as [`Emit`] says.
     pub(crate) async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
-        let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(()) };
+        self.take(input, batch, Refusal::OfRows, cx).await.map(|_| ())
+    }
+
+    /// Takes rows that no expression fails on, at most [`Self::most_at_once`], if no aggregate refuses one of them; whether it did.
+    /// Otherwise nothing has happened.
+    pub(crate) async fn step_whole(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<bool, OperatorError> {
+        self.take(input, batch, Refusal::OfAll, cx).await
+    }
+
+    /// How many rows are taken at once.
+    pub(crate) fn most_at_once(&self) -> usize {
+        if self.emit == Emit::EachRow && self.layout.has_long_values() { MOST_LONG_VALUES } else { usize::MAX }
+    }
+
+    async fn take(&mut self, input: usize, batch: Batch, refusal: Refusal, cx: &mut Context) -> Result<bool, OperatorError> {
+        let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(true) };
         let mut state = cx.state.take().ok_or_else(no_state)?;
-        let done = self.step_in_parts(input, batch, &computed, state.as_mut(), cx).await;
+        let done = self.take_in_parts(input, batch, &computed, refusal, state.as_mut(), cx).await;
         cx.state = Some(state);
         done
     }
 
-    async fn step_in_parts(
+    async fn take_in_parts(
         &mut self,
         input: usize,
         batch: Batch,
         computed: &[ArrayRef],
+        refusal: Refusal,
         state: &mut dyn KeyedState,
         cx: &mut Context,
-    ) -> Result<(), OperatorError> {
-        if self.emit != Emit::EachRow || !self.layout.has_long_values() {
-            return self.aggregate(input, batch, computed, state, cx).await;
+    ) -> Result<bool, OperatorError> {
+        let most = self.most_at_once();
+        if batch.len() <= most {
+            return self.aggregate(input, batch, computed, refusal, state, cx).await;
         }
-        for first in (0..batch.len()).step_by(MOST_LONG_VALUES) {
-            let length = MOST_LONG_VALUES.min(batch.len() - first);
+        for first in (0..batch.len()).step_by(most) {
+            let length = most.min(batch.len() - first);
             let computed: Vec<ArrayRef> = computed.iter().map(|argument| argument.slice(first, length)).collect();
-            self.aggregate(input, batch.slice(first, length), &computed, state, cx).await?;
+            self.aggregate(input, batch.slice(first, length), &computed, refusal, state, cx).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn aggregate(
@@ -237,9 +263,10 @@ impl RunningAggregate {
         input: usize,
         batch: Batch,
         computed: &[ArrayRef],
+        refusal: Refusal,
         state: &mut dyn KeyedState,
         cx: &mut Context,
-    ) -> Result<(), OperatorError> {
+    ) -> Result<bool, OperatorError> {
         let key_columns: Vec<ArrayRef> = self.key_by.iter().map(|&index| Arc::clone(batch.rows.column(index))).collect();
         self.keys.encode(&key_columns);
         let hashes = batch.hashes.clone().unwrap_or_else(|| self.keys.hashes().into());
@@ -251,19 +278,23 @@ impl RunningAggregate {
             None => state.resolve(&self.keys, &hashes, &mut self.call),
         }
         let updated = self.update(state, &batch, computed).await;
-        if updated.is_ok() {
+        let taken = updated.as_ref().is_ok_and(|updated| refusal == Refusal::OfRows || updated.dead.is_empty());
+        if taken {
             state.apply(&self.call, std::slice::from_ref(&self.write));
         }
         state.finish(&self.call);
         let Updated { dead, values } = updated?;
+        if !taken {
+            return Ok(false);
+        }
         let alive = if dead.is_empty() {
             batch
         } else {
-            let Some(alive) = bury(&batch, &dead, input, cx) else { return Ok(()) };
+            let Some(alive) = bury(&batch, &dead, input, cx) else { return Ok(true) };
             alive
         };
         if self.emit != Emit::EachRow {
-            return Ok(());
+            return Ok(true);
         }
         let keys = self.key_by.iter().chain(&self.space).map(|&index| Arc::clone(alive.rows.column(index)));
         #[expect(
@@ -273,7 +304,7 @@ impl RunningAggregate {
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), keys.chain(values).collect())
             .expect("columns of the declared schema");
         cx.emit(0, Batch::unkeyed(rows).at(alive.times));
-        Ok(())
+        Ok(true)
     }
 
     /// Loads what the keys hold, takes the rows, and leaves in `write` what they hold then.

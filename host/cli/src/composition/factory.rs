@@ -25,7 +25,7 @@ use wasmill_operator::select::Select;
 use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
 use wasmill_operator::unnest::Unnest;
-use wasmill_operator::window::{ByClock, Ends, RowWindows, SessionAggregate, Trigger, WindowedAggregate, Windows};
+use wasmill_operator::window::{Accumulation, ByClock, Ends, RowWindows, SessionAggregate, Trigger, WindowedAggregate, Windows};
 use wasmill_operator::with::With;
 use wasmill_operator::{DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
@@ -136,7 +136,12 @@ fn windowed(
 ) -> Result<(Box<dyn Operator>, Vec<StateNeed>), DefinitionProblems> {
     let milliseconds = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
     let allowed_lateness = milliseconds(window.allowed_lateness);
-    let trigger = Trigger { early: window.early.map(milliseconds), every_rows: window.every_rows, retracting: window.retracting };
+    let accumulation = match window.results {
+        graph::Results::Accumulating => Accumulation::Accumulating,
+        graph::Results::Discarding => Accumulation::Discarding,
+        graph::Results::Retracting => Accumulation::Retracting,
+    };
+    let trigger = Trigger { early: window.early.map(milliseconds), every_rows: window.every_rows, accumulation };
     Ok(match window.shape {
         WindowShape::Even { size, slide, offset, zone } => {
             let (size, slide, offset) = (milliseconds(size), milliseconds(slide), milliseconds(offset));
@@ -146,7 +151,10 @@ fn windowed(
             (by(window, operator), states)
         }
         WindowShape::Rows { rows, ends } => {
-            let operator = RowWindows::new(key, rows, ends, columns, schema)?;
+            // A window without end of which results are forgotten is one after the other.
+            let ends = ends || accumulation == Accumulation::Discarding;
+            let retracts = accumulation == Accumulation::Retracting;
+            let operator = RowWindows::new(key, rows, ends, retracts, columns, schema)?;
             let states = operator.declaration().states;
             (Box::new(operator), states)
         }

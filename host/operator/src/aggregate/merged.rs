@@ -1,5 +1,7 @@
 //! Accumulators of the same keys combined: what two parts of a window's rows come to together.
 
+use std::ops::Range;
+
 use wasmill_state::Values;
 
 use super::refused::Refused;
@@ -45,6 +47,14 @@ impl RunningAggregate {
         left.present.resize(keys.div_ceil(8), 0);
         set_all(&mut left.present, keys);
         self.layout.encode(&mut self.accumulators, keys, left);
+        Ok(())
+    }
+
+    /// Has some keys' values, of the state, have seen nothing, but for those aggregates.
+    pub(crate) fn empty(&mut self, values: &mut Values, keys: usize, but: Range<usize>) -> Result<(), OperatorError> {
+        self.layout.decode(values, keys, &mut self.accumulators).ok_or_else(damaged)?;
+        self.layout.empty(&mut self.accumulators, keys, but);
+        self.layout.encode(&mut self.accumulators, keys, values);
         Ok(())
     }
 

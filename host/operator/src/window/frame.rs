@@ -97,8 +97,16 @@ impl Frame {
 }
 
 /// The operator's state.
-pub(super) fn state(cx: &mut Context) -> Result<&mut Box<dyn KeyedState>, OperatorError> {
-    cx.state.as_mut().ok_or_else(|| bug("a window was run without keyed state"))
+pub(super) fn state(cx: &mut Context) -> Result<&mut dyn KeyedState, OperatorError> {
+    state_of(&mut cx.state)
+}
+
+/// The same where other parts of the context are in use.
+pub(super) fn state_of(state: &mut Option<Box<dyn KeyedState>>) -> Result<&mut dyn KeyedState, OperatorError> {
+    match state {
+        Some(state) => Ok(state.as_mut()),
+        None => Err(bug("a window was run without keyed state")),
+    }
 }
 
 /// What can't be.

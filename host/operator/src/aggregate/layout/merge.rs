@@ -1,8 +1,9 @@
 //! Accumulators of parts of a key's rows put together.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
+use arrow_array::{ArrayRef, StringViewArray};
 
 use super::{Accumulators, Arguments, Kind, Layout, Slot};
 use crate::aggregate::refused::Refused;
@@ -37,6 +38,26 @@ impl Layout {
             merged.map_err(|refused| (number, refused))?;
         }
         Ok(())
+    }
+
+    /// Has the accumulators of some keys have seen nothing, but for those of a fixed width that are of these aggregates.
+    pub(in crate::aggregate) fn empty(&self, accumulators: &mut Accumulators, keys: usize, but: Range<usize>) {
+        let width = |slot: &Slot| match &slot.kind {
+            Kind::Fixed { accumulator, .. } => accumulator.width(),
+            _ => 0,
+        };
+        let widths = |slots: &[Slot]| slots.iter().map(width).sum::<usize>();
+        let kept = widths(&self.slots[..but.start])..widths(&self.slots[..but.end]);
+        for value in accumulators.fixed.chunks_exact_mut(self.fixed) {
+            value[..kept.start].fill(0);
+            value[kept.end..].fill(0);
+        }
+        accumulators.texts.fill(StringViewArray::new_null(keys));
+        accumulators.held.fill(vec![Vec::new(); keys]);
+        for held in &mut accumulators.foreign {
+            held.clear();
+            (0..keys).for_each(|_| held.push(&[]));
+        }
     }
 
     fn merge_slot(
