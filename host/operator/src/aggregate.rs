@@ -5,7 +5,7 @@
 //!
 //! The way of a batch: the aggregates' arguments are computed for all rows; rows that fail die. The keys are found, and each
 //! distinct key's accumulators loaded, once. Each aggregate goes over all rows: those of a fixed width in one typed loop, the
-//! others by DataFusion's accumulators (`aggregate/general.rs`) or elsewhere (`aggregate/foreign.rs`). What the keys hold now is written, once. A row that an aggregate
+//! others by their own rules (`aggregate/variable.rs`), DataFusion's accumulators (`aggregate/general.rs`) or elsewhere (`aggregate/foreign.rs`). What the keys hold now is written, once. A row that an aggregate
 //! can't take, as one that would take a sum out of its range, dies, and no aggregate counts it: that is found out by starting
 //! again from what was loaded, which only such a batch pays for.
 
@@ -24,10 +24,13 @@ mod layout;
 mod merged;
 mod number;
 mod pair;
+mod quantile;
+mod ranked;
 mod refused;
 mod spread;
 mod sum;
 mod text_extreme;
+mod variable;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -12,7 +12,10 @@ use crate::aggregate::{distinct, text_extreme};
 impl Layout {
     /// Whether parts of rows can be put together in whatever order they come, with the result that all rows have.
     pub(in crate::aggregate) fn merges(&self) -> bool {
-        let merges = |slot: &Slot| slot.seen.is_none() && !matches!(slot.kind, Kind::General { .. });
+        let merges = |slot: &Slot| match &slot.kind {
+            Kind::Variable { function, .. } => slot.seen.is_none() && function.merges_in_any_order(),
+            _ => slot.seen.is_none(),
+        };
         self.slots.iter().all(merges)
     }
 
@@ -80,7 +83,7 @@ impl Layout {
                 let (texts, others) = (&mut accumulators.texts[*index], &others.texts[*index]);
                 *texts = text_extreme::update(*greatest, texts, &all, &(Arc::new(others.clone()) as ArrayRef)).1;
             }
-            Kind::General { index, function } => function.merge(&mut accumulators.held[*index], &others.held[*index])?,
+            Kind::Variable { index, function } => function.merge(&mut accumulators.held[*index], &others.held[*index])?,
             Kind::Foreign { .. } => {}
         }
         Ok(())
