@@ -227,9 +227,9 @@ impl RunningAggregate {
         self.take(input, batch, Refusal::OfAll, cx).await
     }
 
-    /// How many rows are taken at once.
-    pub(crate) fn most_at_once(&self) -> usize {
-        if self.emit == Emit::EachRow && self.layout.has_long_values() { MOST_LONG_VALUES } else { usize::MAX }
+    /// How many rows are taken at once where rows come out so.
+    pub(crate) fn most_at_once(&self, emit: Emit) -> usize {
+        if emit == Emit::EachRow && self.layout.has_long_values() { MOST_LONG_VALUES } else { usize::MAX }
     }
 
     async fn take(&mut self, input: usize, batch: Batch, refusal: Refusal, cx: &mut Context) -> Result<bool, OperatorError> {
@@ -249,7 +249,7 @@ impl RunningAggregate {
         state: &mut dyn KeyedState,
         cx: &mut Context,
     ) -> Result<bool, OperatorError> {
-        let most = self.most_at_once();
+        let most = self.most_at_once(self.emit);
         if batch.len() <= most {
             return self.aggregate(input, batch, computed, refusal, state, cx).await;
         }

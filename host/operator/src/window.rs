@@ -5,7 +5,8 @@
 //!
 //! Rows of windows that are open are only counted in; when event time reaches the last moment of a window, its results come out, ascending by
 //! window and key, a part at each step. Where rows may be late, they are kept for so long, and each late row gives its window's result
-//! anew. Rows whose windows are all past go to the output `late`.
+//! anew; results that are discarded as they come out are of the rows since the one before. Rows whose windows are all past go to the output
+//! `late`.
 //!
 //! Windows that slide share slices, and then it is those that are spaces (`window/panes.rs`): where the aggregates can be put together of
 //! parts, no lateness is allowed and nothing comes early. Otherwise a row is counted in each window that it falls into.
@@ -34,7 +35,7 @@ use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError
 use crate::definition::DefinitionProblems;
 pub use by_clock::{ByClock, Ends};
 use changes::Changes;
-use frame::{Frame, bug, state, state_of};
+use frame::{Frame, bug, state, state_of, together};
 use keys::{Keys, nothing};
 use panes::Panes;
 use rounds::Rounds;
@@ -252,6 +253,7 @@ impl WindowedAggregate {
                     self.count_once(input, rows.take(&now), Some(every), cx).await?;
                     self.discard(emitted, cx)?;
                 }
+                together(emitted, cx)?;
             }
         }
         self.finish(emitted, cx)

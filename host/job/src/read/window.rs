@@ -157,9 +157,9 @@ fn trigger(field: &Field<'_>, shape: Option<&WindowShape>, problems: &mut Proble
     match (&keys.get("early"), early, shape) {
         (Some(field), _, Some(WindowShape::Rows { .. })) => {
             let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.key_spot()).found("early");
-            problem.expected("`every-rows`: a window without end has no start that time could come on from").advice(
-                "for results by time of all that came: window: { tumbling: 1min, results: … } and a running aggregate behind it",
-            );
+            problem
+                .expected("`every-rows`: a window without end has no start that time could come on from")
+                .advice("for results by time: window: { tumbling: 1min }, and behind it a running aggregate of its results");
         }
         (Some(field), Some(early), Some(WindowShape::Even { size, .. })) if early >= *size => {
             let problem = problems.error(code::INVALID_VALUE, &field.spot).found(show_duration(early));

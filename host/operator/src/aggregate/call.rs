@@ -354,7 +354,7 @@ fn ranked(
             Some(ScalarValue::Int64(Some(most @ 1..=ranked::MOST))) => usize::try_from(most).ok(),
             _ => {
                 let message =
-                    format!("`{call}`: the last argument says how many, from 1 to {}; found `{}`", ranked::MOST, most.text());
+                    format!("`{call}`: the last argument says how many, a number from 1 to {}", ranked::MOST);
                 return Err(ExpressionProblem::new("type", message));
             }
         },
@@ -384,7 +384,7 @@ fn quantile(
             Some(ScalarValue::Float64(Some(number))) if range.contains(&number) => Ok(number),
             _ => {
                 let (least, most) = range.into_inner();
-                let message = format!("`{call}`: {what} is a number from {least} to {most}; found `{}`", argument.text());
+                let message = format!("`{call}`: {what} is a number from {least} to {most}");
                 Err(ExpressionProblem::new("type", message))
             }
         }

@@ -10,7 +10,7 @@ use wasmill_flow::key::EncodedKeys;
 use wasmill_state::{CallKeys, StateWrite, Values};
 
 use super::changes::Changes;
-use super::frame::{bug, state, state_of};
+use super::frame::{bug, state, state_of, together};
 use super::keys::{Keys, nothing};
 use super::rounds::Rounds;
 use super::trigger::{ROWS, counted, leave};
@@ -73,13 +73,14 @@ impl RowWindows {
         if !self.ends {
             return self.count(input, batch, cx).await;
         }
+        let all = cx.emitted.len();
         let mut rounds = Rounds::new(self.rows, &batch, &self.key_by, None, state(cx)?, &mut self.call);
         while let Some(now) = rounds.next(state_of(&mut cx.state)?, &mut self.call) {
             let emitted = cx.emitted.len();
             self.count(input, if now.len() == batch.len() { batch.clone() } else { batch.take(&now) }, cx).await?;
             self.forget(emitted, cx)?;
         }
-        Ok(())
+        together(all, cx)
     }
 
     /// Counts rows; what comes out is what is due.
@@ -88,16 +89,18 @@ impl RowWindows {
         self.aggregate.step(input, batch, cx).await?;
         let rows = self.rows;
         leave(emitted, self.key_by.len(), cx, |count| count.is_multiple_of(rows));
-        for emitted in &mut cx.emitted[emitted..] {
+        for mut results in cx.emitted.split_off(emitted) {
             if let Some(changes) = &mut self.changes {
-                emitted.batch = changes.of(&emitted.batch, state_of(&mut cx.state)?)?;
+                results.batch = changes.of(&results.batch, state_of(&mut cx.state)?)?;
             }
-            let mut columns = emitted.batch.rows.columns().to_vec();
+            let mut columns = results.batch.rows.columns().to_vec();
             columns.remove(self.key_by.len() + usize::from(self.changes.is_some()));
             let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns).map_err(|error| bug(&error.to_string()))?;
-            emitted.batch = Batch { rows, hashes: None, times: emitted.batch.times.take() };
+            let times = results.batch.times.take();
+            if rows.num_rows() > 0 {
+                cx.emit(0, Batch { rows, hashes: None, times });
+            }
         }
-        cx.emitted.retain(|emitted| !emitted.batch.is_empty());
         Ok(())
     }
 

@@ -151,6 +151,11 @@ impl SessionAggregate {
         Ok(())
     }
 
+    /// When rows come out of sessions whose results have come out or not.
+    fn emits(&self, closing: bool) -> Emit {
+        if closing || self.trigger.every_rows.is_some() { Emit::EachRow } else { Emit::AtEnd { most_rows: usize::MAX } }
+    }
+
     /// Has rows from a number on join sessions, as many as can be counted together; before the number `singly` one alone.
     fn segment(&mut self, rows: &Rows, from: usize, singly: usize, watermark: Watermark) -> Segment {
         let mut segment = Segment { end: from, ..Segment::default() };
@@ -164,9 +169,11 @@ impl SessionAggregate {
                 continue;
             };
             let alone = row < singly || !joined.others.is_empty();
-            let others = alone || joined.closing != segment.closing || segment.rows.len() == self.aggregate.most_at_once();
+            let others = alone
+                || joined.closing != segment.closing
+                || segment.rows.len() == self.aggregate.most_at_once(self.emits(joined.closing));
             // Where results are forgotten, the next row of a key finds nothing of them.
-            let twice = self.discards && (joined.closing || self.trigger.every_rows.is_some()) && !keys.insert(key);
+            let twice = self.discards && self.emits(joined.closing) == Emit::EachRow && !keys.insert(key);
             if (others || twice) && !segment.rows.is_empty() {
                 break;
             }
@@ -194,9 +201,7 @@ impl SessionAggregate {
         let some = if numbers.len() == rows.batch.len() { rows.batch.clone() } else { rows.batch.take(&numbers.clone().into()) };
         let times = some.times.as_deref().unwrap_or_default().to_vec();
         let some = self.frame.inside(some, vec![times, spaces.clone()])?;
-        let every = self.trigger.every_rows.filter(|_| !closing);
-        let each = *closing || every.is_some();
-        self.aggregate.set_emit(if each { Emit::EachRow } else { Emit::AtEnd { most_rows: usize::MAX } });
+        self.aggregate.set_emit(self.emits(*closing));
         let taken = if numbers.len() == 1 {
             self.aggregate.step(input, some, cx).await?;
             self.frame.outside(dead, cx)?;
@@ -209,7 +214,7 @@ impl SessionAggregate {
             self.write(&sessions_of(rows, segment), apart, cx)?;
             return Ok(false);
         }
-        if let Some(every) = every {
+        if let Some(every) = self.trigger.every_rows.filter(|_| !closing) {
             let discards = self.discards;
             let right = |rows: u64| if discards { rows >= every } else { rows.is_multiple_of(every) };
             leave(counted, self.key_by.len() + 1, cx, right);

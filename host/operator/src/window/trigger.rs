@@ -60,12 +60,15 @@ fn times(start: i64, moment: i64, early: i64) -> i64 {
 
 /// Leaves those of the results emitted from a place on whose number of rows, which `column` has, is right.
 pub(super) fn leave(emitted: usize, column: usize, cx: &mut Context, right: impl Fn(u64) -> bool) {
-    for emitted in &mut cx.emitted[emitted..] {
-        let counts = emitted.batch.rows.column(column).as_primitive::<Int64Type>().values();
+    // Only those: of many results that came before, each is looked at once.
+    for mut results in cx.emitted.split_off(emitted) {
+        let counts = results.batch.rows.column(column).as_primitive::<Int64Type>().values();
         let comes: BooleanArray = counts.iter().map(|count| Some(right(count.cast_unsigned()))).collect();
-        emitted.batch = emitted.batch.filter(&comes);
+        results.batch = results.batch.filter(&comes);
+        if !results.batch.is_empty() {
+            cx.emitted.push(results);
+        }
     }
-    cx.emitted.retain(|emitted| !emitted.batch.is_empty());
 }
 
 /// How many rows a key has, of its value in the state.
