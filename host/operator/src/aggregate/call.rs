@@ -353,8 +353,7 @@ fn ranked(
         Some(most) => match literal(most).and_then(|most| most.cast_to(&DataType::Int64).ok()) {
             Some(ScalarValue::Int64(Some(most @ 1..=ranked::MOST))) => usize::try_from(most).ok(),
             _ => {
-                let message =
-                    format!("`{call}`: the last argument says how many, a number from 1 to {}", ranked::MOST);
+                let message = format!("`{call}`: the last argument says how many, a number from 1 to {}", ranked::MOST);
                 return Err(ExpressionProblem::new("type", message));
             }
         },

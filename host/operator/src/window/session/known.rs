@@ -14,13 +14,19 @@ const DUE: usize = 40;
 /// The sessions of all keys.
 #[derive(Debug)]
 pub(super) struct Known {
-    gap: i64,
-    allowed_lateness: i64,
-    trigger: Trigger,
+    times: Times,
     /// The sessions of each encoded key.
     sessions: HashMap<Arc<[u8]>, Vec<Session>>,
     /// When keys are to be looked at: when event time has come to just before that. Of each session there is one at which it is, or before.
     due: BTreeSet<(i64, Arc<[u8]>)>,
+}
+
+/// What of a session comes when.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    gap: i64,
+    allowed_lateness: i64,
+    trigger: Trigger,
 }
 
 /// A key's session: its number among them, and when its first and its last row came.
@@ -52,33 +58,40 @@ pub(super) struct LookedAt {
     pub(super) past: bool,
 }
 
-impl Known {
-    pub(super) fn new(gap: i64, allowed_lateness: i64, trigger: Trigger) -> Self {
-        Self { gap, allowed_lateness, trigger, sessions: HashMap::new(), due: BTreeSet::new() }
-    }
-
+impl Times {
     /// Where a session ends whose last row came then.
-    pub(super) fn end_of(&self, last: i64) -> i64 {
+    fn end_of(self, last: i64) -> i64 {
         last.saturating_add(self.gap)
     }
 
-    /// Whether a session that ends there has had its result come out when event time has come so far.
-    fn is_closing(end: i64, watermark: Watermark) -> bool {
-        end.saturating_sub(1) <= watermark.0
-    }
-
-    /// Whether it takes no more rows.
-    fn is_past(&self, end: i64, watermark: Watermark) -> bool {
+    /// Whether a session that ends there takes no more rows.
+    fn is_past(self, end: i64, watermark: Watermark) -> bool {
         end.saturating_sub(1).saturating_add(self.allowed_lateness) <= watermark.0
     }
 
     /// When a session is to be looked at next.
-    fn looked_at(&self, session: &Session, watermark: Watermark) -> i64 {
+    fn looked_at(self, session: &Session, watermark: Watermark) -> i64 {
         let end = self.end_of(session.last);
-        if Self::is_closing(end, watermark) {
+        if is_closing(end, watermark) {
             return end.saturating_add(self.allowed_lateness);
         }
         self.trigger.next(session.first, watermark.0).map_or(end, |early| early.min(end))
+    }
+}
+
+/// Whether a session that ends there has had its result come out when event time has come so far.
+fn is_closing(end: i64, watermark: Watermark) -> bool {
+    end.saturating_sub(1) <= watermark.0
+}
+
+impl Known {
+    pub(super) fn new(gap: i64, allowed_lateness: i64, trigger: Trigger) -> Self {
+        Self { times: Times { gap, allowed_lateness, trigger }, sessions: HashMap::new(), due: BTreeSet::new() }
+    }
+
+    /// Where a session ends whose last row came then.
+    pub(super) fn end_of(&self, last: i64) -> i64 {
+        self.times.end_of(last)
     }
 
     /// A key's sessions.
@@ -89,38 +102,48 @@ impl Known {
     /// The session that a row makes of those that it is within the gap of, or begins; nothing where it is late.
     pub(super) fn joined(&self, key: &[u8], time: i64, watermark: Watermark) -> Option<Joined> {
         let known = self.of(key);
-        let near = |session: &&Session| time < self.end_of(session.last) && session.first < self.end_of(time);
-        let mut near: Vec<Session> = known.iter().filter(near).copied().collect();
-        near.sort_unstable_by_key(|session| session.first);
-        let Some((&oldest, others)) = near.split_first() else {
+        let mut near =
+            known.iter().filter(|session| time < self.end_of(session.last) && session.first < self.end_of(time)).copied();
+        let Some(mut oldest) = near.next() else {
             let end = self.end_of(time);
-            if self.is_past(end, watermark) {
+            if self.times.is_past(end, watermark) {
                 return None;
             }
             let space = (0..).find(|space| known.iter().all(|session| session.space != *space)).unwrap_or(i64::MAX);
             let session = Session { space, first: time, last: time };
-            return Some(Joined { session, others: Vec::new(), closing: Self::is_closing(end, watermark) });
+            return Some(Joined { session, others: Vec::new(), closing: is_closing(end, watermark) });
         };
-        let last = near.iter().map(|session| session.last).fold(time, i64::max);
+        let (mut others, mut last) = (Vec::new(), oldest.last.max(time));
+        for other in near {
+            let younger = if other.first < oldest.first { std::mem::replace(&mut oldest, other) } else { other };
+            others.push(younger);
+            last = last.max(other.last);
+        }
+        others.sort_unstable_by_key(|session| session.first);
         let session = Session { space: oldest.space, first: oldest.first.min(time), last };
         let others = others.iter().map(|session| session.space).collect();
-        Some(Joined { session, others, closing: Self::is_closing(self.end_of(last), watermark) })
+        Some(Joined { session, others, closing: is_closing(self.end_of(last), watermark) })
     }
 
     /// Notes what a row has made of a key's sessions.
     pub(super) fn note(&mut self, key: &[u8], Joined { session, others, .. }: &Joined, watermark: Watermark) {
-        let gone = |known: &Session| known.space == session.space || others.contains(&known.space);
-        let at = self.looked_at(session, watermark);
-        let due = self.of(key).iter().filter(|known| gone(known)).map(|known| self.looked_at(known, watermark)).min();
+        let at = self.times.looked_at(session, watermark);
+        let Some(known) = self.sessions.get_mut(key) else {
+            self.due.insert((at, key.into()));
+            self.sessions.insert(key.into(), vec![*session]);
+            return;
+        };
+        let gone = |known: &&Session| known.space == session.space || others.contains(&known.space);
+        let due = known.iter().filter(gone).map(|known| self.times.looked_at(known, watermark)).min();
         if due.is_none_or(|due| at < due) {
             self.due.insert((at, key.into()));
         }
-        match self.sessions.get_mut(key) {
-            Some(known) => {
-                known.retain(|known| !gone(known));
+        match known.iter_mut().find(|known| known.space == session.space) {
+            Some(known) if others.is_empty() => *known = *session,
+            _ => {
+                known.retain(|known| !gone(&known));
                 known.push(*session);
             }
-            None => drop(self.sessions.insert(key.into(), vec![*session])),
         }
     }
 
@@ -128,7 +151,7 @@ impl Known {
     pub(super) fn replace(&mut self, key: &[u8], sessions: Vec<Session>, watermark: Watermark) {
         let key: Arc<[u8]> = key.into();
         for session in &sessions {
-            self.due.insert((self.looked_at(session, watermark), Arc::clone(&key)));
+            self.due.insert((self.times.looked_at(session, watermark), Arc::clone(&key)));
         }
         if sessions.is_empty() {
             self.sessions.remove(&key);
@@ -160,11 +183,11 @@ impl Known {
             let mut left = Vec::new();
             for session in sessions {
                 let end = self.end_of(session.last);
-                let past = self.is_past(end, watermark);
-                let comes = if Self::is_closing(end, watermark) {
-                    !Self::is_closing(end, before)
+                let past = self.times.is_past(end, watermark);
+                let comes = if is_closing(end, watermark) {
+                    !is_closing(end, before)
                 } else {
-                    self.trigger.comes(session.first, before.0, watermark.0)
+                    self.times.trigger.comes(session.first, before.0, watermark.0)
                 };
                 if !past {
                     left.push(session);
