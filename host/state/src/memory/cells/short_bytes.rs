@@ -9,7 +9,10 @@ const INLINE: usize = 22;
 /// Bytes of any length: 24 bytes, and what is longer outside. Ordered by its bytes.
 #[derive(Debug, Clone)]
 pub enum ShortBytes {
-    Inline { length: u8, bytes: [u8; INLINE] },
+    Inline {
+        length: u8,
+        bytes: [u8; INLINE],
+    },
     Boxed(Box<[u8]>),
     /// They were appended to, and have room for more.
     Grown(Box<Vec<u8>>),
