@@ -94,3 +94,41 @@ fn resolve(of: &Keys, spaces: Option<&[i64]>, state: &mut dyn KeyedState, call: 
         None => state.resolve(&of.keys, &of.hashes, call),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wasmill_state::StateNeed;
+    use wasmill_state::memory::MemoryState;
+
+    use super::*;
+    use crate::testing::{batch_of, ints, schema_of};
+
+    #[test]
+    fn a_round_takes_what_windows_have_room_for_and_looks_at_no_key_without_rows_left() {
+        let mut state = MemoryState::new(vec![StateNeed { name: "n".to_owned(), version: 1, width: Some(8) }]);
+        let mut call = CallKeys::default();
+        let keys = [1, 2, 1, 1, 3, 2, 1, 1];
+        let batch = batch_of(&schema_of(&[("key", "int64")]), vec![ints(keys.map(Some))]);
+        let mut rounds = Rounds::new(2, &batch, &[0], None, &mut state, &mut call);
+        let mut taken = Vec::new();
+        loop {
+            let looked_at = rounds.keys.hashes.len();
+            let Some(rows) = rounds.next(&mut state, &mut call) else { break };
+            taken.push((looked_at, rows.values().to_vec()));
+        }
+        assert_eq!(taken, [(3, vec![0, 1, 2, 4, 5]), (1, vec![3, 6]), (1, vec![7])]);
+    }
+
+    #[test]
+    fn a_batch_of_one_key_is_gone_through_once_and_not_once_for_each_row() {
+        let mut state = MemoryState::new(vec![StateNeed { name: "n".to_owned(), version: 1, width: Some(8) }]);
+        let mut call = CallKeys::default();
+        let batch = batch_of(&schema_of(&[("key", "int64")]), vec![ints(vec![Some(7); 1_024])]);
+        let mut rounds = Rounds::new(1, &batch, &[0], None, &mut state, &mut call);
+        let mut looked_at = 0;
+        while let Some(rows) = rounds.next(&mut state, &mut call) {
+            looked_at += rows.len().max(call.count());
+        }
+        assert_eq!(looked_at, 1_024);
+    }
+}

@@ -229,24 +229,6 @@ fn sums_of_floats_that_share_slices_are_the_same_to_the_last_digit_wherever_a_ta
 }
 
 #[test]
-fn a_batch_of_one_key_takes_time_as_its_rows_and_not_as_their_square() {
-    let time = |rows: i64| {
-        let aggregates = vec![("n".to_owned(), Computation::Sql("count(*)".to_owned()))];
-        let mut operator = RowWindows::new(&[0], 1, true, false, aggregates, &input()).expect("a window");
-        let state = MemoryState::new(operator.declaration().states);
-        let mut cx = Context { state: Some(Box::new(state)), ..Context::stateless() };
-        let rows: Vec<(i64, &str, i64)> = (0..rows).map(|row| (row, "a", row)).collect();
-        let began = std::time::Instant::now();
-        run(&mut operator, 0, batch(&rows), &mut cx).expect("taken");
-        assert_eq!(cx.emitted.iter().map(|emitted| emitted.batch.len()).sum::<usize>(), rows.len());
-        began.elapsed().as_secs_f64()
-    };
-    let least = |rows| (0..3).map(|_| time(rows)).fold(f64::INFINITY, f64::min);
-    let (few, many) = (least(1_000), least(16_000));
-    assert!(many < 64.0 * few, "{few} s, and of sixteen times as many rows {many} s");
-}
-
-#[test]
 fn a_row_that_an_aggregate_refuses_joins_no_sessions_however_rows_are_cut() {
     let results = |cut: usize| {
         let aggregates = vec![("s".to_owned(), Computation::Sql("sum(mag)".to_owned()))];

@@ -129,8 +129,9 @@ impl Known {
     pub(super) fn note(&mut self, key: &[u8], Joined { session, others, .. }: &Joined, watermark: Watermark) {
         let at = self.times.looked_at(session, watermark);
         let Some(known) = self.sessions.get_mut(key) else {
-            self.due.insert((at, key.into()));
-            self.sessions.insert(key.into(), vec![*session]);
+            let key: Arc<[u8]> = key.into();
+            self.due.insert((at, Arc::clone(&key)));
+            self.sessions.insert(key, vec![*session]);
             return;
         };
         let gone = |known: &&Session| known.space == session.space || others.contains(&known.space);
@@ -149,15 +150,18 @@ impl Known {
 
     /// Has a key have these sessions and no others.
     pub(super) fn replace(&mut self, key: &[u8], sessions: Vec<Session>, watermark: Watermark) {
-        let key: Arc<[u8]> = key.into();
+        if sessions.is_empty() {
+            self.sessions.remove(key);
+        } else {
+            self.put(key.into(), sessions, watermark);
+        }
+    }
+
+    fn put(&mut self, key: Arc<[u8]>, sessions: Vec<Session>, watermark: Watermark) {
         for session in &sessions {
             self.due.insert((self.times.looked_at(session, watermark), Arc::clone(&key)));
         }
-        if sessions.is_empty() {
-            self.sessions.remove(&key);
-        } else {
-            self.sessions.insert(key, sessions);
-        }
+        self.sessions.insert(key, sessions);
     }
 
     /// Has a key have a session more.
@@ -196,7 +200,9 @@ impl Known {
                     all.push(LookedAt { key: Arc::clone(&key), session, comes, past });
                 }
             }
-            self.replace(&key, left, watermark);
+            if !left.is_empty() {
+                self.put(key, left, watermark);
+            }
         }
         all
     }
