@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_round_takes_what_windows_have_room_for_and_looks_at_no_key_without_rows_left() {
-        let mut state = MemoryState::new(vec![StateNeed { name: "n".to_owned(), version: 1, width: Some(8) }]);
+        let mut state = MemoryState::new(vec![StateNeed::values("n", 1, Some(8))]);
         let mut call = CallKeys::default();
         let keys = [1, 2, 1, 1, 3, 2, 1, 1];
         let batch = batch_of(&schema_of(&[("key", "int64")]), vec![ints(keys.map(Some))]);
@@ -121,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_batch_of_one_key_is_gone_through_once_and_not_once_for_each_row() {
-        let mut state = MemoryState::new(vec![StateNeed { name: "n".to_owned(), version: 1, width: Some(8) }]);
+        let mut state = MemoryState::new(vec![StateNeed::values("n", 1, Some(8))]);
         let mut call = CallKeys::default();
         let batch = batch_of(&schema_of(&[("key", "int64")]), vec![ints(vec![Some(7); 1_024])]);
         let mut rounds = Rounds::new(1, &batch, &[0], None, &mut state, &mut call);
