@@ -25,7 +25,7 @@ impl Draws {
 }
 
 /// Windows of every kind.
-const WINDOWS: [&str; 11] = [
+const WINDOWS: [&str; 16] = [
     "tumbling: 20s",
     "tumbling: 20s, offset: 7s, allowed-lateness: 15s",
     "tumbling: 1min, trigger: { early: 7s }, allowed-lateness: 5s",
@@ -37,6 +37,11 @@ const WINDOWS: [&str; 11] = [
     "session: 3s, allowed-lateness: 6s, trigger: { every-rows: 2 }",
     "count: 4",
     "global: true, trigger: { every-rows: 5 }",
+    "tumbling: 20s, allowed-lateness: 15s, results: discarding",
+    "tumbling: 30s, trigger: { every-rows: 3, early: 7s }, results: discarding",
+    "sliding: 12s, slide: 5s, allowed-lateness: 10s, trigger: { early: 4s }, results: discarding",
+    "session: 3s, allowed-lateness: 6s, trigger: { every-rows: 2, early: 5s }, results: discarding",
+    "global: true, trigger: { every-rows: 5 }, results: discarding",
 ];
 
 fn job(window: &str, guest: &Path, batch: usize, more: &str) -> String {
@@ -104,7 +109,7 @@ fn last(lines: Vec<String>) -> Vec<String> {
 fn a_window_function_that_counts_and_sums_comes_to_what_aggregates_come_to() {
     let guest = plugin("tests/guests/hostile-window");
     let mut draws = Draws(17);
-    for case in 0..44 {
+    for case in 0..64 {
         let window = WINDOWS[case % WINDOWS.len()];
         let batch = draws.one_of(&["1", "2", "7", "64", "1024"]).parse().expect("a number");
         let tasks = draws.one_of(&["1", "2", "3"]);

@@ -14,7 +14,7 @@ import sys
 
 HERE = pathlib.Path(__file__).parent
 MINUTE = 60_000
-LONG, OUT_OF_ORDER, MANY = 10 * MINUTE, 15_000, 20
+LONG, OUT_OF_ORDER, MANY, FIRST = 10 * MINUTE, 15_000, 20, 3
 
 
 def millis(text):
@@ -49,7 +49,7 @@ def compute():
     trending, by_end = [], {}
     for (start, page), visitors in sorted(counted.items()):
         views, people = len(visitors), len(set(visitors))
-        by_end.setdefault(start + LONG, []).append(people)
+        by_end.setdefault(start + LONG, []).append((people, page))
         if people >= MANY:
             bounds = {"window_start": timestamp(start), "window_end": timestamp(start + LONG)}
             trending.append({"page": page, **bounds, "views": views, "visitors": people})
@@ -59,12 +59,15 @@ def compute():
             "window_start": timestamp(end - MINUTE),
             "window_end": timestamp(end),
             "pages": len(people),
-            "popular": sum(many >= MANY for many in people),
-            "most": max(people),
+            "popular": sum(many >= MANY for many, _ in people),
+            "most": max(people)[0],
+            # Of pages with as many visitors the one whose name is the greater comes first.
+            "top": [{"page": page, "visitors": many} for many, page in sorted(people, reverse=True)[:FIRST]],
         }
         for end, people in sorted(by_end.items())
     ]
-    return {"trending": trending, "overview": overview, "late": late}
+    top = [{"window_end": minute["window_end"], **place} for minute in overview for place in minute["top"]]
+    return {"trending": trending, "overview": overview, "top": top, "late": late}
 
 
 def main():

@@ -10,7 +10,7 @@ use std::time::Duration;
 use arrow_schema::SchemaRef;
 use wasmill_flow::KeyGroups;
 
-pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Window, WindowShape};
+pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Results, Window, WindowShape};
 pub use operator::{Input, Operator};
 pub use plugin::{OnPoison, Plugin};
 

@@ -5,7 +5,7 @@
 //!
 //! The way of a batch: the aggregates' arguments are computed for all rows; rows that fail die. The keys are found, and each
 //! distinct key's accumulators loaded, once. Each aggregate goes over all rows: those of a fixed width in one typed loop, the
-//! others by DataFusion's accumulators (`aggregate/general.rs`) or elsewhere (`aggregate/foreign.rs`). What the keys hold now is written, once. A row that an aggregate
+//! others by their own rules (`aggregate/variable.rs`), DataFusion's accumulators (`aggregate/general.rs`) or elsewhere (`aggregate/foreign.rs`). What the keys hold now is written, once. A row that an aggregate
 //! can't take, as one that would take a sum out of its range, dies, and no aggregate counts it: that is found out by starting
 //! again from what was loaded, which only such a batch pays for.
 
@@ -25,11 +25,15 @@ mod layout;
 mod merged;
 mod number;
 mod pair;
+mod parsed;
 mod parts;
+mod quantile;
+mod ranked;
 mod refused;
 mod spread;
 mod sum;
 mod text_extreme;
+mod variable;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -46,17 +50,19 @@ use wasmill_state::{CallKeys, KeyedState, StateWrite, Values};
 
 use crate::computed::{Computed, bury, compute};
 use crate::contract::{Context, Declaration, Operator, OperatorError, PluginCounts, Port, Step};
-use crate::definition::{DefinitionProblem, DefinitionProblems};
-use crate::expression::{Expression, ExpressionProblem};
+use crate::definition::DefinitionProblems;
+use crate::expression::Expression;
 use collected::{Collected, Encoded};
 use foreign::Elsewhere;
 use layout::{Accumulators, Arguments, Layout, STATE};
+use parsed::parse;
 use refused::Refused;
 
 pub use call::Aggregate;
 pub use foreign::{Computation, ForeignAggregate, Held};
 pub(crate) use last::{Results, in_order};
 pub(crate) use parts::Alone;
+pub(crate) use whole::Comes;
 
 /// When rows come out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +75,15 @@ pub enum Emit {
         /// The most that leave in a batch.
         most_rows: usize,
     },
+}
+
+/// What becomes of rows of which an aggregate refuses one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// It dies, and the others are taken.
+    OfRows,
+    /// None is taken.
+    OfAll,
 }
 
 /// So many rows come out at once where each may have a value as long as what its key holds, so that they have 64 MiB at most.
@@ -226,30 +241,47 @@ impl RunningAggregate {
         if batch.combined.is_some() {
             return self.take_parts(&batch, None, cx).await;
         }
-        let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(()) };
+        self.take(input, batch, Refusal::OfRows, cx).await.map(|_| ())
+    }
+
+    /// Takes rows that no expression fails on, at most [`Self::most_at_once`], if no aggregate refuses one of them; whether it did.
+    /// Otherwise nothing has happened.
+    pub(crate) async fn step_whole(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<bool, OperatorError> {
+        self.take(input, batch, Refusal::OfAll, cx).await
+    }
+
+    /// How many rows are taken at once where rows come out so.
+    pub(crate) fn most_at_once(&self, emit: Emit) -> usize {
+        if emit == Emit::EachRow && self.layout.has_long_values() { MOST_LONG_VALUES } else { usize::MAX }
+    }
+
+    async fn take(&mut self, input: usize, batch: Batch, refusal: Refusal, cx: &mut Context) -> Result<bool, OperatorError> {
+        let Some((batch, computed)) = compute(&self.arguments, batch, input, cx) else { return Ok(true) };
         let mut state = cx.state.take().ok_or_else(no_state)?;
-        let done = self.step_in_parts(input, batch, &computed, state.as_mut(), cx).await;
+        let done = self.take_in_parts(input, batch, &computed, refusal, state.as_mut(), cx).await;
         cx.state = Some(state);
         done
     }
 
-    async fn step_in_parts(
+    async fn take_in_parts(
         &mut self,
         input: usize,
         batch: Batch,
         computed: &[ArrayRef],
+        refusal: Refusal,
         state: &mut dyn KeyedState,
         cx: &mut Context,
-    ) -> Result<(), OperatorError> {
-        if self.emit != Emit::EachRow || !self.layout.has_long_values() {
-            return self.aggregate(input, batch, computed, state, cx).await;
+    ) -> Result<bool, OperatorError> {
+        let most = self.most_at_once(self.emit);
+        if batch.len() <= most {
+            return self.aggregate(input, batch, computed, refusal, state, cx).await;
         }
-        for first in (0..batch.len()).step_by(MOST_LONG_VALUES) {
-            let length = MOST_LONG_VALUES.min(batch.len() - first);
+        for first in (0..batch.len()).step_by(most) {
+            let length = most.min(batch.len() - first);
             let computed: Vec<ArrayRef> = computed.iter().map(|argument| argument.slice(first, length)).collect();
-            self.aggregate(input, batch.slice(first, length), &computed, state, cx).await?;
+            self.aggregate(input, batch.slice(first, length), &computed, refusal, state, cx).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn aggregate(
@@ -257,9 +289,10 @@ impl RunningAggregate {
         input: usize,
         batch: Batch,
         computed: &[ArrayRef],
+        refusal: Refusal,
         state: &mut dyn KeyedState,
         cx: &mut Context,
-    ) -> Result<(), OperatorError> {
+    ) -> Result<bool, OperatorError> {
         let key_columns: Vec<ArrayRef> = self.key_by.iter().map(|&index| Arc::clone(batch.rows.column(index))).collect();
         self.keys.encode(&key_columns);
         let hashes = batch.hashes.clone().unwrap_or_else(|| self.keys.hashes().into());
@@ -271,27 +304,24 @@ impl RunningAggregate {
             None => state.resolve(&self.keys, &hashes, &mut self.call),
         }
         let rows = self.collected.as_ref().map(|collected| collected.encode(batch.rows.columns()));
-        let updated = self.update(state, &batch, computed, rows.as_ref()).await.and_then(|mut updated| {
-            state.apply(&self.call, std::slice::from_ref(&self.write));
-            if let (Some(collected), Some(rows)) = (&self.collected, &rows) {
-                let dead = &updated.dead;
-                collected.append(state, &self.call, rows, |row| dead.contains_key(&row));
-                if self.emit == Emit::EachRow {
-                    updated.values.push(self.rows_after_each(state, collected, &updated)?);
-                }
-            }
-            Ok(updated)
-        });
+        let mut updated = self.update(state, &batch, computed, rows.as_ref()).await;
+        let taken = updated.as_ref().is_ok_and(|updated| refusal == Refusal::OfRows || updated.dead.is_empty());
+        if taken {
+            updated = updated.and_then(|updated| self.written(updated, rows.as_ref(), state));
+        }
         state.finish(&self.call);
         let Updated { dead, values } = updated?;
+        if !taken {
+            return Ok(false);
+        }
         let alive = if dead.is_empty() {
             batch
         } else {
-            let Some(alive) = bury(&batch, &dead, input, cx) else { return Ok(()) };
+            let Some(alive) = bury(&batch, &dead, input, cx) else { return Ok(true) };
             alive
         };
         if self.emit != Emit::EachRow {
-            return Ok(());
+            return Ok(true);
         }
         let keys = self.key_by.iter().chain(&self.space).map(|&index| Arc::clone(alive.rows.column(index)));
         #[expect(
@@ -301,7 +331,7 @@ impl RunningAggregate {
         let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), keys.chain(values).collect())
             .expect("columns of the declared schema");
         cx.emit(0, Batch::unkeyed(rows).at(alive.times));
-        Ok(())
+        Ok(true)
     }
 
     /// Loads what the keys hold, takes the rows, and leaves in `write` what they hold then.
@@ -422,42 +452,6 @@ fn set_all(present: &mut [u8], keys: usize) {
 fn take(column: &ArrayRef, rows: &UInt32Array) -> ArrayRef {
     #[expect(clippy::expect_used, reason = "rows are those of the batch; others are a bug that must not pass silently")]
     arrow_select::take::take(column, rows, None).expect("rows within the batch")
-}
-
-fn parse(key_by: &[usize], aggregates: &[(String, Computation)], input: &Schema) -> (Vec<Aggregate>, DefinitionProblems) {
-    let mut problems = Vec::new();
-    let mut parsed = Vec::with_capacity(aggregates.len());
-    if key_by.is_empty() {
-        let problem = ExpressionProblem::new("no-columns", "expected at least one column, found none");
-        problems.push(DefinitionProblem::new("key-by", problem));
-    }
-    if aggregates.is_empty() {
-        let problem = ExpressionProblem::new("no-columns", "expected at least one aggregate, found none");
-        problems.push(DefinitionProblem::new("aggregate", problem));
-    }
-    for (index, (name, computation)) in aggregates.iter().enumerate() {
-        let mut complain = |problem| problems.push(DefinitionProblem::new(format!("aggregate.{name}"), problem));
-        if key_by.iter().any(|&key| input.field(key).name() == name) {
-            let message = format!("column `{name}` is a column of key-by already; another name is needed");
-            complain(ExpressionProblem::new("duplicate-column", message));
-        }
-        if aggregates[..index].iter().any(|(earlier, _)| earlier == name) {
-            complain(ExpressionProblem::new("duplicate-column", format!("column `{name}` is there twice")));
-        }
-        let aggregate = match computation {
-            Computation::Sql(text) => Aggregate::parse(text, input),
-            // Rows stand last, and have been taken away.
-            Computation::Rows(_) => continue,
-            Computation::Foreign { format, result, of, aggregate, .. } => {
-                Aggregate::foreign(format.clone(), aggregate.initial().map(<[u8]>::to_vec), result, of, input)
-            }
-        };
-        match aggregate {
-            Ok(aggregate) => parsed.push(aggregate),
-            Err(problem) => complain(problem),
-        }
-    }
-    (parsed, problems)
 }
 
 fn no_state() -> OperatorError {

@@ -5,7 +5,8 @@
 //!
 //! Rows of windows that are open are only counted in; when event time reaches the last moment of a window, its results come out, ascending by
 //! window and key, a part at each step. Where rows may be late, they are kept for so long, and each late row gives its window's result
-//! anew. Rows whose windows are all past go to the output `late`.
+//! anew; results that are discarded as they come out are of the rows since the one before. Rows whose windows are all past go to the output
+//! `late`.
 //!
 //! Windows that slide share slices, and then it is those that are spaces (`window/panes.rs`): where the aggregates can be put together of
 //! parts, no lateness is allowed and nothing comes early. Otherwise a row is counted in each window that it falls into.
@@ -15,6 +16,7 @@ mod changes;
 mod frame;
 mod keys;
 mod panes;
+mod rounds;
 mod rows;
 mod session;
 mod trigger;
@@ -27,19 +29,21 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
 use arrow_schema::SchemaRef;
 use wasmill_flow::{Batch, Watermark};
+use wasmill_state::CallKeys;
 
-use crate::aggregate::{Computation, Emit, Results, RunningAggregate};
+use crate::aggregate::{Comes, Computation, Emit, Results, RunningAggregate};
 use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use crate::definition::DefinitionProblems;
 pub use by_clock::{ByClock, Ends};
 use changes::Changes;
-use frame::{Frame, bug, state};
-use keys::Keys;
+use frame::{Frame, bug, state, state_of, together};
+use keys::{Keys, removal};
 use panes::Panes;
+use rounds::Rounds;
 pub use rows::RowWindows;
 pub use session::SessionAggregate;
-pub use trigger::Trigger;
-use trigger::{ROWS, every_rows};
+pub use trigger::{Accumulation, Trigger};
+use trigger::{ROWS, leave};
 pub use whole::{FiredWindows, ForeignWindow, Given, WholeWindows};
 use windows::Phase;
 pub use windows::Windows;
@@ -52,6 +56,8 @@ const START: &str = "@window_start";
 pub struct WindowedAggregate {
     windows: Windows,
     trigger: Trigger,
+    /// What comes out is forgotten.
+    discards: bool,
     /// Results are changes of those before.
     changes: Option<Changes>,
     frame: Frame,
@@ -63,6 +69,7 @@ pub struct WindowedAggregate {
     between: u64,
     /// What is known of the window at hand, where windows share slices.
     panes: Option<Panes>,
+    call: CallKeys,
     /// The window whose results are coming out.
     firing: Option<DueWindow>,
     /// Where to look for windows that are due: what starts before has been looked at in this step and those before it, for one watermark.
@@ -116,24 +123,23 @@ impl WindowedAggregate {
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
         let inner = Frame::inner(input, &[START]);
-        if trigger.every_rows.is_some() {
+        let several = windows.allowed_lateness > 0 || trigger.comes_before_the_end();
+        let discards = several && trigger.accumulation == Accumulation::Discarding;
+        let counts = discards || trigger.every_rows.is_some();
+        if counts {
             aggregates.insert(0, (ROWS.to_owned(), Computation::Sql("count(*)".to_owned())));
         }
         let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows }, &inner)?;
         let aggregate = aggregate.in_spaces(input.fields().len(), &inner);
-        let hidden = 1 + usize::from(trigger.every_rows.is_some());
-        let changes = trigger.retracting.then(|| {
-            let differ = windows.allowed_lateness > 0 || trigger.comes_before_the_end();
-            Changes::new(differ, key_by.len(), key_by.len() + hidden, aggregate.output())
-        });
-        let shares = windows.slide < windows.size
-            && windows.allowed_lateness == 0
-            && !trigger.comes_before_the_end()
-            && aggregate.merges();
+        let hidden = 1 + usize::from(counts);
+        let from = key_by.len() + hidden;
+        let changes = trigger.retracts().then(|| Changes::new(several, key_by.len(), true, from, aggregate.output()));
+        let shares = windows.slide < windows.size && !several && aggregate.merges();
         let panes = shares.then(|| Panes::new(aggregate.declaration().states));
         Ok(Self {
             windows,
             trigger,
+            discards,
             frame: match &changes {
                 Some(changes) => Frame::new(input, inner, changes.output(), key_by.len() + 1, hidden),
                 None => Frame::new(input, inner, aggregate.output(), key_by.len(), hidden),
@@ -144,6 +150,7 @@ impl WindowedAggregate {
             aggregate,
             between: 0,
             panes,
+            call: CallKeys::default(),
             firing: None,
             next: i64::MIN,
         })
@@ -164,33 +171,19 @@ impl WindowedAggregate {
         if let Some(spaces) = self.windows.all_open(&times, cx.watermark.0).filter(|_| once) {
             return self.count(input, batch, spaces, Emit::AtEnd { most_rows: usize::MAX }, cx).await;
         }
-        let (mut open, mut closing, mut late) = (Assigned::default(), Assigned::default(), Vec::new());
+        let (mut taken, mut late) = (Vec::new(), Vec::new());
         for (&time, row) in times.iter().zip(0_u32..) {
-            let (mut any, mut taken) = (false, false);
-            for start in self.windows.starts(time) {
-                any = true;
-                match self.windows.phase(start, cx.watermark.0) {
-                    Phase::Open if self.panes.is_some() => {
-                        open.push(row, self.windows.slice(time));
-                        taken = true;
-                        break;
-                    }
-                    Phase::Open => open.push(row, start),
-                    Phase::Closing => closing.push(row, start),
-                    Phase::Past => continue,
-                }
-                taken = true;
-            }
-            if !any {
+            let mut phases = self.windows.starts(time).map(|start| self.windows.phase(start, cx.watermark.0)).peekable();
+            if phases.peek().is_none() {
                 self.between += 1;
-            } else if !taken {
+            } else if phases.any(|phase| phase != Phase::Past) {
+                taken.push(row);
+            } else {
                 late.push(row);
             }
         }
-        for (Assigned { rows, starts }, emit) in [(open, Emit::AtEnd { most_rows: usize::MAX }), (closing, Emit::EachRow)] {
-            if !rows.is_empty() {
-                self.count(input, batch.take(&UInt32Array::from(rows)), starts, emit, cx).await?;
-            }
+        if !taken.is_empty() {
+            self.assign(input, batch.take(&UInt32Array::from(taken)), once, cx).await?;
         }
         if !late.is_empty() {
             // Combined rows only count as late: they come where nobody reads those.
@@ -198,6 +191,41 @@ impl WindowedAggregate {
             cx.emit(1, late);
         }
         Ok(())
+    }
+
+    /// Counts rows that are in some window into all of theirs; `once` says that each is counted only once.
+    async fn assign(&mut self, input: usize, batch: Batch, once: bool, cx: &mut Context) -> Result<(), OperatorError> {
+        let alive = if once || batch.combined.is_some() { Some(batch) } else { self.alive(input, batch, cx)? };
+        let Some(batch) = alive else { return Ok(()) };
+        let (mut open, mut closing) = (Assigned::default(), Assigned::default());
+        for (&time, row) in batch.times.as_deref().unwrap_or_default().iter().zip(0_u32..) {
+            for start in self.windows.starts(time) {
+                match self.windows.phase(start, cx.watermark.0) {
+                    Phase::Open if self.panes.is_some() => {
+                        open.push(row, self.windows.slice(time));
+                        break;
+                    }
+                    Phase::Open => open.push(row, start),
+                    Phase::Closing => closing.push(row, start),
+                    Phase::Past => {}
+                }
+            }
+        }
+        for (Assigned { rows, starts }, emit) in [(open, Emit::AtEnd { most_rows: usize::MAX }), (closing, Emit::EachRow)] {
+            if !rows.is_empty() {
+                self.count(input, batch.take(&UInt32Array::from(rows)), starts, emit, cx).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that no expression fails on: the others die once, and not in each of their windows. Of combined rows none does.
+    fn alive(&self, input: usize, batch: Batch, cx: &mut Context) -> Result<Option<Batch>, OperatorError> {
+        let dead = cx.dead.len();
+        let starts = vec![0; batch.len()];
+        let alive = self.aggregate.alive(self.frame.inside(batch, vec![starts])?, input, cx);
+        self.frame.outside(dead, cx)?;
+        Ok(alive)
     }
 
     /// Counts rows into the windows that start then, one for each; with [`Emit::EachRow`] each gives its window's result.
@@ -218,26 +246,61 @@ impl WindowedAggregate {
         if let Some(panes) = &mut self.panes {
             panes.touched(&starts, &rows, &self.key_by);
         }
-        let rows = self.frame.inside(rows, vec![starts])?;
-        let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
-        let every = self.trigger.every_rows.filter(|_| emit != Emit::EachRow);
+        let emitted = cx.emitted.len();
+        let every = if emit == Emit::EachRow { Some(1) } else { self.trigger.every_rows };
         self.aggregate.set_emit(if every.is_some() { Emit::EachRow } else { emit });
-        self.aggregate.set_every(0, every);
-        self.aggregate.step(input, rows, cx).await?;
-        if let Some(rows) = every {
-            every_rows(rows, emitted, self.key_by.len() + 1, cx);
+        self.aggregate.set_comes(every.map_or(Comes::WithEach, Comes::Every));
+        match every.filter(|_| self.discards) {
+            None => {
+                let rows = self.frame.inside(rows, vec![starts])?;
+                self.count_once(input, rows, every, cx).await?;
+            }
+            Some(every) => {
+                let state = state(cx)?;
+                let mut rounds = Rounds::new(every, &rows, &self.key_by, Some(&starts), state, &mut self.call);
+                let rows = self.frame.inside(rows, vec![starts])?;
+                while let Some(now) = rounds.next(state_of(&mut cx.state)?, &mut self.call) {
+                    let emitted = cx.emitted.len();
+                    self.count_once(input, rows.take(&now), Some(every), cx).await?;
+                    self.discard(emitted, cx)?;
+                }
+                together(emitted, cx)?;
+            }
         }
-        self.frame.outside(dead, cx)?;
         self.finish(emitted, cx)
+    }
+
+    /// Counts rows, and leaves those results that come with each so many rows of a key.
+    async fn count_once(&mut self, input: usize, rows: Batch, every: Option<u64>, cx: &mut Context) -> Result<(), OperatorError> {
+        let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
+        self.aggregate.step(input, rows, cx).await?;
+        if let Some(every) = every.filter(|every| *every > 1) {
+            leave(emitted, self.key_by.len() + 1, cx, Comes::Every(every));
+        }
+        self.frame.outside(dead, cx)
+    }
+
+    /// Forgets what keys have in windows whose results have come out.
+    fn discard(&mut self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
+        let (key, state) = (self.key_by.len(), state_of(&mut cx.state)?);
+        for emitted in &cx.emitted[emitted..] {
+            let columns = emitted.batch.rows.columns();
+            let Keys { keys, hashes } = Keys::first(&columns[..key]);
+            state.resolve_in(&keys, &hashes, columns[key].as_primitive::<TimestampMillisecondType>().values(), &mut self.call);
+            let none = removal(state.states(), self.call.count());
+            state.apply(&self.call, &none);
+            state.finish(&self.call);
+        }
+        Ok(())
     }
 
     /// Makes results of what the aggregate has emitted since: with both bounds of their windows, and the event time of its last moment.
     fn finish(&mut self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
         let key = self.key_by.len() + usize::from(self.changes.is_some());
         if let Some(changes) = &mut self.changes {
-            let state = cx.state.as_mut().ok_or_else(|| bug("a window was run without keyed state"))?;
+            let state = state_of(&mut cx.state)?;
             for emitted in &mut cx.emitted[emitted..] {
-                emitted.batch.rows = changes.of(&emitted.batch.rows, state.as_mut())?;
+                emitted.batch = changes.of(&emitted.batch, state)?;
             }
             cx.emitted.retain(|emitted| !emitted.batch.is_empty());
         }
@@ -274,7 +337,8 @@ impl WindowedAggregate {
             };
             if comes {
                 if let Some(panes) = &mut self.panes {
-                    panes.begin(start, start.saturating_add(self.windows.size), state(cx)?.as_ref());
+                    let end = start.saturating_add(self.windows.size);
+                    panes.begin(start, end, self.windows.boundary(start), state(cx)?);
                 }
                 self.firing = Some(DueWindow { start, results: None, from: From::State(Vec::new()) });
                 return Ok(Due::More);
@@ -315,7 +379,7 @@ impl WindowedAggregate {
             let most_rows = match &due.from {
                 From::State(places) => {
                     let upcoming = results.upcoming(self.most_rows);
-                    self.aggregate.fitting(state(cx)?.as_ref(), upcoming.values().iter().map(|&key| places[key as usize]))
+                    self.aggregate.fitting(state(cx)?, upcoming.values().iter().map(|&key| places[key as usize]))
                 }
                 From::Slices(_) => self.most_rows,
             };
@@ -332,7 +396,7 @@ impl WindowedAggregate {
             !results.is_empty()
         } else {
             if let Some(panes) = &mut self.panes {
-                if !panes.prepare(&mut self.aggregate, state(cx)?.as_mut()).await? {
+                if !panes.prepare(&mut self.aggregate, state(cx)?).await? {
                     let keys = panes.keys();
                     due.results = Some(self.aggregate.results_of(due.start, &keys.keys)?);
                     due.from = From::Slices(keys);
@@ -346,6 +410,9 @@ impl WindowedAggregate {
         self.finish(emitted, cx)?;
         if more {
             return Ok(Some(due));
+        }
+        if self.discards {
+            state(cx)?.forget(due.start);
         }
         self.forget(due.start, watermark, cx)?;
         self.next = due.start.saturating_add(1);
@@ -363,7 +430,7 @@ impl WindowedAggregate {
             return Ok(());
         };
         while let Some(slice) = state.space_from(i64::MIN).filter(|&slice| self.windows.latest_with(slice) <= start) {
-            panes.leave(slice, state.as_mut());
+            panes.leave(slice, state);
             state.forget(slice);
         }
         Ok(())
@@ -374,15 +441,13 @@ impl Ends for WindowedAggregate {
     fn next_end(&self, cx: &Context) -> Option<i64> {
         let first = self.due_from(i64::MIN, cx).ok()??;
         let end = self.windows.last(first).saturating_add(1);
-        let Some(early) = self.trigger.early else { return Some(end) };
+        if self.trigger.early.is_none() {
+            return Some(end);
+        }
         let starts = std::iter::successors(Some(first), |start| self.due_from(start.checked_add(1)?, cx).ok()?);
-        let comes = |start| {
-            let first = self.windows.first(start);
-            // From what the clock has come to, not from now: a moment that passed while rows were counted comes at once.
-            let since = cx.watermark.0.saturating_add(1).saturating_sub(first).max(0);
-            first.saturating_add((since.div_euclid(early) + 1).saturating_mul(early))
-        };
-        starts.map(comes).chain([end]).min()
+        // From what the clock has come to, not from now: a moment that passed while rows were counted comes at once.
+        let comes = |start| self.trigger.next(self.windows.first(start), cx.watermark.0);
+        starts.filter_map(comes).chain([end]).min()
     }
 }
 

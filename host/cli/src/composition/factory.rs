@@ -1,9 +1,10 @@
 //! What the runtime runs: sources, operators and sinks of a validated job.
 
 mod whole;
+mod windows;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arrow_schema::{Schema, SchemaRef};
 use wasmill_connector::blackhole::BlackholeSink;
@@ -27,9 +28,9 @@ use wasmill_operator::select::Select;
 use wasmill_operator::split::Split;
 use wasmill_operator::union::Union;
 use wasmill_operator::unnest::Unnest;
-use wasmill_operator::window::{ByClock, Ends, RowWindows, SessionAggregate, Trigger, WindowedAggregate, Windows};
+use wasmill_operator::window::Windows;
 use wasmill_operator::with::With;
-use wasmill_operator::{Combiner, Declaration, DefinitionProblems, Expression, Operator, OperatorError};
+use wasmill_operator::{Combiner, DefinitionProblems, Expression, Operator, OperatorError};
 use wasmill_plugin::operator::Definition;
 use wasmill_plugin::{AggregateDefinition, InputShape, OnPoison, PluginAggregate, PluginOperator, WindowDefinition};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
@@ -37,6 +38,7 @@ use wasmill_state::memory::MemoryState;
 use wasmill_state::{KeyedState, StateNeed};
 
 use super::{Composition, describe, describe_aggregate, limits};
+use windows::{milliseconds, state_of, windowed};
 
 /// A job's parts.
 pub struct JobFactory<'a> {
@@ -175,52 +177,6 @@ fn on_poison(written: graph::OnPoison) -> OnPoison {
         graph::OnPoison::DeadLetter => OnPoison::DeadLetter,
         graph::OnPoison::Skip => OnPoison::Skip,
     }
-}
-
-/// An aggregate in windows, and what it declares.
-fn windowed(
-    key: &[usize],
-    window: &graph::Window,
-    columns: Vec<(String, Computation)>,
-    most_rows: usize,
-    schema: &SchemaRef,
-) -> Result<(Box<dyn Operator>, Declaration), DefinitionProblems> {
-    let allowed_lateness = milliseconds(window.allowed_lateness);
-    let trigger = Trigger { early: window.early.map(milliseconds), every_rows: window.every_rows, retracting: window.retracting };
-    Ok(match window.shape {
-        WindowShape::Even { size, slide, offset, zone } => {
-            let [size, slide, offset] = [size, slide, offset].map(milliseconds);
-            let windows = Windows { size, slide, offset, zone, allowed_lateness };
-            let operator = WindowedAggregate::new(key, windows, trigger, columns, most_rows, schema)?;
-            let declaration = operator.declaration();
-            (by(window, operator), declaration)
-        }
-        WindowShape::Rows { rows, ends } => {
-            let operator = RowWindows::new(key, rows, ends, columns, schema)?;
-            let declaration = operator.declaration();
-            (Box::new(operator), declaration)
-        }
-        WindowShape::Session(gap) => {
-            let gap = milliseconds(gap);
-            let operator = SessionAggregate::new(key, gap, allowed_lateness, trigger, columns, most_rows, schema)?;
-            let declaration = operator.declaration();
-            (by(window, operator), declaration)
-        }
-    })
-}
-
-/// The state of windows: where they have bounds, it is in spaces.
-fn state_of(window: &graph::Window, states: Vec<StateNeed>) -> Box<dyn KeyedState> {
-    Box::new(if window.shape.has_bounds() { MemoryState::in_spaces(states) } else { MemoryState::new(states) })
-}
-
-fn milliseconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// Windows by the time that they go by.
-fn by<W: Ends + 'static>(window: &graph::Window, windows: W) -> Box<dyn Operator> {
-    if window.by_clock { Box::new(ByClock::new(windows)) } else { Box::new(windows) }
 }
 
 impl Factory for JobFactory<'_> {

@@ -7,7 +7,7 @@ use wasmill_flow::column_type;
 
 use crate::graph::{
     Aggregate, ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut,
-    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, SinkConnector, SourceConnector, TimestampUnit, Verb,
+    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, Results, SinkConnector, SourceConnector, TimestampUnit, Verb,
     WatermarkRule, Window, WindowShape, Workload,
 };
 use crate::measure::{show_duration, show_size};
@@ -218,8 +218,10 @@ fn windows(window: &Window) -> String {
     if let Some(rows) = window.every_rows {
         text += &format!(", results every {rows} rows");
     }
-    if window.retracting {
-        text += ", results as changes";
+    match window.results {
+        Results::Accumulating => {}
+        Results::Discarding => text += ", results of the rows since the last",
+        Results::Retracting => text += ", results as changes",
     }
     if !window.allowed_lateness.is_zero() {
         text += &format!(", {} late rows taken", show_duration(window.allowed_lateness));

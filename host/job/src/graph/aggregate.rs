@@ -19,8 +19,19 @@ pub struct Window {
     pub early: Option<Duration>,
     /// Results come out early each time that a key has so many rows more in a window; not zero.
     pub every_rows: Option<u64>,
-    /// Results are changes of those before, with what they are in front.
-    pub retracting: bool,
+    /// What a result is of, and is to those before it.
+    pub results: Results,
+}
+
+/// What a result of a window is of where another came before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Results {
+    /// All rows until then.
+    Accumulating,
+    /// The rows since the last result.
+    Discarding,
+    /// All rows until then, as changes of what was said before, with what they are in front.
+    Retracting,
 }
 
 /// What windows are.

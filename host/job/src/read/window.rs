@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono_tz::{TZ_VARIANTS, Tz};
 
-use crate::graph::{Window, WindowShape};
+use crate::graph::{Results, Window, WindowShape};
 use crate::measure::show_duration;
 use crate::nearest::nearest;
 use crate::place::At;
@@ -26,6 +26,8 @@ const KEYS: &[&str] = &[
     "results",
     "allowed-lateness",
 ];
+const RESULTS: &[(&str, Results)] =
+    &[("accumulating", Results::Accumulating), ("discarding", Results::Discarding), ("retracting", Results::Retracting)];
 const TRIGGERS: &[&str] = &["early", "every-rows", "late"];
 /// The keys that say what windows are: one of them.
 const SHAPES: &[&str] = &["tumbling", "sliding", "session", "count", "global"];
@@ -50,6 +52,8 @@ const LEAST: Duration = Duration::from_millis(1);
 const MOST_ROWS: i128 = 1_000_000_000;
 /// What clocks are set by, as a rule; windows of less may come twice and in parts.
 const HOUR: Duration = Duration::from_secs(3_600);
+/// What clocks of all zones differ by in multiples, since 1972: what divides it begins alike everywhere.
+const QUARTER: Duration = Duration::from_secs(900);
 
 /// Reads a window. `None` where anything of it is wrong.
 pub fn read(field: &Field<'_>, problems: &mut Problems) -> Option<At<Window>> {
@@ -67,7 +71,7 @@ pub fn read(field: &Field<'_>, problems: &mut Problems) -> Option<At<Window>> {
     }
     let shape = match written.as_slice() {
         ["session"] => {
-            let gap = keys.get("session").and_then(|field| field.duration(LEAST, problems));
+            let gap = keys.get("session").and_then(|field| duration(&field, LEAST, problems));
             gap.map(WindowShape::Session)
         }
         ["count"] => {
@@ -99,22 +103,24 @@ pub fn read(field: &Field<'_>, problems: &mut Problems) -> Option<At<Window>> {
         let problem = problems.error(code::MISPLACED_KEY, &field.key_spot()).found("allowed-lateness");
         problem.expected("`time: event` beside it: by the clock no row is late");
     }
-    let retracting = match keys.get("results") {
+    let results = match keys.get("results") {
         Some(field) => {
-            let retracting = field.word(&[("accumulating", false), ("retracting", true)], &["discarding"], problems)?;
-            if retracting && !matches!(shape, Some(WindowShape::Even { .. }) | None) {
-                let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.spot).found("retracting");
-                problem.expected("`accumulating`: what was said is taken back in windows of one length");
+            let results = field.word(RESULTS, &[], problems)?;
+            if results == Results::Retracting && matches!(shape, Some(WindowShape::Rows { ends: true, .. })) {
+                let problem = problems.error(code::INVALID_VALUE, &field.spot).found("retracting");
+                problem.expected("no `results`: a window by rows has one result, which nothing changes").advice(
+                    "for results of all rows of a key that change: global: true, trigger: { every-rows: 100 }, results: retracting",
+                );
             }
-            retracting
+            results
         }
-        None => false,
+        None => Results::Accumulating,
     };
     let (early, every_rows) = match keys.get("trigger") {
         Some(field) => trigger(&field, shape.as_ref(), problems)?,
         None => (None, None),
     };
-    let window = Window { shape: shape?, allowed_lateness: allowed_lateness?, by_clock, early, every_rows, retracting };
+    let window = Window { shape: shape?, allowed_lateness: allowed_lateness?, by_clock, early, every_rows, results };
     (problems.count() == before).then(|| field.at(window))
 }
 
@@ -145,13 +151,15 @@ fn trigger(field: &Field<'_>, shape: Option<&WindowShape>, problems: &mut Proble
         field.word(&[("each", ())], &[], problems)?;
     }
     let early = match keys.get("early") {
-        Some(field) => Some(field.duration(LEAST, problems)?),
+        Some(field) => Some(duration(&field, LEAST, problems)?),
         None => None,
     };
     match (&keys.get("early"), early, shape) {
-        (Some(field), _, Some(WindowShape::Session(_) | WindowShape::Rows { .. })) => {
+        (Some(field), _, Some(WindowShape::Rows { .. })) => {
             let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.key_spot()).found("early");
-            problem.expected("`every-rows`: `early` is for windows of one length");
+            problem
+                .expected("`every-rows`: a window without end has no start that time could come on from")
+                .advice("for results by time: window: { tumbling: 1min }, and behind it a running aggregate of its results");
         }
         (Some(field), Some(early), Some(WindowShape::Even { size, .. })) if early >= *size => {
             let problem = problems.error(code::INVALID_VALUE, &field.spot).found(show_duration(early));
@@ -168,7 +176,7 @@ fn trigger(field: &Field<'_>, shape: Option<&WindowShape>, problems: &mut Proble
 
 /// Windows of one length.
 fn even(shape: &str, keys: &Mapping<'_>, problems: &mut Problems) -> Option<WindowShape> {
-    let mut length = |key: &str| keys.get(key).and_then(|field| field.duration(LEAST, problems));
+    let mut length = |key: &str| keys.get(key).and_then(|field| duration(&field, LEAST, problems));
     let (size, mut slide) = (length(shape), length("slide"));
     if shape == "tumbling" {
         slide = size;
@@ -181,14 +189,19 @@ fn even(shape: &str, keys: &Mapping<'_>, problems: &mut Problems) -> Option<Wind
         None => None,
     };
     let (size, slide, offset) = (size?, slide?, offset?);
+    if [size, slide].iter().all(|time| QUARTER.as_millis().is_multiple_of(time.as_millis())) {
+        return Some(WindowShape::Even { size, slide, offset, zone: None });
+    }
     if let (Some(field), Some(zone)) = (keys.get("zone"), zone) {
         let parts = [size, slide, offset].into_iter().find(|time| time.as_millis() % HOUR.as_millis() != 0);
         if let Some(part) = parts {
             let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.spot).found(zone.name());
-            problem.expected(format!(
-                "windows of whole hours by the clock there; with {} what comes twice when clocks are set back would be in parts",
-                show_duration(part)
-            ));
+            problem
+                .expected(format!(
+                    "windows of whole hours by the clock there, or such as divide a quarter of one; with {} what comes twice when clocks are set back would be in parts",
+                    show_duration(part)
+                ))
+                .advice("without `zone` half hours begin alike in all zones whose clocks are whole half hours from UTC");
             return None;
         }
     }
@@ -209,7 +222,18 @@ fn zone(field: &Field<'_>, problems: &mut Problems) -> Option<Tz> {
 
 fn or_none(key: &str, keys: &Mapping<'_>, problems: &mut Problems) -> Option<Duration> {
     match keys.get(key) {
-        Some(field) => field.duration(Duration::ZERO, problems),
+        Some(field) => duration(&field, Duration::ZERO, problems),
         None => Some(Duration::ZERO),
     }
+}
+
+/// A time of whole milliseconds: event times have no parts of them.
+fn duration(field: &Field<'_>, least: Duration, problems: &mut Problems) -> Option<Duration> {
+    let duration = field.duration(least, problems)?;
+    if !duration.subsec_nanos().is_multiple_of(1_000_000) {
+        let problem = problems.error(code::INVALID_VALUE, &field.spot).found(show_duration(duration));
+        problem.expected("whole milliseconds, as 250ms: event times have no parts of them");
+        return None;
+    }
+    Some(duration)
 }

@@ -3,7 +3,7 @@
 use arrow_schema::{Field, Schema};
 
 use crate::catalog::{Catalog, Checked};
-use crate::graph::{self, Aggregate, OnPoison, Verb, Window, WindowShape};
+use crate::graph::{self, Aggregate, OnPoison, Results, Verb, Window, WindowShape};
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
 use crate::validate::{Given, paths};
@@ -74,8 +74,8 @@ pub fn combines(verb: &Verb, input: &Schema, late_is_read: bool, catalog: &dyn C
     at_once && columns.iter().all(|(_, by)| catalog.combines(by, input))
 }
 
-/// Whether results come of a window's rows at some moment of time only, and each row is in the windows of all those close to it.
+/// Whether results come at some moment of time only, of all of a window's rows, and each row is in the windows of all those close to it.
 fn is_of_all_rows(window: &Window) -> bool {
     let covers = matches!(window.shape, WindowShape::Even { size, slide, .. } if slide <= size);
-    covers && window.allowed_lateness.is_zero() && window.every_rows.is_none()
+    covers && window.allowed_lateness.is_zero() && window.every_rows.is_none() && window.results == Results::Accumulating
 }

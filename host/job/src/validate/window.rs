@@ -6,7 +6,7 @@ use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
 use wasmill_flow::column_type::TIMESTAMP;
 
 use crate::catalog::WindowDeclared;
-use crate::graph::{LATE_PORT, MAIN_PORT, Plugin, Port, Verb, Window};
+use crate::graph::{LATE_PORT, MAIN_PORT, Plugin, Port, Results, Verb, Window};
 use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::operator::{Outcome, refused};
@@ -41,7 +41,7 @@ pub fn of_plugin(
     problems: &mut Problems,
 ) -> Option<Outcome> {
     let written::Verb::Plugin { path: written, settings, on_poison, limits, .. } = verb else { return None };
-    if window.value.retracting {
+    if window.value.results == Results::Retracting {
         let problem = problems.error(code::NOT_IN_THIS_VERSION, &window.spot).found("retracting");
         problem
             .expected("`accumulating`, or an `aggregate`")
@@ -94,15 +94,11 @@ pub fn windowed(
     problems: &mut Problems,
 ) -> Option<Outcome> {
     let Outcome { verb: Verb::Aggregate { columns: texts, at_end, .. }, ports, reads, .. } = aggregate else { return None };
-    if !window.value.shape.has_bounds() {
-        let verb = Verb::Aggregate { columns: texts, at_end, window: Some(window.value.clone()) };
-        let keeps = columns.iter().map(|column| column.name.value.clone()).collect();
-        return Some(Outcome { verb, ports, reads, keeps });
-    }
     let fields = ports.first()?.schema.fields();
     let (key, values) = fields.split_at(fields.len() - columns.len());
-    let change = window.value.retracting.then_some(CHANGE);
-    for name in BOUNDS.into_iter().chain(change) {
+    let change = (window.value.results == Results::Retracting).then_some(CHANGE);
+    let bounds = if window.value.shape.has_bounds() { &BOUNDS[..] } else { &[] };
+    for name in bounds.iter().copied().chain(change) {
         if let Some(column) = columns.iter().find(|column| column.name.value == name) {
             let problem = problems.error(code::DUPLICATE_COLUMN, &column.name.spot).found(name);
             problem.expected("another name: it is that of a column which windows have");
@@ -117,13 +113,19 @@ pub fn windowed(
             return None;
         }
     }
-    let bounds = BOUNDS.map(|name| Arc::new(Field::new(name, TIMESTAMP, false)));
+    let has_late = !bounds.is_empty();
+    let bounds = bounds.iter().map(|name| Arc::new(Field::new(*name, TIMESTAMP, false)));
     let change: Option<FieldRef> = change.map(|name| Arc::new(Field::new(name, DataType::Utf8View, false)));
-    let fields = change.iter().chain(key).chain(&bounds).chain(values).cloned();
+    let fields = change.iter().chain(key).cloned().chain(bounds).chain(values.iter().cloned());
     let schema = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
     let port = |name: &str, schema| Port { name: name.to_owned(), schema };
+    let verb = Verb::Aggregate { columns: texts, at_end, window: Some(window.value.clone()) };
+    if !has_late {
+        let keeps = columns.iter().map(|column| column.name.value.clone()).collect();
+        return Some(Outcome { verb, ports: vec![port(MAIN_PORT, schema)], reads, keeps });
+    }
     Some(Outcome {
-        verb: Verb::Aggregate { columns: texts, at_end, window: Some(window.value.clone()) },
+        verb,
         ports: vec![port(MAIN_PORT, schema), port(LATE_PORT, Arc::clone(input))],
         keeps: Vec::new(),
         reads: if late_is_read { vec![None] } else { reads },

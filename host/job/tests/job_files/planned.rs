@@ -198,6 +198,8 @@ fn rows_are_combined_before_an_aggregate_that_gives_results_of_all_of_them() {
         ("window: { tumbling: 1h }, aggregate: { n: count(*) }", late, false),
         ("window: { tumbling: 1h, allowed-lateness: 1s }, aggregate: { n: count(*) }", "", false),
         ("window: { tumbling: 1h, trigger: { every-rows: 2 } }, aggregate: { n: count(*) }", "", false),
+        ("window: { tumbling: 1h, trigger: { early: 1min }, results: discarding }, aggregate: { n: count(*) }", "", false),
+        ("window: { tumbling: 1h, trigger: { early: 1min }, results: retracting }, aggregate: { n: count(*) }", "", false),
         ("window: { session: 1h }, aggregate: { n: count(*) }", "", false),
         ("window: { count: 3 }, aggregate: { n: count(*) }", "", false),
         ("aggregate: { n: count(*) }", "", false),

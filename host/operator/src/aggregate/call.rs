@@ -1,6 +1,11 @@
 //! One aggregate as it is written, `max(mag * 2) filter (where felt)`: which function, over what, of which rows, and of which type.
 
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
 use arrow_schema::{DataType, Field, Schema};
+use datafusion_common::ScalarValue;
+use datafusion_physical_expr::expressions::Literal;
 use datafusion_sql::sqlparser::ast::{
     DuplicateTreatment, Expr, Function as Call, FunctionArg, FunctionArgExpr, FunctionArgumentClause, FunctionArguments,
     NullTreatment,
@@ -11,7 +16,10 @@ use super::foreign::Foreign;
 use super::general::General;
 use super::layout::Layout;
 use super::pair::Pair;
+use super::quantile::{self, Quantile};
+use super::ranked::{self, Ranked};
 use super::spread::Spread;
+use super::variable::Variable;
 use crate::expression::catalogue::Catalogue;
 use crate::expression::problem::nearest;
 use crate::expression::syntax::{self, Walked};
@@ -27,7 +35,8 @@ pub(super) enum Function {
     Average,
     Spread(Spread),
     Pair(Pair),
-    General(Box<General>),
+    /// One that holds any number of bytes of a key.
+    Variable(Arc<dyn Variable>),
     /// One that isn't computed here.
     Foreign(Foreign),
 }
@@ -56,7 +65,7 @@ const PAIRS: &[(&str, Pair)] = &[
 /// Functions that are the same with and without `distinct`.
 const INDISTINCT: &[&str] = &["min", "max", "any_value", "bool_and", "bool_or", "bit_and", "bit_or", "approx_distinct"];
 /// Functions that take `within group (order by x)` for their first argument.
-const WITHIN_GROUP: &[&str] = &["percentile_cont", "approx_percentile_cont", "approx_percentile_cont_with_weight"];
+const WITHIN_GROUP: &[&str] = &["percentile_cont", "approx_percentile_cont"];
 /// Functions that may pass over nulls.
 const IGNORE_NULLS: &[&str] = &["first_value", "last_value", "nth_value"];
 
@@ -72,14 +81,16 @@ const IGNORE_NULLS: &[&str] = &["first_value", "last_value", "nth_value"];
 /// | `min(x)`, `max(x)` | what has an order; text by bytes | the type of `x` | null |
 /// | `var_pop`, `var_samp`, `stddev_pop`, `stddev_samp` | numbers | `float64` | null |
 /// | `covar_pop`, `covar_samp`, `corr`, `regr_slope` and the other `regr_` | two numbers | `float64`, `regr_count` `int64` | null, 0 |
+/// | `max(x, n)`, `max_by(x, y, n)`, and `min` | anything | list of the type of `x`, the first that ranks first | null |
+/// | `max_by(x, y)`, `min_by(x, y)` | anything | the type of `x`, of the row whose `y` is greatest or least | null |
+/// | `approx_percentile_cont(x, p)`, `approx_median(x)` | numbers | `float64`, within 1 % or the error given third | null |
 /// | the others | as DataFusion has them | as DataFusion has it | null |
 ///
 /// Nulls are passed over; only `first_value`, `last_value`, `nth_value` and `array_agg` see them. A sum that overflows fails on the
 /// row that would overflow it. NaN is greater than every other float. `distinct` counts each value of a key once,
 /// `filter (where …)` the rows for which it is true. What grows with its rows (`distinct`, `median`, `percentile_cont`,
 /// `array_agg`, `string_agg`, `nth_value`) holds at most 1 MiB a key, and fails on the row that would make it more; it is read and
-/// written as a whole for each batch in which the key has a row. Approximate percentiles may differ, within their error, by how rows
-/// are cut into batches; nothing else does.
+/// written as a whole for each batch in which the key has a row. Nothing depends on how rows are cut into batches.
 #[derive(Debug, Clone)]
 pub struct Aggregate {
     pub(super) function: Function,
@@ -107,7 +118,9 @@ impl Aggregate {
             None => None,
         };
         let (function, arguments) = function(name, call, arguments, &clauses, schema)?;
-        let distinct = clauses.distinct && !INDISTINCT.contains(&name);
+        // Of several that rank first one may be there twice.
+        let ranks = matches!(name, "max" | "min") && matches!(function, Function::Variable(_)) && clauses.distinct;
+        let distinct = clauses.distinct && (ranks || !INDISTINCT.contains(&name));
         if distinct && !arguments.split_first().is_some_and(|(_, more)| more.iter().all(|more| more.constant().is_some())) {
             let message = format!("`{call}`: `distinct` is over one column or expression in this version");
             return Err(ExpressionProblem::new("not-in-this-version", message));
@@ -220,7 +233,7 @@ fn function_name(call: &Call, text: &str) -> Result<&'static str, ExpressionProb
     let name = call.name.to_string();
     let position = call.name.0.first().and_then(|part| part.as_ident()).and_then(|ident| syntax::offset(text, ident.span.start));
     let catalogue = Catalogue::get();
-    match catalogue.aggregate(&name).map(|function| function.name()) {
+    match catalogue.aggregate_name(&name) {
         Some("grouping") => {
             let message = "`grouping` is about grouping sets, and rows are grouped by the columns of key-by";
             Err(ExpressionProblem::new("refused", message).at(position))
@@ -264,6 +277,7 @@ fn arguments(call: &Call, name: &str, text: &str, schema: &Schema) -> Result<Vec
         arguments.push(Expression::from_syntax(expression, text, schema)?);
     }
     let takes = match name {
+        "min" | "max" if arguments.len() == 2 => 2,
         "count" | "sum" | "avg" | "min" | "max" => 1,
         name if SPREADS.iter().any(|(known, _)| *known == name) => 1,
         name if PAIRS.iter().any(|(known, _)| *known == name) => 2,
@@ -306,8 +320,21 @@ fn function(
         "count" => (Function::Count, arguments),
         "sum" => (all_numbers().map(|()| Function::Sum)?, arguments),
         "avg" => (all_numbers().map(|()| Function::Average)?, arguments),
+        "min" | "max" if arguments.len() == 2 => ranked(name, 1, call, arguments)?,
+        "min_by" | "max_by" => ranked(name, 2, call, arguments)?,
         "min" if extreme => (Function::Min, arguments),
         "max" if extreme => (Function::Max, arguments),
+        "approx_percentile_cont" | "approx_median" => {
+            all_numbers()?;
+            quantile(name, call, arguments, schema)?
+        }
+        "approx_percentile_cont_with_weight" => {
+            let name = "`approx_percentile_cont_with_weight`";
+            return Err(not_yet(
+                name,
+                "DataFusion's depends on how rows are cut; `approx_percentile_cont(x, p)` doesn't, and takes no weights",
+            ));
+        }
         name => {
             if let Some((_, spread)) = SPREADS.iter().find(|(known, _)| *known == name) {
                 all_numbers()?;
@@ -319,9 +346,74 @@ fn function(
             }
             let Some(function) = Catalogue::get().aggregate(name) else { return Err(no_call(&Expr::Function(call.clone()))) };
             let (general, arguments) = General::new(function, arguments, clauses.ignore_nulls, schema)?;
-            (Function::General(Box::new(general)), arguments)
+            (Function::Variable(Arc::new(general)), arguments)
         }
     })
+}
+
+/// The values of rows that rank first: behind `taken` arguments, how many.
+fn ranked(
+    name: &str,
+    taken: usize,
+    call: &Call,
+    mut arguments: Vec<Expression>,
+) -> Result<(Function, Vec<Expression>), ExpressionProblem> {
+    if !(2..=taken + 1).contains(&arguments.len()) {
+        let message = format!("`{name}` takes two or three arguments, found {} in `{call}`", arguments.len());
+        return Err(ExpressionProblem::new("syntax", message));
+    }
+    let most = match arguments.get(taken) {
+        None => None,
+        Some(most) => match literal(most).and_then(|most| most.cast_to(&DataType::Int64).ok()) {
+            Some(ScalarValue::Int64(Some(most @ 1..=ranked::MOST))) => usize::try_from(most).ok(),
+            _ => {
+                let message = format!("`{call}`: the last argument says how many, a number from 1 to {}", ranked::MOST);
+                return Err(ExpressionProblem::new("type", message));
+            }
+        },
+    };
+    arguments.truncate(taken);
+    let (Some(item), Some(by)) = (arguments.first(), arguments.last()) else {
+        return Err(no_call(&Expr::Function(call.clone())));
+    };
+    let ranked = Ranked::new(name.starts_with("max"), most, item.data_type(), by.data_type());
+    Ok((Function::Variable(Arc::new(ranked)), arguments))
+}
+
+/// A quantile within an error: behind the value which one, and how large the error may be.
+fn quantile(
+    name: &str,
+    call: &Call,
+    mut arguments: Vec<Expression>,
+    schema: &Schema,
+) -> Result<(Function, Vec<Expression>), ExpressionProblem> {
+    let takes = if name == "approx_median" { 1..=1 } else { 2..=3 };
+    if !takes.contains(&arguments.len()) {
+        let takes = if name == "approx_median" { "one argument" } else { "a value, which percentile, and perhaps the error" };
+        let message = format!("`{name}` takes {takes}, found {} in `{call}`", arguments.len());
+        return Err(ExpressionProblem::new("syntax", message));
+    }
+    let number = |index: usize, otherwise: f64, what: &str, range: RangeInclusive<f64>| {
+        let Some(argument) = arguments.get(index) else { return Ok(otherwise) };
+        match literal(argument).and_then(|number| number.cast_to(&DataType::Float64).ok()) {
+            Some(ScalarValue::Float64(Some(number))) if range.contains(&number) => Ok(number),
+            _ => {
+                let (least, most) = range.into_inner();
+                let message = format!("`{call}`: {what} is a number from {least} to {most}");
+                Err(ExpressionProblem::new("type", message))
+            }
+        }
+    };
+    let percentile = number(1, 0.5, "the percentile", 0.0..=1.0)?;
+    let error = number(2, quantile::ERROR, "the relative error", quantile::ERRORS)?;
+    arguments.truncate(1);
+    let arguments = arguments.into_iter().map(|value| value.cast(&DataType::Float64, schema)).collect::<Result<_, _>>()?;
+    Ok((Function::Variable(Arc::new(Quantile::new(percentile, error))), arguments))
+}
+
+/// What an expression is that is a literal.
+fn literal(expression: &Expression) -> Option<ScalarValue> {
+    Some(expression.constant()?.downcast_ref::<Literal>()?.value().clone())
 }
 
 /// A text that is no call: an expression around aggregates, or one without.
@@ -329,7 +421,7 @@ fn no_call(syntax: &Expr) -> ExpressionProblem {
     let mut around = false;
     let looked = syntax::walk(syntax, &mut |step| {
         if let Walked::Into(Expr::Function(call)) = step {
-            around |= Catalogue::get().aggregate(&call.name.to_string()).is_some();
+            around |= Catalogue::get().aggregate_name(&call.name.to_string()).is_some();
         }
         Ok(())
     });
@@ -345,7 +437,7 @@ fn value_type(function: &Function, argument: Option<&DataType>) -> DataType {
     match (function, argument) {
         (Function::Average | Function::Spread(_), _) => T::Float64,
         (Function::Pair(pair), _) if *pair != Pair::Count => T::Float64,
-        (Function::General(general), _) => general.data_type().clone(),
+        (Function::Variable(function), _) => function.data_type().clone(),
         (Function::Min | Function::Max, Some(argument)) => argument.clone(),
         (Function::Sum, Some(T::Float32 | T::Float64)) => T::Float64,
         (Function::Sum, Some(T::Decimal128(_, scale))) => T::Decimal128(38, *scale),

@@ -20,6 +20,8 @@ use arrow_schema::{DataType, Field, Fields, Schema};
 use wasmill_flow::{column_type, key};
 use wasmill_state::{CallKeys, KeyedState, StateNeed, Values};
 
+use super::whole::Comes;
+
 /// The state's name, and its number among those of an operator.
 const STATE: &str = "rows";
 pub(crate) const NUMBER: usize = 1;
@@ -34,15 +36,15 @@ const AT_ONCE: usize = 4 << 20;
 pub(super) struct Collected {
     columns: Vec<usize>,
     fields: Fields,
-    /// Where lists come out only when a key has so many rows more: which of the aggregates counts them, and how many.
-    pub(super) every: Option<(usize, u64)>,
+    /// With which rows lists come out, where they come out with rows.
+    pub(super) comes: Comes,
 }
 
 impl Collected {
     /// These columns of an input.
     pub(super) fn new(columns: Vec<usize>, input: &Schema) -> Self {
         let fields = columns.iter().map(|&column| Arc::clone(&input.fields()[column])).collect();
-        Self { columns, fields, every: None }
+        Self { columns, fields, comes: Comes::WithEach }
     }
 
     /// A column of lists of such rows.

@@ -19,6 +19,7 @@ use wasmill_flow::column_type;
 
 use super::encoding;
 use super::refused::{MOST_BYTES, Refused, full};
+use super::variable::Variable;
 use crate::expression::cause::cause;
 use crate::expression::plan::stored_type;
 use crate::expression::{Expression, ExpressionProblem};
@@ -26,8 +27,8 @@ use crate::expression::{Expression, ExpressionProblem};
 /// Functions whose state grows with the rows.
 const GROWING: &[&str] = &["array_agg", "string_agg", "median", "percentile_cont", "nth_value"];
 
-/// Functions that give the same whatever order their rows come in, and whatever parts of them are merged.
-const EXACT: &[&str] = &["approx_distinct", "bool_and", "bool_or", "bit_and", "bit_or", "bit_xor"];
+/// Functions that give the same, to the last digit, whatever order their rows come in and whatever parts of them are merged.
+const IN_ANY_ORDER: &[&str] = &["approx_distinct", "bit_and", "bit_or", "bit_xor", "bool_and", "bool_or", "max", "min"];
 
 /// One of DataFusion's aggregate functions over arguments of some types.
 #[derive(Debug, Clone)]
@@ -75,29 +76,55 @@ impl General {
         Ok((Self { function, states, value, growing }, arguments))
     }
 
-    /// The type of its values, as columns have it.
-    pub(super) fn data_type(&self) -> &DataType {
+    fn column(&self, values: Vec<ScalarValue>) -> Result<ArrayRef, Refused> {
+        if values.is_empty() {
+            return Ok(new_empty_array(&self.value));
+        }
+        let array = ScalarValue::iter_to_array(values).map_err(|_| Refused::Damaged)?;
+        if *array.data_type() == self.value {
+            return Ok(array);
+        }
+        cast(&array, &self.value).map_err(|_| Refused::Damaged)
+    }
+
+    fn restore(&self, held: &[u8]) -> Result<Box<dyn Accumulator>, Refused> {
+        let mut accumulator = self.function.create_accumulator().map_err(|_| Refused::Damaged)?;
+        if !held.is_empty() {
+            accumulator.merge_batch(&self.states_of(held)?).map_err(|_| Refused::Damaged)?;
+        }
+        Ok(accumulator)
+    }
+
+    fn states_of(&self, mut held: &[u8]) -> Result<Vec<ArrayRef>, Refused> {
+        let state = |data_type: &DataType| encoding::decode(data_type, &mut held)?.to_array().ok();
+        let states: Option<Vec<ArrayRef>> = self.states.iter().map(state).collect();
+        states.filter(|_| held.is_empty()).ok_or(Refused::Damaged)
+    }
+
+    fn save(&self, accumulator: &mut dyn Accumulator) -> Result<Vec<u8>, Refused> {
+        let mut held = Vec::new();
+        for state in accumulator.state().map_err(|_| Refused::Damaged)? {
+            encoding::encode(state.to_array().map_err(|_| Refused::Damaged)?.as_ref(), 0, &mut held);
+        }
+        Ok(held)
+    }
+}
+
+impl Variable for General {
+    fn data_type(&self) -> &DataType {
         &self.value
     }
 
-    /// Whether a value may be as long as what its key holds.
-    pub(super) fn has_long_values(&self) -> bool {
+    fn has_long_values(&self) -> bool {
         column_type::is_nested(&self.value) || (self.growing && self.value.primitive_width().is_none())
     }
 
-    /// Whether parts of rows, merged, are exactly what all rows make.
-    pub(super) fn is_exact(&self) -> bool {
-        EXACT.contains(&self.function.fun().name())
-    }
-
-    /// The name of its encoding.
-    pub(super) fn format(&self) -> String {
+    fn format(&self) -> String {
         let states = self.states.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         format!("{}({states}) encoding 1", self.function.fun().name())
     }
 
-    /// Takes the rows that count, and gives the value after each; where they aren't wanted, nulls.
-    pub(super) fn update(
+    fn update(
         &self,
         held: &mut [Vec<u8>],
         keys: &[u32],
@@ -147,8 +174,7 @@ impl General {
         if wanted { self.column(values) } else { Ok(arrow_array::new_null_array(&self.value, keys.len())) }
     }
 
-    /// Adds what others hold of the same keys.
-    pub(super) fn merge(&self, held: &mut [Vec<u8>], others: &[Vec<u8>]) -> Result<(), Refused> {
+    fn merge(&self, held: &mut [Vec<u8>], others: &[Vec<u8>]) -> Result<(), Refused> {
         for (held, other) in held.iter_mut().zip(others).filter(|(_, other)| !other.is_empty()) {
             let mut accumulator = self.restore(held)?;
             let states = self.states_of(other)?;
@@ -158,42 +184,12 @@ impl General {
         Ok(())
     }
 
-    /// The value of each key.
-    pub(super) fn values(&self, held: &[Vec<u8>]) -> Result<ArrayRef, Refused> {
+    fn values(&self, held: &[Vec<u8>]) -> Result<ArrayRef, Refused> {
         let value = |held: &Vec<u8>| self.restore(held)?.evaluate().map_err(|_| Refused::Damaged);
         self.column(held.iter().map(value).collect::<Result<_, _>>()?)
     }
 
-    fn column(&self, values: Vec<ScalarValue>) -> Result<ArrayRef, Refused> {
-        if values.is_empty() {
-            return Ok(new_empty_array(&self.value));
-        }
-        let array = ScalarValue::iter_to_array(values).map_err(|_| Refused::Damaged)?;
-        if *array.data_type() == self.value {
-            return Ok(array);
-        }
-        cast(&array, &self.value).map_err(|_| Refused::Damaged)
-    }
-
-    fn restore(&self, held: &[u8]) -> Result<Box<dyn Accumulator>, Refused> {
-        let mut accumulator = self.function.create_accumulator().map_err(|_| Refused::Damaged)?;
-        if !held.is_empty() {
-            accumulator.merge_batch(&self.states_of(held)?).map_err(|_| Refused::Damaged)?;
-        }
-        Ok(accumulator)
-    }
-
-    fn states_of(&self, mut held: &[u8]) -> Result<Vec<ArrayRef>, Refused> {
-        let state = |data_type: &DataType| encoding::decode(data_type, &mut held)?.to_array().ok();
-        let states: Option<Vec<ArrayRef>> = self.states.iter().map(state).collect();
-        states.filter(|_| held.is_empty()).ok_or(Refused::Damaged)
-    }
-
-    fn save(&self, accumulator: &mut dyn Accumulator) -> Result<Vec<u8>, Refused> {
-        let mut held = Vec::new();
-        for state in accumulator.state().map_err(|_| Refused::Damaged)? {
-            encoding::encode(state.to_array().map_err(|_| Refused::Damaged)?.as_ref(), 0, &mut held);
-        }
-        Ok(held)
+    fn merges_in_any_order(&self) -> bool {
+        IN_ANY_ORDER.contains(&self.function.fun().name())
     }
 }

@@ -3,7 +3,7 @@
 //! First the accumulators of a fixed width, in the order of the aggregates and without gaps; all of them zero is "nothing seen".
 //! Then, for each `min` or `max` of text in the order of the aggregates, a byte 0 where nothing was seen, or a byte 1, the length
 //! as a little-endian `u32`, and the text. Then, in the order of the aggregates, what `distinct` has seen (`distinct.rs`) and what
-//! the other functions hold (`general.rs`), each with its length before it as a little-endian `u32`; and last, likewise, what is held of
+//! the other functions hold (`variable.rs`), each with its length before it as a little-endian `u32`; and last, likewise, what is held of
 //! those that are computed elsewhere (`foreign.rs`). The state has a fixed width where there are none of those. Where one aggregate that
 //! is computed elsewhere is all there is, what it holds is the value, of a fixed width where it says so.
 //!
@@ -34,10 +34,10 @@ use super::distinct;
 use super::extreme::Extreme;
 use super::fold::{Fold, Step};
 use super::foreign::{Foreign, Held};
-use super::general::General;
 use super::refused::Refused;
 use super::sum::{DecimalSum, FloatSum, IntegerSum};
 use super::text_extreme;
+use super::variable::Variable;
 
 /// The name of the state.
 pub(super) const STATE: &str = "aggregates";
@@ -72,9 +72,9 @@ enum Kind {
         index: usize,
         greatest: bool,
     },
-    General {
+    Variable {
         index: usize,
-        function: Box<General>,
+        function: Arc<dyn Variable>,
     },
     /// One that is computed elsewhere: where its values are among those given, and its accumulators among those.
     Foreign {
@@ -117,8 +117,8 @@ impl Layout {
                     Kind::Foreign { index: next(&mut layout.foreign, 1), function: function.clone() }
                 }
                 (Some(accumulator), _) => Kind::Fixed { offset: next(&mut layout.fixed, accumulator.width()), accumulator },
-                (None, Function::General(function)) => {
-                    Kind::General { index: next(&mut layout.held, 1), function: function.clone() }
+                (None, Function::Variable(function)) => {
+                    Kind::Variable { index: next(&mut layout.held, 1), function: Arc::clone(function) }
                 }
                 (None, function) => Kind::Text { index: next(&mut layout.texts, 1), greatest: matches!(function, Function::Max) },
             };
@@ -134,7 +134,7 @@ impl Layout {
             let format = match &slot.kind {
                 Kind::Fixed { accumulator, .. } => accumulator.format(),
                 Kind::Text { greatest, .. } => format!("{}:utf8", if *greatest { "max" } else { "min" }),
-                Kind::General { function, .. } => function.format(),
+                Kind::Variable { function, .. } => function.format(),
                 Kind::Foreign { function, .. } => function.format.clone(),
             };
             match (slot.seen, slot.arguments.first()) {
@@ -156,7 +156,7 @@ impl Layout {
 
     /// Whether the value of an aggregate may be as long as what its key holds.
     pub(super) fn has_long_values(&self) -> bool {
-        self.slots.iter().any(|slot| matches!(&slot.kind, Kind::General { function, .. } if function.has_long_values()))
+        self.slots.iter().any(|slot| matches!(&slot.kind, Kind::Variable { function, .. } if function.has_long_values()))
     }
 
     fn is_fixed(&self) -> bool {
@@ -251,7 +251,7 @@ impl Layout {
                 texts[*index] = held;
                 Ok(values)
             }
-            Kind::General { index, function } => function.update(&mut held[*index], keys, values, counts.as_ref(), wanted),
+            Kind::Variable { index, function } => function.update(&mut held[*index], keys, values, counts.as_ref(), wanted),
             Kind::Foreign { index, .. } => Ok(Arc::clone(&given[*index])),
         }
     }
@@ -271,7 +271,7 @@ impl Layout {
                 accumulator.update(cells, &all, &nulls(slot)).map_err(|_| Refused::Overflow)
             }
             Kind::Text { index, greatest } => Ok(text_extreme::update(*greatest, &texts[*index], &all, &nulls(slot)[0]).0),
-            Kind::General { index, function } => function.values(&held[*index]),
+            Kind::Variable { index, function } => function.values(&held[*index]),
             Kind::Foreign { index, .. } => Ok(Arc::clone(&given[*index])),
         };
         self.slots.iter().map(value).collect()
@@ -408,7 +408,7 @@ fn accumulator(aggregate: &Aggregate) -> Option<Box<dyn Accumulator>> {
         Function::Max => extreme::<true>(data_type),
         Function::Spread(spread) => Some(Box::new(spread)),
         Function::Pair(pair) => Some(Box::new(pair)),
-        Function::General(_) | Function::Foreign(_) => None,
+        Function::Variable(_) | Function::Foreign(_) => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Accumulators of the same keys combined: what two parts of a window's rows come to together.
 
+use std::ops::Range;
+
 use wasmill_state::Values;
 
 use super::refused::Refused;
@@ -50,6 +52,14 @@ impl RunningAggregate {
                 hint: Some("a shorter window, or a function that keeps less of its rows".to_owned()),
             },
         }
+    }
+
+    /// Has some keys' values, of the state, have seen nothing, but for those aggregates.
+    pub(crate) fn empty(&mut self, values: &mut Values, keys: usize, but: Range<usize>) -> Result<(), OperatorError> {
+        self.layout.decode(values, keys, &mut self.accumulators).ok_or_else(damaged)?;
+        self.layout.empty(&mut self.accumulators, keys, but);
+        self.layout.encode(&mut self.accumulators, keys, values);
+        Ok(())
     }
 
     /// The columns that some keys' values, of the state, come to.

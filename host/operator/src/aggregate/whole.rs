@@ -3,18 +3,39 @@
 use arrow_array::ArrayRef;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use wasmill_state::{CallKeys, KeyedState, Values};
+use wasmill_state::{KeyedState, StateWrite, Values};
 
-use super::collected::{Collected, MOST_BYTES, NUMBER};
-use super::{RunningAggregate, Updated, damaged};
+use super::collected::{Collected, Encoded, MOST_BYTES, NUMBER};
+use super::{Emit, RunningAggregate, Updated, damaged};
 use crate::contract::OperatorError;
 
+/// With which of a key's rows something comes out, by how many it has with that row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Comes {
+    WithEach,
+    /// Each time that there are so many more.
+    Every(u64),
+    /// Where there are so many at least.
+    From(u64),
+}
+
+impl Comes {
+    /// Whether it comes with a row with which there are so many.
+    pub(crate) fn with(self, rows: u64) -> bool {
+        match self {
+            Self::WithEach => true,
+            Self::Every(every) => rows.is_multiple_of(every),
+            Self::From(least) => rows >= least,
+        }
+    }
+}
+
 impl RunningAggregate {
-    /// Has rows come out only with those rows with which a key has so many more, where they come out with each; with all of them without a
-    /// number. `counts` is which of the aggregates says how many a key has.
-    pub(crate) fn set_every(&mut self, counts: usize, rows: Option<u64>) {
+    /// Has the rows of a key come out only with some, where a value comes out with each; with the others none come out. The first of the
+    /// aggregates says how many rows a key has.
+    pub(crate) fn set_comes(&mut self, comes: Comes) {
         if let Some(collected) = &mut self.collected {
-            collected.every = rows.map(|rows| (counts, rows));
+            collected.comes = comes;
         }
     }
 
@@ -29,26 +50,41 @@ impl RunningAggregate {
         Ok(Some(collected.lists(state, places).ok_or_else(damaged)?.all()))
     }
 
-    /// What is to be written behind the rows of another key, of the rows that the keys of a call have; nothing where rows aren't kept.
-    pub(crate) fn rows_to_move(&self, state: &dyn KeyedState, call: &CallKeys) -> Option<Values> {
-        self.collected.as_ref()?;
-        let mut rows = Values::default();
-        state.load(NUMBER, call, &mut rows);
-        Some(rows)
+    /// The rows of several keys one behind the other, of what those have in each state; nothing where rows aren't kept.
+    pub(crate) fn rows_together<'a>(&self, all: &'a [Values]) -> Result<Option<&'a [u8]>, OperatorError> {
+        let Some(rows) = all.get(NUMBER).filter(|_| self.collected.is_some()) else { return Ok(None) };
+        if rows.data.len() > 2 * MOST_BYTES {
+            return Err(too_long(rows.data.len()));
+        }
+        Ok(Some(&rows.data))
     }
 
-    /// Writes rows behind those that the one key of a call has.
-    pub(crate) fn move_rows(&self, state: &mut dyn KeyedState, call: &CallKeys, rows: &Values) -> Result<(), OperatorError> {
-        let bytes = rows.data.len() + call.places.iter().map(|&place| state.value_bytes(NUMBER, place)).sum::<usize>();
-        if bytes > 2 * MOST_BYTES {
-            return Err(too_long(bytes));
+    /// What has so many keys forget their rows; nothing where rows aren't kept.
+    pub(crate) fn forget_rows(&self, keys: usize) -> Option<StateWrite> {
+        self.collected.as_ref()?;
+        let values = Values { present: vec![0; keys.div_ceil(8)], offsets: vec![0; keys + 1], data: Vec::new() };
+        Some(StateWrite { state: NUMBER, keys: None, values })
+    }
+
+    /// Writes what the keys of the call hold, and the rows themselves where they are kept: those that come out are behind the values.
+    pub(super) fn written(
+        &self,
+        mut updated: Updated,
+        rows: Option<&Encoded>,
+        state: &mut dyn KeyedState,
+    ) -> Result<Updated, OperatorError> {
+        state.apply(&self.call, std::slice::from_ref(&self.write));
+        if let (Some(collected), Some(rows)) = (&self.collected, rows) {
+            collected.append(state, &self.call, rows, |row| updated.dead.contains_key(&row));
+            if self.emit == Emit::EachRow {
+                updated.values.push(self.rows_after_each(state, collected, &updated)?);
+            }
         }
-        state.append(call, NUMBER, rows);
-        Ok(())
+        Ok(updated)
     }
 
     /// The list of each row's key after it, of rows that have just been taken.
-    pub(super) fn rows_after_each(
+    fn rows_after_each(
         &self,
         state: &dyn KeyedState,
         collected: &Collected,
@@ -56,8 +92,8 @@ impl RunningAggregate {
     ) -> Result<ArrayRef, OperatorError> {
         let alive = self.call.row_key.iter().enumerate().filter(|(row, _)| !updated.dead.contains_key(row));
         let keys: Vec<u32> = alive.map(|(_, &key)| key).collect();
-        let counts = collected.every.map(|(aggregate, rows)| (updated.values[aggregate].as_primitive::<Int64Type>(), rows));
-        let wanted = |row: usize| counts.is_none_or(|(counts, rows)| counts.value(row).cast_unsigned().is_multiple_of(rows));
+        let counts = updated.values[0].as_primitive::<Int64Type>();
+        let wanted = |row: usize| collected.comes.with(counts.value(row).cast_unsigned());
         let (mut numbers, mut places) = (vec![None; self.call.count()], Vec::new());
         for (row, &key) in keys.iter().enumerate() {
             let number = &mut numbers[key as usize];

@@ -86,7 +86,16 @@ fn a_batch_whose_keys_are_all_different_lets_the_next_pass_as_they_are() {
 
 #[test]
 fn what_parts_don_t_come_to_exactly_isn_t_combined() {
-    for text in ["avg(value)", "sum(cast(value as float64))", "count(distinct value)", "array_agg(value)", "median(value)"] {
+    let of_rows = [
+        "avg(value)",
+        "sum(cast(value as float64))",
+        "count(distinct value)",
+        "array_agg(value)",
+        "median(value)",
+        "max(cast(value as utf8), 3)",
+        "max_by(value, cast(value as utf8))",
+    ];
+    for text in of_rows {
         assert!(of(&[text, "count(*)"]).is_none(), "{text}");
     }
     let exact = [
@@ -95,6 +104,9 @@ fn what_parts_don_t_come_to_exactly_isn_t_combined() {
         "sum(value) filter (where value > 2)",
         "approx_distinct(value)",
         "bit_xor(value)",
+        "min(value, 3)",
+        "max_by(value, value % 3, 2)",
+        "approx_median(value)",
     ];
     assert!(of(&exact).is_some());
 }
@@ -109,6 +121,10 @@ fn keys_come_to_the_same_whether_rows_are_combined_or_not() {
         "min(cast(value as float64))",
         "max(cast(value as utf8))",
         "approx_distinct(value)",
+        "min(value, 2)",
+        "max_by(value, value % 3, 2)",
+        "min_by(value, value % 2)",
+        "approx_percentile_cont(value, 0.4)",
     ];
     let batches: [&[(i64, i64)]; 3] =
         [&[(1, 5), (2, -6), (1, 7), (1, 8)], &[(2, 1), (2, 10), (2, 9)], &[(3, 0), (1, 0), (1, 2), (1, 3)]];

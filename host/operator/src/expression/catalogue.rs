@@ -39,6 +39,9 @@ pub(crate) enum Known {
     Unknown,
 }
 
+/// Aggregate functions that DataFusion hasn't.
+const OWN_AGGREGATES: &[&str] = &["max_by", "min_by"];
+
 /// DataFusion's functions by name, made once a process.
 #[derive(Debug)]
 pub(crate) struct Catalogue {
@@ -96,7 +99,7 @@ impl Catalogue {
             None if OF_MAPS.contains(&name.as_str()) => Known::OfMaps,
             None if UNBOUNDED.contains(&name.as_str()) => Known::Unbounded,
             None if self.higher_order.contains(&name) => Known::HigherOrder,
-            None if self.aggregates.contains_key(&name) => Known::Aggregate,
+            None if self.aggregate_name(&name).is_some() => Known::Aggregate,
             None => Known::Unknown,
         }
     }
@@ -106,9 +109,16 @@ impl Catalogue {
         self.aggregates.get(&name.to_lowercase())
     }
 
+    /// The own name of the aggregate function of that name.
+    pub(crate) fn aggregate_name<'a>(&'a self, name: &str) -> Option<&'a str> {
+        let own = OWN_AGGREGATES.iter().copied().find(|own| own.eq_ignore_ascii_case(name));
+        own.or_else(|| self.aggregate(name).map(|function| function.name()))
+    }
+
     /// The names of all aggregate functions, in order.
     pub(crate) fn aggregate_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.aggregates.keys().map(String::as_str).filter(|name| *name != "grouping").collect();
+        let names = self.aggregates.keys().map(String::as_str).filter(|name| *name != "grouping");
+        let mut names: Vec<&str> = names.chain(OWN_AGGREGATES.iter().copied()).collect();
         names.sort_unstable();
         names
     }

@@ -1,6 +1,7 @@
 //! Some keys with their hashes, to be looked up.
 
-use arrow_array::UInt32Array;
+use arrow_array::{ArrayRef, UInt32Array};
+use wasmill_flow::Batch;
 use wasmill_flow::key::EncodedKeys;
 use wasmill_state::{StateNeed, StateWrite, Values};
 
@@ -12,6 +13,22 @@ pub(super) struct Keys {
 }
 
 impl Keys {
+    /// Those of a batch's rows, of some columns.
+    pub(super) fn of(batch: &Batch, key_by: &[usize]) -> Self {
+        let mut keys = EncodedKeys::default();
+        keys.encode(&key_by.iter().map(|&column| ArrayRef::clone(batch.rows.column(column))).collect::<Vec<_>>());
+        let hashes = batch.hashes.as_ref().map_or_else(|| keys.hashes(), |hashes| hashes.to_vec());
+        Self { keys, hashes }
+    }
+
+    /// Those of rows that begin with their columns.
+    pub(super) fn first(columns: &[ArrayRef]) -> Self {
+        let mut keys = EncodedKeys::default();
+        keys.encode(columns);
+        let hashes = keys.hashes();
+        Self { keys, hashes }
+    }
+
     pub(super) fn push(&mut self, key: &[u8], hash: u64) {
         self.keys.push(key);
         self.hashes.push(hash);

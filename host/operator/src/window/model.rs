@@ -1,8 +1,9 @@
 //! What windows mean, as slow and as plain as can be: one row after the other, over lists. Only tests compare the operator with it.
 
-use std::collections::BTreeMap;
+use super::{Accumulation, Trigger, Windows, wall};
 
-use super::{Trigger, Windows, wall};
+/// A number that an aggregate refuses: a row with it counts nowhere.
+pub const REFUSED: i64 = 77;
 
 /// A row: its event time, its key, and a number or none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,13 +37,14 @@ pub enum Shape {
     },
 }
 
-/// A key's window: where it begins and ends, and its rows as they came.
+/// A key's window: where it begins and ends, its rows as they came, and what was last said of it.
 #[derive(Debug, Clone)]
 struct Held {
     key: u8,
     start: i64,
     end: i64,
     rows: Vec<Row>,
+    said: Option<String>,
 }
 
 /// The windows of all keys, with all of their rows.
@@ -53,13 +55,11 @@ pub struct Model {
     held: Vec<Held>,
     /// Rows between windows.
     pub between: u64,
-    /// What was last said of a key's window, where results are changes.
-    said: BTreeMap<(u8, i64), String>,
 }
 
 impl Model {
     pub fn new(shape: Shape, trigger: Trigger) -> Self {
-        Self { shape, trigger, watermark: i64::MIN, held: Vec::new(), between: 0, said: BTreeMap::new() }
+        Self { shape, trigger, watermark: i64::MIN, held: Vec::new(), between: 0 }
     }
 
     fn allowed_lateness(&self) -> i64 {
@@ -107,6 +107,9 @@ impl Model {
         } else if taking.is_empty() {
             out.late.push(row.clone());
         }
+        if row.value == Some(REFUSED) {
+            return out;
+        }
         for (start, end) in taking {
             let whole = |held: &Held| match self.shape {
                 Shape::Even(_) => held.start == start,
@@ -116,24 +119,31 @@ impl Model {
                 std::mem::take(&mut self.held).into_iter().partition(|held| held.key == row.key && whole(held));
             self.held = others;
             parts.sort_by_key(|held| held.start);
+            // The first goes on as the window, the others are no more.
+            let said = parts.first().and_then(|first| first.said.clone());
+            let no_more = parts.iter().skip(1).filter_map(|other| other.said.as_ref());
+            out.results.extend(no_more.map(|said| format!("delete {said}")));
             let rows = parts.into_iter().flat_map(|held| held.rows).chain([row.clone()]).collect();
-            let held = Held { key: row.key, start, end, rows };
-            let counted = held.rows.len() as u64;
-            if let Shape::Rows { rows, ends } = self.shape {
-                if counted.is_multiple_of(rows) {
-                    let result = result(&held);
-                    let (key, values) = result.split_once(&format!(" 0 {} ", i64::MAX)).unwrap_or_default();
-                    out.results.push(format!("{key} {values}"));
-                    if ends {
-                        continue;
-                    }
-                }
-            } else if end - 1 <= self.watermark || self.trigger.every_rows.is_some_and(|every| counted.is_multiple_of(every)) {
-                out.results.extend(self.say(&held));
+            let mut held = Held { key: row.key, start, end, rows, said };
+            if self.comes_with_a_row(&held) {
+                out.results.extend(self.say(&mut held));
             }
-            self.held.push(held);
+            if !held.rows.is_empty() || matches!(self.shape, Shape::Session { .. }) {
+                self.held.push(held);
+            }
         }
         out
+    }
+
+    fn comes_with_a_row(&self, held: &Held) -> bool {
+        let counted = held.rows.len() as u64;
+        match (self.shape, self.trigger.every_rows) {
+            (Shape::Rows { rows, .. }, _) => counted.is_multiple_of(rows),
+            _ if held.end - 1 <= self.watermark => true,
+            (_, Some(every)) if self.trigger.accumulation == Accumulation::Discarding => counted >= every,
+            (_, Some(every)) => counted.is_multiple_of(every),
+            (_, None) => false,
+        }
     }
 
     pub fn watermark(&mut self, watermark: i64) -> Out {
@@ -142,27 +152,33 @@ impl Model {
             let comes = |early| times(early, watermark).max(1) > times(early, self.watermark.max(held.start - 1)).max(1);
             watermark < held.end - 1 && self.trigger.early.is_some_and(comes)
         };
-        let due = |held: &&Held| (self.watermark < held.end - 1 && held.end - 1 <= watermark) || early(held);
-        let mut due: Vec<Held> = self.held.iter().filter(due).cloned().collect();
+        let due = |held: &Held| (self.watermark < held.end - 1 && held.end - 1 <= watermark) || early(held);
+        let (mut due, others): (Vec<Held>, Vec<Held>) = std::mem::take(&mut self.held).into_iter().partition(due);
         due.sort_by_key(|held| (held.end, held.key, held.start));
-        let results = due.iter().flat_map(|held| self.say(held)).collect();
+        let results = due.iter_mut().flat_map(|held| self.say(held)).collect();
         self.watermark = watermark;
-        let takes: Vec<bool> = self.held.iter().map(|held| self.takes(held.end)).collect();
-        let mut takes = takes.into_iter();
-        self.held.retain(|_| takes.next() == Some(true));
+        let is_left =
+            |held: &Held| self.takes(held.end) && (!held.rows.is_empty() || matches!(self.shape, Shape::Session { .. }));
+        self.held = others.into_iter().chain(due).filter(is_left).collect();
         Out { results, late: Vec::new() }
     }
 
     /// A window's result, or what it changes.
-    fn say(&mut self, held: &Held) -> Vec<String> {
-        let now = result(held);
-        if !self.trigger.retracting {
-            return vec![now];
-        }
-        match self.said.insert((held.key, held.start), now.clone()) {
-            None => vec![format!("insert {now}")],
-            Some(before) if before == now => Vec::new(),
-            Some(before) => vec![format!("before {before}"), format!("after {now}")],
+    fn say(&self, held: &mut Held) -> Vec<String> {
+        let now = result(held, matches!(self.shape, Shape::Rows { .. }));
+        let ends = matches!(self.shape, Shape::Rows { ends: true, .. });
+        match self.trigger.accumulation {
+            Accumulation::Discarding | Accumulation::Accumulating if held.rows.is_empty() => Vec::new(),
+            Accumulation::Accumulating if !ends => vec![now],
+            Accumulation::Accumulating | Accumulation::Discarding => {
+                held.rows.clear();
+                vec![now]
+            }
+            Accumulation::Retracting => match held.said.replace(now.clone()) {
+                None => vec![format!("insert {now}")],
+                Some(before) if before == now => Vec::new(),
+                Some(before) => vec![format!("before {before}"), format!("after {now}")],
+            },
         }
     }
 
@@ -172,12 +188,13 @@ impl Model {
     }
 }
 
-/// What rows come to.
-fn result(Held { key, start, end, rows }: &Held) -> String {
+/// What rows come to; without bounds where windows have none.
+fn result(Held { key, start, end, rows, .. }: &Held, unbounded: bool) -> String {
     let numbers: Vec<i64> = rows.iter().filter_map(|row| row.value).collect();
     let or_null = |number: Option<i64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
     let sum = (!numbers.is_empty()).then(|| numbers.iter().sum());
     let (sum, greatest) = (or_null(sum), or_null(numbers.iter().max().copied()));
     let listed: Vec<String> = rows.iter().map(|row| or_null(row.value)).collect();
-    format!("{key} {start} {end} {} {sum} {greatest} [{}]", rows.len(), listed.join(", "))
+    let bounds = if unbounded { String::new() } else { format!("{start} {end} ") };
+    format!("{key} {bounds}{} {sum} {greatest} [{}]", rows.len(), listed.join(", "))
 }

@@ -10,17 +10,16 @@
 //!      back                          ├─────────►    what e, f and g come to
 //! ```
 //!
-//! A slice that comes is added to the back. One that leaves takes the front back to what it was before. Where the front is used up, the slices of
-//! the next window become the front, the latest first. So each slice is added twice at most, however many windows it is in. A row for a
-//! slice that was added already has its key counted anew.
+//! A slice that comes is added to the back. One that leaves takes the front back to what it was before. Where the front is used up, the slices up
+//! to the next boundary become the front, the latest first. So each slice is added twice at most, however many windows it is in. A row for a
+//! slice that was added already has its key counted anew. Boundaries are a window's length apart, from where windows begin, so that a window has
+//! one, and what is added to what is the same for each task that comes to it.
 //!
 //! All this is known from the slices in the operator's state, and is made again where a task is restored.
 
 use std::collections::BTreeMap;
 
-use arrow_array::ArrayRef;
 use wasmill_flow::Batch;
-use wasmill_flow::key::EncodedKeys;
 use wasmill_state::memory::MemoryState;
 use wasmill_state::{CallKeys, KeyedState, StateNeed, StateWrite, Values};
 
@@ -80,8 +79,9 @@ impl Panes {
         }
     }
 
-    /// Begins with the window from `start` to `end`; the one before, if there was one, began earlier.
-    pub(super) fn begin(&mut self, start: i64, end: i64, slices: &dyn KeyedState) {
+    /// Begins with the window from `start` to `end`; the one before, if there was one, began earlier. The two parts of what is added up meet at
+    /// `boundary`, which follows from `start` alone: sums of floats depend on what is added to what.
+    pub(super) fn begin(&mut self, start: i64, end: i64, boundary: i64, slices: &dyn KeyedState) {
         self.tasks.clear();
         match &mut self.reach {
             Some(reach) if start < reach.boundary => {
@@ -93,14 +93,15 @@ impl Panes {
                 reach.end = end;
             }
             reach => {
-                *reach = Some(Reach { boundary: end, end });
+                *reach = Some(Reach { boundary, end });
                 self.stale.clear();
                 self.front.forget(0);
                 self.back.forget(0);
                 while let Some(slice) = self.before.space_from(i64::MIN) {
                     self.before.forget(slice);
                 }
-                self.tasks.extend(between(start, end, slices).map(Task::Front));
+                self.tasks.extend(between(boundary, end, slices).map(Task::Back).rev());
+                self.tasks.extend(between(start, boundary, slices).map(Task::Front));
             }
         }
     }
@@ -181,9 +182,7 @@ impl Panes {
     /// Notes of which keys rows come for slices that have been added.
     pub(super) fn touched(&mut self, slices: &[i64], rows: &Batch, key_by: &[usize]) {
         let Some(end) = self.reach.map(|reach| reach.end).filter(|&end| slices.iter().any(|&slice| slice < end)) else { return };
-        let mut keys = EncodedKeys::default();
-        keys.encode(&key_by.iter().map(|&column| ArrayRef::clone(rows.rows.column(column))).collect::<Vec<_>>());
-        let hashes = rows.hashes.clone().unwrap_or_else(|| keys.hashes().into());
+        let Keys { keys, hashes } = Keys::of(rows, key_by);
         for (row, (&slice, &hash)) in slices.iter().zip(hashes.iter()).enumerate() {
             if slice < end && !self.stale.contains_key(keys.get(row)) {
                 self.stale.insert(keys.get(row).to_vec(), hash);

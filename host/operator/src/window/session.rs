@@ -5,63 +5,56 @@
 //! times, so that sessions which a row joins are put together as all that is known of them. Which sessions there are, and when one is to be
 //! looked at, is known beside the state, and is found out from it where a task is restored.
 
-use std::collections::{BTreeSet, HashMap};
+mod known;
+mod parts;
+
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
 use arrow_array::{ArrayRef, TimestampMillisecondArray, UInt32Array};
 use arrow_schema::SchemaRef;
-use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Batch, Watermark};
 use wasmill_state::{CallKeys, StateWrite, Values};
 
 use super::by_clock::Ends;
-use super::frame::{Frame, bug, state};
+use super::changes::Changes;
+use super::frame::{Frame, bug, state, state_of};
 use super::keys::{Keys, removal};
-use super::trigger::{ROWS, Trigger, every_rows};
-use crate::aggregate::{Computation, Emit, RunningAggregate, in_order};
+use super::trigger::{Accumulation, ROWS, Trigger, leave};
+use crate::aggregate::{Comes, Computation, Emit, RunningAggregate, in_order};
 use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use crate::definition::{DefinitionProblem, DefinitionProblems};
 use crate::expression::ExpressionProblem;
+use known::{Known, LookedAt};
+use parts::{Chosen, Rows, Segment, one, session, sessions_of};
 
 /// What only the aggregate sees: a row's time, and the number of its session.
 const INSIDE: [&str; 2] = ["@time", "@session"];
-/// The columns of what the aggregate gives behind the key's: the session's number, when its first row came and when its last, and how many it
-/// has.
+/// The columns of what the aggregate gives behind the key's: the session's number, how many rows it has, and when its first and its last came.
 const HIDDEN: usize = 4;
-/// What is known of a key beside its bytes, and of a moment at which it is to be looked at, about, in bytes.
-const KNOWN: usize = 112;
-const DUE: usize = 40;
+/// Those of the aggregates that are of the session and not of what comes out.
+const BOUNDS: std::ops::Range<usize> = 1..3;
 
-/// Aggregates by key and session. Its context has keyed state, of the one state that its declaration names, whose keys are in spaces.
+/// Aggregates by key and session. Its context has keyed state, of the states that its declaration names, whose keys are in spaces.
 #[derive(Debug)]
 pub struct SessionAggregate {
-    gap: i64,
-    /// For so long after its end a session still takes rows.
-    allowed_lateness: i64,
-    /// Results come out each time that a session has so many rows more.
-    every_rows: Option<u64>,
+    trigger: Trigger,
+    /// What comes out is forgotten, and the session goes on.
+    discards: bool,
+    /// Results are changes of those before.
+    changes: Option<Changes>,
     frame: Frame,
     key_by: Vec<usize>,
     most_rows: usize,
     aggregate: RunningAggregate,
-    /// The sessions of each encoded key.
-    known: HashMap<Arc<[u8]>, Vec<Session>>,
-    /// When keys are to be looked at: when event time has come to just before that.
-    due: BTreeSet<(i64, Arc<[u8]>)>,
+    known: Known,
     firing: Option<DueSessions>,
     call: CallKeys,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Session {
-    space: i64,
-    first: i64,
-    last: i64,
-}
-
-/// Sessions that event time has reached the end of.
+/// Sessions of which results come out.
 #[derive(Debug)]
 struct DueSessions {
     of: Chosen,
@@ -70,32 +63,6 @@ struct DueSessions {
     given: usize,
     /// Those that take no more rows.
     past: Chosen,
-}
-
-/// Some sessions: keys and numbers.
-#[derive(Debug, Default)]
-struct Chosen {
-    keys: Keys,
-    spaces: Vec<i64>,
-}
-
-/// What becomes of a row.
-enum Joined {
-    Late,
-    /// It is in the session of that number, with which others are to be put together; whether that one's result has come out.
-    Session {
-        space: i64,
-        others: Vec<i64>,
-        closing: bool,
-    },
-}
-
-/// Rows that are counted together.
-#[derive(Debug, Default)]
-struct Segment {
-    rows: Vec<u32>,
-    spaces: Vec<i64>,
-    closing: bool,
 }
 
 impl SessionAggregate {
@@ -114,9 +81,9 @@ impl SessionAggregate {
         input: &SchemaRef,
     ) -> Result<Self, DefinitionProblems> {
         let inner = Frame::inner(input, &INSIDE);
-        let bound = |name: &str, text: &str| (name.to_owned(), Computation::Sql(text.to_owned()));
-        let bounds = [bound("@first", "min(\"@time\")"), bound("@last", "max(\"@time\")"), bound(ROWS, "count(*)")];
-        let aggregates: Vec<_> = bounds.into_iter().chain(aggregates).collect();
+        let own = |name: &str, text: &str| (name.to_owned(), Computation::Sql(text.to_owned()));
+        let own = [own(ROWS, "count(*)"), own("@first", "min(\"@time\")"), own("@last", "max(\"@time\")")];
+        let aggregates: Vec<_> = own.into_iter().chain(aggregates).collect();
         let names: Vec<String> = aggregates.iter().map(|(name, _)| name.clone()).collect();
         let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows }, &inner)?;
         if let Some(whole) =
@@ -125,40 +92,33 @@ impl SessionAggregate {
             return Err(vec![whole]);
         }
         let aggregate = aggregate.in_spaces(input.fields().len() + 1, &inner);
+        let several = allowed_lateness > 0 || trigger.comes_before_the_end();
+        // What was said of a session has its bounds, which may change too.
+        let changes = trigger.retracts().then(|| Changes::new(several, key_by.len(), true, key_by.len() + 2, aggregate.output()));
         Ok(Self {
-            gap,
-            allowed_lateness,
-            every_rows: trigger.every_rows,
-            frame: Frame::new(input, inner, aggregate.output(), key_by.len(), HIDDEN),
+            trigger,
+            discards: several && trigger.accumulation == Accumulation::Discarding,
+            frame: match &changes {
+                Some(changes) => Frame::new(input, inner, changes.output(), key_by.len() + 1, HIDDEN),
+                None => Frame::new(input, inner, aggregate.output(), key_by.len(), HIDDEN),
+            },
+            changes,
             key_by: key_by.to_vec(),
             most_rows,
             aggregate,
-            known: HashMap::new(),
-            due: BTreeSet::new(),
+            known: Known::new(gap, allowed_lateness, trigger),
             firing: None,
             call: CallKeys::default(),
         })
     }
 
-    /// Two outputs, of results and of the input's rows that came too late; one state.
+    /// Two outputs, of results and of the input's rows that came too late; one state, or two where results are changes.
     #[must_use]
     pub fn declaration(&self) -> Declaration {
-        self.frame.declaration(self.aggregate.declaration().states)
-    }
-
-    /// Where a session ends.
-    fn end_of(&self, last: i64) -> i64 {
-        last.saturating_add(self.gap)
-    }
-
-    /// Whether a session that ends there has had its result come out when event time has come so far.
-    fn is_closing(end: i64, watermark: Watermark) -> bool {
-        end.saturating_sub(1) <= watermark.0
-    }
-
-    /// Whether it takes no more rows.
-    fn is_past(&self, end: i64, watermark: Watermark) -> bool {
-        end.saturating_sub(1).saturating_add(self.allowed_lateness) <= watermark.0
+        let mut states = self.aggregate.declaration().states;
+        let said = self.changes.as_ref().and_then(|changes| changes.need(&states[0]));
+        states.extend(said);
+        self.frame.declaration(states)
     }
 
     async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
@@ -170,203 +130,263 @@ impl SessionAggregate {
         let alive = self.aggregate.alive(batch, input, cx);
         self.frame.outside(dead, cx)?;
         let Some(batch) = alive else { return Ok(()) };
-        let failed = cx.dead.len();
-        let times = batch.times.clone().unwrap_or_default();
-        let mut keys = EncodedKeys::default();
-        keys.encode(&self.key_by.iter().map(|&column| ArrayRef::clone(batch.rows.column(column))).collect::<Vec<_>>());
-        let hashes = batch.hashes.clone().unwrap_or_else(|| keys.hashes().into());
-        let (mut segment, mut late) = (Segment::default(), Vec::new());
-        for (row, &time) in (0_u32..).zip(times.iter()) {
-            let key = keys.get(row as usize);
-            let Joined::Session { space, others, closing } = self.join(key, time, cx.watermark) else {
-                late.push(row);
-                continue;
-            };
-            if !segment.rows.is_empty() && (closing != segment.closing || !others.is_empty()) {
-                self.count(input, &batch, std::mem::take(&mut segment), cx).await?;
+        let rows = Rows { of: Keys::of(&batch, &self.key_by), batch };
+        let (mut next, mut singly, mut late) = (0, 0, Vec::new());
+        while next < rows.batch.len() {
+            let mut segment = self.segment(&rows, next, singly, cx.watermark);
+            if !self.count(input, &rows, &segment, cx).await? {
+                // Nor does one that an aggregate refuses: which sessions those behind it join is known when it is.
+                self.look_again(&rows, &segment, cx)?;
+                if segment.rows.len() > 1 {
+                    singly = segment.end;
+                    continue;
+                }
             }
-            for other in others {
-                self.put_together(key, hashes[row as usize], space, other, cx).await?;
-            }
-            segment.rows.push(row);
-            segment.spaces.push(space);
-            segment.closing = closing;
-        }
-        if !segment.rows.is_empty() {
-            self.count(input, &batch, segment, cx).await?;
-        }
-        if cx.dead.len() > failed {
-            // Sessions are what they are without rows that an aggregate couldn't take.
-            self.find_out(cx)?;
+            next = segment.end;
+            late.append(&mut segment.late);
         }
         if !late.is_empty() {
-            cx.emit(1, self.frame.late(&batch, late)?);
+            cx.emit(1, self.frame.late(&rows.batch, late)?);
         }
         Ok(())
     }
 
-    /// Has a row join the sessions that it is within the gap of, or begin one.
-    fn join(&mut self, key: &[u8], time: i64, watermark: Watermark) -> Joined {
-        let known = self.known.get(key).map_or(&[][..], Vec::as_slice);
-        let near = |session: &&Session| time < self.end_of(session.last) && session.first < self.end_of(time);
-        let mut joined: Vec<Session> = known.iter().filter(near).copied().collect();
-        joined.sort_unstable_by_key(|session| session.first);
-        let Some(&oldest) = joined.first() else {
-            let end = self.end_of(time);
-            if self.is_past(end, watermark) {
-                return Joined::Late;
+    /// When rows come out of sessions whose results have come out or not.
+    fn emits(&self, closing: bool) -> Emit {
+        if closing || self.trigger.every_rows.is_some() { Emit::EachRow } else { Emit::AtEnd { most_rows: usize::MAX } }
+    }
+
+    /// With which of their rows those of sessions whose results have come out or not come out.
+    fn comes(&self, closing: bool) -> Comes {
+        match self.trigger.every_rows.filter(|_| !closing) {
+            // Sessions that are put together may have more than so many at once.
+            Some(rows) if self.discards => Comes::From(rows),
+            Some(rows) => Comes::Every(rows),
+            None => Comes::WithEach,
+        }
+    }
+
+    /// Has rows from a number on join sessions, as many as can be counted together; before the number `singly` one alone.
+    fn segment(&mut self, rows: &Rows, from: usize, singly: usize, watermark: Watermark) -> Segment {
+        let mut segment = Segment { end: from, ..Segment::default() };
+        let times = rows.batch.times.as_deref().unwrap_or_default();
+        let mut keys = HashSet::new();
+        for (row, (&time, number)) in times.iter().zip(0_u32..).enumerate().skip(from) {
+            let key = rows.of.keys.get(row);
+            let Some(joined) = self.known.joined(key, time, watermark) else {
+                segment.late.push(number);
+                segment.end = row + 1;
+                continue;
+            };
+            let alone = row < singly || !joined.others.is_empty();
+            let others = alone
+                || joined.closing != segment.closing
+                || segment.rows.len() == self.aggregate.most_at_once(self.emits(joined.closing));
+            // Where results are forgotten, the next row of a key finds nothing of them.
+            let twice = self.discards && self.emits(joined.closing) == Emit::EachRow && !keys.insert(key);
+            if (others || twice) && !segment.rows.is_empty() {
+                break;
             }
-            let space = (0..).find(|space| known.iter().all(|session| session.space != *space)).unwrap_or(i64::MAX);
-            let key: Arc<[u8]> = key.into();
-            let closing = Self::is_closing(end, watermark);
-            self.due.insert((if closing { end.saturating_add(self.allowed_lateness) } else { end }, Arc::clone(&key)));
-            self.known.entry(key).or_default().push(Session { space, first: time, last: time });
-            return Joined::Session { space, others: Vec::new(), closing };
-        };
-        let last = joined.iter().map(|session| session.last).fold(time, i64::max);
-        let grown = Session { space: oldest.space, first: oldest.first.min(time), last };
-        let end = self.end_of(last);
-        let closing = Self::is_closing(end, watermark);
-        if joined.len() > 1 || (!closing && Self::is_closing(self.end_of(oldest.last), watermark)) {
-            self.due.insert((end, key.into()));
+            self.known.note(key, &joined, watermark);
+            segment.rows.push(number);
+            segment.spaces.push(joined.session.space);
+            (segment.others, segment.closing, segment.end) = (joined.others, joined.closing, row + 1);
+            if alone {
+                break;
+            }
         }
-        if let Some(known) = self.known.get_mut(key) {
-            known.retain(|session| joined.iter().all(|joined| joined.space != session.space));
-            known.push(grown);
-        }
-        Joined::Session { space: oldest.space, others: joined[1..].iter().map(|session| session.space).collect(), closing }
+        segment
     }
 
-    /// Counts rows into their sessions; those of sessions whose result has come out give it anew.
-    async fn count(&mut self, input: usize, batch: &Batch, segment: Segment, cx: &mut Context) -> Result<(), OperatorError> {
-        let Segment { rows, spaces, closing } = segment;
-        let rows = if rows.len() == batch.len() { batch.clone() } else { batch.take(&UInt32Array::from(rows)) };
-        let times = rows.times.as_deref().unwrap_or_default().to_vec();
-        let rows = self.frame.inside(rows, vec![times, spaces])?;
+    /// Counts rows into their sessions; those of sessions whose result has come out give it anew. Whether all were taken: of several rows none
+    /// is where an aggregate refuses one.
+    async fn count(&mut self, input: usize, rows: &Rows, segment: &Segment, cx: &mut Context) -> Result<bool, OperatorError> {
+        let Segment { rows: numbers, spaces, closing, .. } = segment;
+        if numbers.is_empty() {
+            return Ok(true);
+        }
         let (emitted, dead) = (cx.emitted.len(), cx.dead.len());
-        let each = closing || self.every_rows.is_some();
-        self.aggregate.set_emit(if each { Emit::EachRow } else { Emit::AtEnd { most_rows: usize::MAX } });
-        // Behind when its first and its last row came.
-        self.aggregate.set_every(2, self.every_rows.filter(|_| !closing));
-        self.aggregate.step(input, rows, cx).await?;
-        if let Some(rows) = self.every_rows.filter(|_| !closing) {
-            every_rows(rows, emitted, self.key_by.len() + HIDDEN - 1, cx);
+        let apart = if segment.others.is_empty() { Vec::new() } else { self.put_together(rows, segment, cx).await? };
+        let counted = cx.emitted.len();
+        let some = if numbers.len() == rows.batch.len() { rows.batch.clone() } else { rows.batch.take(&numbers.clone().into()) };
+        let times = some.times.as_deref().unwrap_or_default().to_vec();
+        let some = self.frame.inside(some, vec![times, spaces.clone()])?;
+        let comes = self.comes(*closing);
+        self.aggregate.set_emit(self.emits(*closing));
+        self.aggregate.set_comes(comes);
+        let taken = if numbers.len() == 1 {
+            self.aggregate.step(input, some, cx).await?;
+            self.frame.outside(dead, cx)?;
+            cx.dead.len() == dead
+        } else {
+            self.aggregate.step_whole(input, some, cx).await?
+        };
+        if !taken {
+            cx.emitted.truncate(emitted);
+            self.write(&sessions_of(rows, segment), apart, cx)?;
+            return Ok(false);
         }
-        self.frame.outside(dead, cx)?;
-        self.bound(emitted, cx)
+        if comes != Comes::WithEach {
+            leave(counted, self.key_by.len() + 1, cx, comes);
+        }
+        self.finish(counted, cx)?;
+        self.bound(emitted, cx)?;
+        Ok(true)
     }
 
+    /// Makes of what the aggregate has emitted from a place on what comes out, but for the bounds.
+    fn finish(&mut self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
+        if self.discards {
+            self.discard(emitted, cx)?;
+        }
+        if let Some(changes) = &mut self.changes {
+            let state = state_of(&mut cx.state)?;
+            for emitted in &mut cx.emitted[emitted..] {
+                emitted.batch = changes.of(&emitted.batch, state)?;
+            }
+            cx.emitted.retain(|emitted| !emitted.batch.is_empty());
+        }
+        Ok(())
+    }
+
+    /// Forgets what has come out, but not the sessions.
+    fn discard(&mut self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
+        let (key, state) = (self.key_by.len(), state_of(&mut cx.state)?);
+        for emitted in &cx.emitted[emitted..] {
+            let columns = emitted.batch.rows.columns();
+            let Keys { keys, hashes } = Keys::first(&columns[..key]);
+            let spaces = columns[key].as_primitive::<TimestampMillisecondType>().values();
+            let mut values = Values::default();
+            state.resolve_in(&keys, &hashes, spaces, &mut self.call);
+            state.load(0, &self.call, &mut values);
+            self.aggregate.empty(&mut values, self.call.count(), BOUNDS)?;
+            let rows = self.aggregate.forget_rows(self.call.count());
+            let write = StateWrite { state: 0, keys: None, values };
+            state.apply(&self.call, &[write].into_iter().chain(rows).collect::<Vec<_>>());
+            state.finish(&self.call);
+        }
+        Ok(())
+    }
+
+    /// Puts bounds and event times to what has come out from a place on.
     fn bound(&self, emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
-        let key = self.key_by.len();
+        let key = self.key_by.len() + usize::from(self.changes.is_some());
         self.frame.bound(emitted, cx, |rows| {
             let times = |column: usize| rows.column(key + column).as_primitive::<TimestampMillisecondType>().values();
-            (times(1).to_vec(), times(2).iter().map(|&last| self.end_of(last).saturating_sub(1)).collect())
+            (times(2).to_vec(), times(3).iter().map(|&last| self.known.end_of(last).saturating_sub(1)).collect())
         })
     }
 
-    /// Puts a key's session together with a later one, which is no more.
-    async fn put_together(
-        &mut self,
-        key: &[u8],
-        hash: u64,
-        space: i64,
-        other: i64,
-        cx: &mut Context,
-    ) -> Result<(), OperatorError> {
-        let mut keys = EncodedKeys::default();
-        keys.push(key);
-        let state = state(cx)?;
-        let (mut left, mut right) = (Values::default(), Values::default());
-        state.resolve_in(&keys, &[hash], &[other], &mut self.call);
-        state.load(0, &self.call, &mut right);
-        let rows = self.aggregate.rows_to_move(state.as_ref(), &self.call);
-        let none = removal(state.states(), 1);
-        state.apply(&self.call, &none);
-        state.finish(&self.call);
-        state.resolve_in(&keys, &[hash], &[space], &mut self.call);
-        state.load(0, &self.call, &mut left);
-        state.finish(&self.call);
-        self.aggregate.merge(&mut left, &mut right, 1).await?;
-        let state = super::frame::state(cx)?;
-        state.resolve_in(&keys, &[hash], &[space], &mut self.call);
-        state.apply(&self.call, &[StateWrite { state: 0, keys: None, values: left }]);
-        let moved = rows.map_or(Ok(()), |rows| self.aggregate.move_rows(state.as_mut(), &self.call, &rows));
-        state.finish(&self.call);
-        moved
+    /// Puts a key's sessions together, as one that a row joins with others that are no more; what was said of those is taken back. What all had in
+    /// each state.
+    async fn put_together(&mut self, rows: &Rows, segment: &Segment, cx: &mut Context) -> Result<Vec<Values>, OperatorError> {
+        let all = sessions_of(rows, segment);
+        let apart = self.read(&all, state(cx)?.states().len(), cx)?;
+        if let Some(changes) = &mut self.changes {
+            let row = segment.rows.first().map_or(0, |&row| row as usize);
+            let key: Vec<ArrayRef> = self.key_by.iter().map(|&column| rows.batch.rows.column(column).slice(row, 1)).collect();
+            if let Some(taken_back) = changes.taken_back(&key, &segment.others, state_of(&mut cx.state)?)? {
+                cx.emit(0, Batch::unkeyed(taken_back));
+            }
+        }
+        let width = state(cx)?.states()[0].width;
+        let mut values = (0..all.spaces.len()).map(|index| one(apart[0].get(index, width), width));
+        let mut merged = values.next().unwrap_or_default();
+        for mut other in values {
+            self.aggregate.merge(&mut merged, &mut other, 1).await?;
+        }
+        let (others, first) =
+            (all.numbered(&(1..).take(segment.others.len()).collect()), all.numbered(&UInt32Array::from(vec![0])));
+        let rows = self.aggregate.rows_together(&apart)?;
+        self.remove(&others, cx)?;
+        self.write(&first, [merged].into_iter().chain(rows.map(|rows| one(Some(rows), None))).collect(), cx)?;
+        Ok(apart)
     }
 
-    /// Lets some of the results come out of sessions that event time has reached the end of, and forgets what takes no more rows.
+    /// What some sessions have in each of the first states.
+    fn read(&mut self, of: &Chosen, states: usize, cx: &mut Context) -> Result<Vec<Values>, OperatorError> {
+        let state = state(cx)?;
+        let mut all = vec![Values::default(); states];
+        state.resolve_in(&of.keys.keys, &of.keys.hashes, &of.spaces, &mut self.call);
+        all.iter_mut().enumerate().for_each(|(number, values)| state.load(number, &self.call, values));
+        state.finish(&self.call);
+        Ok(all)
+    }
+
+    /// Has some sessions have this in the first states.
+    fn write(&mut self, of: &Chosen, all: Vec<Values>, cx: &mut Context) -> Result<(), OperatorError> {
+        let state = state(cx)?;
+        state.resolve_in(&of.keys.keys, &of.keys.hashes, &of.spaces, &mut self.call);
+        let writes = all.into_iter().enumerate().map(|(state, values)| StateWrite { state, keys: None, values });
+        state.apply(&self.call, &writes.collect::<Vec<_>>());
+        state.finish(&self.call);
+        Ok(())
+    }
+
+    /// Has some sessions be no more.
+    fn remove(&mut self, of: &Chosen, cx: &mut Context) -> Result<(), OperatorError> {
+        let state = state(cx)?;
+        state.resolve_in(&of.keys.keys, &of.keys.hashes, &of.spaces, &mut self.call);
+        let none = removal(state.states(), of.spaces.len());
+        state.apply(&self.call, &none);
+        state.finish(&self.call);
+        Ok(())
+    }
+
+    /// Lets some of the results come out of sessions of which some are due, and forgets what takes no more rows.
     async fn fire(&mut self, watermark: Watermark, cx: &mut Context) -> Result<Due, OperatorError> {
         let Some(mut firing) = self.firing.take() else {
-            self.firing = self.ended(watermark, cx.watermark)?;
+            self.firing = self.due(watermark, cx.watermark)?;
             return Ok(if self.firing.is_some() { Due::More } else { Due::Done });
         };
         let left = firing.order.len() - firing.given;
         if left > 0 {
             let some = firing.order.slice(firing.given, left.min(self.most_rows.max(1)));
-            let (of, mut spaces) = firing.of.numbered(&some);
+            let mut of = firing.of.numbered(&some);
             let mut values = Values::default();
             let state = state(cx)?;
-            state.resolve_in(&of.keys, &of.hashes, &spaces, &mut self.call);
-            let fitting = self.aggregate.fitting(state.as_ref(), self.call.places.iter().copied());
+            state.resolve_in(&of.keys.keys, &of.keys.hashes, &of.spaces, &mut self.call);
+            let fitting = self.aggregate.fitting(state, self.call.places.iter().copied());
             self.call.places.truncate(fitting);
-            spaces.truncate(fitting);
+            of.spaces.truncate(fitting);
             let some = some.slice(0, fitting);
             firing.given += fitting;
             state.load(0, &self.call, &mut values);
-            let rows = self.aggregate.rows_at(state.as_ref(), &self.call.places);
+            let rows = self.aggregate.rows_at(state, &self.call.places);
             state.finish(&self.call);
             let mut values = self.aggregate.columns_of(&mut values, some.len()).await?;
             values.extend(rows?);
             let emitted = cx.emitted.len();
-            let spaces = Arc::new(TimestampMillisecondArray::from(spaces));
+            let spaces = Arc::new(TimestampMillisecondArray::from(of.spaces));
             self.aggregate.emit_rows(&firing.columns, &some, Some(spaces), values, cx)?;
+            if self.discards {
+                leave(emitted, self.key_by.len() + 1, cx, Comes::From(1));
+            }
+            self.finish(emitted, cx)?;
             self.bound(emitted, cx)?;
             self.firing = Some(firing);
             return Ok(Due::More);
         }
-        let state = state(cx)?;
-        let Chosen { keys, spaces } = &firing.past;
-        state.resolve_in(&keys.keys, &keys.hashes, spaces, &mut self.call);
-        let none = removal(state.states(), spaces.len());
-        state.apply(&self.call, &none);
-        state.finish(&self.call);
+        self.remove(&firing.past, cx)?;
         Ok(Due::Done)
     }
 
-    /// The sessions whose end event time has reached since `before`, by end and key.
-    fn ended(&mut self, watermark: Watermark, before: Watermark) -> Result<Option<DueSessions>, OperatorError> {
-        let mut looked_at = BTreeSet::new();
-        while self.due.first().is_some_and(|(at, _)| at.saturating_sub(1) <= watermark.0) {
-            looked_at.extend(self.due.pop_first().map(|(_, key)| key));
-        }
+    /// The sessions of which something is due since `before`, by end and key.
+    fn due(&mut self, watermark: Watermark, before: Watermark) -> Result<Option<DueSessions>, OperatorError> {
+        let looked_at = self.known.look(watermark, before);
         if looked_at.is_empty() {
             return Ok(None);
         }
         let (mut of, mut past, mut firsts, mut ends) = (Chosen::default(), Chosen::default(), Vec::new(), Vec::new());
-        for key in looked_at {
-            let Some(mut sessions) = self.known.remove(&key) else { continue };
+        for LookedAt { key, session, comes, past: is_past } in looked_at {
             let hash = wasmill_flow::key::hash(&key);
-            sessions.retain(|session| {
-                let end = self.end_of(session.last);
-                if !Self::is_closing(end, watermark) {
-                    self.due.insert((end, Arc::clone(&key)));
-                    return true;
-                }
-                if !Self::is_closing(end, before) {
-                    of.push(&key, hash, session.space);
-                    firsts.push(session.first);
-                    ends.push(end);
-                }
-                if self.is_past(end, watermark) {
-                    past.push(&key, hash, session.space);
-                    return false;
-                }
-                self.due.insert((end.saturating_add(self.allowed_lateness), Arc::clone(&key)));
-                true
-            });
-            if !sessions.is_empty() {
-                self.known.insert(key, sessions);
+            if comes {
+                of.push(&key, hash, session.space);
+                firsts.push(session.first);
+                ends.push(self.known.end_of(session.last));
+            }
+            if is_past {
+                past.push(&key, hash, session.space);
             }
         }
         let columns = self.aggregate.key_columns(&of.keys.keys)?;
@@ -376,10 +396,25 @@ impl SessionAggregate {
         Ok(Some(DueSessions { of, columns, order, given: 0, past }))
     }
 
+    /// Finds out from the state which sessions the keys of some rows have.
+    fn look_again(&mut self, rows: &Rows, segment: &Segment, cx: &mut Context) -> Result<(), OperatorError> {
+        for &row in &segment.rows {
+            let (key, hash) = (rows.of.keys.get(row as usize), rows.of.hashes[row as usize]);
+            let mut may_be = Chosen::default();
+            let known = self.known.of(key).iter().map(|session| session.space);
+            known.chain(segment.others.iter().copied()).for_each(|space| may_be.push(key, hash, space));
+            let values = self.read(&may_be, 1, cx)?.swap_remove(0);
+            let width = state(cx)?.states()[0].width;
+            let session = |(index, &space)| Some(session(space, values.get(index, width)?));
+            let sessions = may_be.spaces.iter().enumerate().filter_map(session).collect::<Result<_, _>>()?;
+            self.known.replace(key, sessions, cx.watermark);
+        }
+        Ok(())
+    }
+
     /// Finds out from the state which sessions there are.
     fn find_out(&mut self, cx: &mut Context) -> Result<(), OperatorError> {
         self.known.clear();
-        self.due.clear();
         let watermark = cx.watermark;
         let state = state(cx)?;
         let mut next = state.space_from(i64::MIN);
@@ -389,12 +424,8 @@ impl SessionAggregate {
             state.load(0, &self.call, &mut values);
             state.finish(&self.call);
             for index in 0..of.hashes.len() {
-                let value = values.get(index, state.states()[0].width);
-                let (first, last) = value.and_then(bounds).ok_or_else(|| bug("a session has no bounds"))?;
-                let (key, end): (Arc<[u8]>, i64) = (of.keys.get(index).into(), self.end_of(last));
-                let at = if Self::is_closing(end, watermark) { end.saturating_add(self.allowed_lateness) } else { end };
-                self.due.insert((at, Arc::clone(&key)));
-                self.known.entry(key).or_default().push(Session { space, first, last });
+                let value = values.get(index, state.states()[0].width).unwrap_or_default();
+                self.known.add(of.keys.get(index), session(space, value)?, watermark);
             }
             next = space.checked_add(1).and_then(|least| state.space_from(least));
         }
@@ -408,28 +439,9 @@ fn in_parts() -> ExpressionProblem {
     ExpressionProblem::new("not-in-this-version", message)
 }
 
-impl Chosen {
-    fn push(&mut self, key: &[u8], hash: u64, space: i64) {
-        self.keys.push(key, hash);
-        self.spaces.push(space);
-    }
-
-    fn numbered(&self, numbers: &UInt32Array) -> (Keys, Vec<i64>) {
-        let spaces = numbers.values().iter().map(|&number| self.spaces[number as usize]).collect();
-        (self.keys.numbered(numbers), spaces)
-    }
-}
-
-/// When a session's first and last row came, of its value in the state: each behind a byte that says that it is there.
-fn bounds(value: &[u8]) -> Option<(i64, i64)> {
-    let first = i64::from_le_bytes(*value.get(1..9)?.first_chunk()?);
-    let last = i64::from_le_bytes(*value.get(10..18)?.first_chunk()?);
-    Some((first, last))
-}
-
 impl Ends for SessionAggregate {
     fn next_end(&self, _: &Context) -> Option<i64> {
-        self.due.first().map(|(at, _)| *at)
+        self.known.next()
     }
 }
 
@@ -452,6 +464,6 @@ impl Operator for SessionAggregate {
 
     fn plugin_counts(&self) -> PluginCounts {
         let counts = self.aggregate.plugin_counts();
-        PluginCounts { memory: counts.memory + (self.known.len() * KNOWN + self.due.len() * DUE) as u64, ..counts }
+        PluginCounts { memory: counts.memory + self.known.held() as u64, ..counts }
     }
 }

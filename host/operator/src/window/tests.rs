@@ -167,3 +167,89 @@ fn a_restored_task_goes_on_with_its_own_keys_and_says_nothing_twice() {
     }
     assert_eq!(results, 40, "each key is in one task, and 10..20 comes out once");
 }
+
+#[test]
+fn a_row_that_an_expression_fails_on_dies_once_where_windows_slide_over_it() {
+    let sliding = Windows { slide: 5, allowed_lateness: 5, ..TUMBLING };
+    let (mut operator, mut cx) = windowed(sliding);
+    advance(&mut operator, &mut cx, 14);
+    run(&mut operator, 0, batch(&[(17, "a", 0), (17, "a", 4), (14, "a", 0), (4, "b", 0)]), &mut cx).expect("taken");
+    let dead: Vec<String> = dead(&cx).into_iter().map(|(row, _)| row).collect();
+    assert_eq!(dead, ["a 0", "a 0"]);
+    assert_eq!(out(&mut cx, 1), ["4: b 0"], "what is late is so, whatever expressions make of it");
+    advance(&mut operator, &mut cx, i64::MAX);
+    assert_eq!(out(&mut cx, 0), ["19: a 10 20 1 25", "24: a 15 25 1 25"]);
+}
+
+/// Sums of floats in windows that share slices, of a task that is restored before some of the watermarks.
+fn sums(restored: &[i64]) -> Vec<String> {
+    let input = schema_of(&[("net", "utf8"), ("mag", "float64")]);
+    let windows = Windows { size: 70, slide: 10, ..TUMBLING };
+    let make = || {
+        let aggregates =
+            [("s", "sum(mag)"), ("v", "var_pop(mag)")].map(|(name, text)| (name.to_owned(), Computation::Sql(text.to_owned())));
+        let operator =
+            WindowedAggregate::new(&[0], windows, Trigger::default(), aggregates.into(), 100, &input).expect("a window");
+        let state = MemoryState::in_spaces(operator.declaration().states);
+        (operator, Context { state: Some(Box::new(state)), ..Context::stateless() })
+    };
+    let (mut operator, mut cx) = make();
+    let mut all = Vec::new();
+    for time in 0..500_i32 {
+        let net = ["a", "b", "c"][time as usize % 3];
+        let mag = 0.1 * f64::from(time * 7919 % 1_000) * 10_f64.powi(time * 31 % 9);
+        let columns = vec![texts([Some(net)]), crate::testing::floats([Some(mag)])];
+        run(&mut operator, 0, batch_of(&input, columns).at(Some(vec![i64::from(time)].into())), &mut cx).expect("taken");
+        let watermark = i64::from(time) - 3;
+        if restored.contains(&watermark) {
+            let state = cx.state.as_mut().expect("state");
+            state.snapshot(Epoch(1));
+            let snapshot: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(9)).flatten().collect();
+            let before = cx.watermark;
+            (operator, cx) = make();
+            let groups = KeyGroups::DEFAULT;
+            let owned = groups.owned_by(wasmill_flow::TaskIndex { index: 0, of: 1 });
+            cx.state.as_mut().expect("state").restore(&snapshot, groups, owned).expect("restored");
+            cx.watermark = before;
+        }
+        advance(&mut operator, &mut cx, watermark);
+        all.extend(out(&mut cx, 0));
+    }
+    all
+}
+
+#[test]
+fn sums_of_floats_that_share_slices_are_the_same_to_the_last_digit_wherever_a_task_begins() {
+    let through = sums(&[]);
+    assert!(through.len() > 100);
+    for from in [17, 55, 99, 140, 233, 301] {
+        assert_eq!(sums(&[from]), through, "restored at {from}");
+    }
+    assert_eq!(sums(&[40, 80, 120, 160, 200, 240, 280, 320, 360]), through);
+}
+
+#[test]
+fn a_row_that_an_aggregate_refuses_joins_no_sessions_however_rows_are_cut() {
+    let results = |cut: usize| {
+        let aggregates = vec![("s".to_owned(), Computation::Sql("sum(mag)".to_owned()))];
+        let mut operator = SessionAggregate::new(&[0], 10, 0, Trigger::default(), aggregates, 100, &input()).expect("sessions");
+        let state = MemoryState::in_spaces(operator.declaration().states);
+        let mut cx = Context { state: Some(Box::new(state)), ..Context::stateless() };
+        // The one at 8 overflows, and would join those at 0 and 15; so would that at 30, which joins 25 and 38.
+        let rows =
+            [(0, "a", i64::MAX), (8, "a", 1), (15, "a", 3), (25, "b", i64::MAX), (38, "b", -1), (30, "b", 2), (31, "b", -2)];
+        for rows in rows.chunks(cut) {
+            run(&mut operator, 0, batch(rows), &mut cx).expect("taken");
+        }
+        let dead: Vec<String> = dead(&cx).into_iter().map(|(row, _)| row).collect();
+        while operator.watermark(Watermark(i64::MAX), &mut cx).now_or_never().expect("no waiting").expect("fires") == Due::More {}
+        (dead, out(&mut cx, 0))
+    };
+    let expected = (
+        vec!["a 1".to_owned(), "b 2".to_owned()],
+        ["9: a 0 10 9223372036854775807", "24: a 15 25 3", "47: b 25 48 9223372036854775804"].map(str::to_owned).to_vec(),
+    );
+    for cut in 1..8 {
+        assert_eq!(results(cut), expected, "{cut} a batch");
+    }
+}

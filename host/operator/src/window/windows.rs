@@ -121,6 +121,12 @@ impl Windows {
         start
     }
 
+    /// The first multiple of a window's length, counted from where windows begin, that is behind a window's start: none is without one.
+    #[must_use]
+    pub fn boundary(&self, start: i64) -> i64 {
+        start.saturating_add(self.size - start.wrapping_sub(self.offset).rem_euclid(self.size))
+    }
+
     /// The start of the first window that has a slice.
     #[must_use]
     pub fn first_with(&self, slice: i64) -> i64 {

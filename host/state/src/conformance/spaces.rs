@@ -40,7 +40,7 @@ fn encoded(keys: impl Iterator<Item = u8>) -> EncodedKeys {
 pub(super) fn any_run_does_as_a_map_does(make: Make<'_>, cases: u32) {
     let space = || prop_oneof![9 => -3..4_i64, 1 => Just(i64::MIN), 1 => Just(i64::MAX)];
     let operation = prop_oneof![
-        6 => (vec((space(), 0..30_u8), 1..40), proptest::option::weighted(0.8, any::<u8>())).prop_map(|(of, value)| Operation::Write(of, value)),
+        6 => (vec((space(), 0..30_u8), 0..40), proptest::option::weighted(0.8, any::<u8>())).prop_map(|(of, value)| Operation::Write(of, value)),
         2 => space().prop_map(Operation::Forget),
         1 => Just(Operation::Snapshot),
         2 => Just(Operation::Step),

@@ -104,6 +104,11 @@ impl Slots {
         made: &mut Vec<u32>,
     ) {
         let hashes = &hashes[..keys.len()];
+        if hashes.is_empty() {
+            // A space is there as long as it has keys.
+            *call = CallKeys::default();
+            return;
+        }
         let mut last = (0, self.spaces.find_or_make(spaces.and_then(|spaces| spaces.first().copied()).unwrap_or(0)));
         let Some(spaces) = spaces.filter(|spaces| spaces.iter().any(|space| *space != spaces[0])) else {
             return self.resolve_by(keys, hashes, |_| last.1, call, made);

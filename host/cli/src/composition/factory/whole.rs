@@ -11,7 +11,8 @@ use wasmill_operator::aggregate::Computation;
 use wasmill_operator::window::WholeWindows;
 use wasmill_plugin::{PluginWindow, WindowDefinition};
 
-use super::{on_poison, windowed};
+use super::on_poison;
+use super::windows::windowed;
 use crate::composition::{Composition, describe_window, limits};
 
 /// What only the windows see: how many rows there are, and the rows.

@@ -1,8 +1,9 @@
 //! Accumulators of parts of a key's rows put together.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
+use arrow_array::{ArrayRef, StringViewArray};
 
 use super::{Accumulators, Arguments, Kind, Layout, Slot};
 use crate::aggregate::refused::Refused;
@@ -11,7 +12,10 @@ use crate::aggregate::{distinct, text_extreme};
 impl Layout {
     /// Whether parts of rows can be put together in whatever order they come, with the result that all rows have.
     pub(in crate::aggregate) fn merges(&self) -> bool {
-        let merges = |slot: &Slot| slot.seen.is_none() && !matches!(slot.kind, Kind::General { .. });
+        let merges = |slot: &Slot| match &slot.kind {
+            Kind::Variable { function, .. } => slot.seen.is_none() && function.merges_in_any_order(),
+            _ => slot.seen.is_none(),
+        };
         self.slots.iter().all(merges)
     }
 
@@ -19,7 +23,7 @@ impl Layout {
     pub(in crate::aggregate) fn is_exact(&self) -> bool {
         let exact = |slot: &Slot| match &slot.kind {
             Kind::Fixed { accumulator, .. } => accumulator.is_exact(),
-            Kind::General { function, .. } => function.is_exact(),
+            Kind::Variable { function, .. } => function.is_exact(),
             Kind::Text { .. } | Kind::Foreign { .. } => true,
         };
         self.slots.iter().all(|slot| slot.seen.is_none() && exact(slot))
@@ -69,6 +73,26 @@ impl Layout {
         Ok(())
     }
 
+    /// Has the accumulators of some keys have seen nothing, but for those of a fixed width that are of these aggregates.
+    pub(in crate::aggregate) fn empty(&self, accumulators: &mut Accumulators, keys: usize, but: Range<usize>) {
+        let width = |slot: &Slot| match &slot.kind {
+            Kind::Fixed { accumulator, .. } => accumulator.width(),
+            _ => 0,
+        };
+        let widths = |slots: &[Slot]| slots.iter().map(width).sum::<usize>();
+        let kept = widths(&self.slots[..but.start])..widths(&self.slots[..but.end]);
+        for value in accumulators.fixed.chunks_exact_mut(self.fixed) {
+            value[..kept.start].fill(0);
+            value[kept.end..].fill(0);
+        }
+        accumulators.texts.fill(StringViewArray::new_null(keys));
+        accumulators.held.fill(vec![Vec::new(); keys]);
+        for (held, function) in accumulators.foreign.iter_mut().zip(self.foreign()) {
+            held.clear();
+            (0..keys).for_each(|_| held.push(function.initial.as_deref().unwrap_or_default()));
+        }
+    }
+
     fn merge_slot(
         &self,
         slot: &Slot,
@@ -89,7 +113,7 @@ impl Layout {
                 let (texts, others) = (&mut accumulators.texts[*index], &others.texts[*index]);
                 *texts = text_extreme::update(*greatest, texts, &all, &(Arc::new(others.clone()) as ArrayRef)).1;
             }
-            Kind::General { index, function } => function.merge(&mut accumulators.held[*index], &others.held[*index])?,
+            Kind::Variable { index, function } => function.merge(&mut accumulators.held[*index], &others.held[*index])?,
             Kind::Foreign { .. } => {}
         }
         Ok(())

@@ -21,7 +21,7 @@ fn what_is_no_aggregate_of_this_version_is_said() {
     );
     assert_eq!(
         problem("max(x) within group (order by f)"),
-        "`within group` is not in this version; it is for percentile_cont, approx_percentile_cont, approx_percentile_cont_with_weight"
+        "`within group` is not in this version; it is for percentile_cont, approx_percentile_cont"
     );
     assert_eq!(
         problem("percentile_cont(0.5) within group (order by f desc)"),
@@ -36,7 +36,27 @@ fn what_is_no_aggregate_of_this_version_is_said() {
         "`corr(DISTINCT x, f)`: `distinct` is over one column or expression in this version"
     );
     assert_eq!(problem("sum(*)"), "`sum(*)`: only count takes `*`, the others a column or an expression");
-    assert_eq!(problem("max(x, f)"), "`max` takes one argument, found 2 in `max(x, f)`");
+    assert_eq!(problem("max(x, f)"), "`max(x, f)`: the last argument says how many, a number from 1 to 10000");
+    assert_eq!(problem("max(x, 0)"), "`max(x, 0)`: the last argument says how many, a number from 1 to 10000");
+    assert_eq!(problem("max(x, f, 3)"), "`max` takes one argument, found 3 in `max(x, f, 3)`");
+    assert_eq!(problem("max_by(x)"), "`max_by` takes two or three arguments, found 1 in `max_by(x)`");
+    assert_eq!(
+        problem("max_by(distinct x, f, 3)"),
+        "`max_by(DISTINCT x, f, 3)`: `distinct` is over one column or expression in this version"
+    );
+    assert_eq!(
+        problem("approx_percentile_cont(x, 1.5)"),
+        "`approx_percentile_cont(x, 1.5)`: the percentile is a number from 0 to 1"
+    );
+    assert_eq!(
+        problem("approx_percentile_cont(x, 0.5, 200)"),
+        "`approx_percentile_cont(x, 0.5, 200)`: the relative error is a number from 0.005 to 0.1"
+    );
+    assert_eq!(problem("approx_median(t)"), "`approx_median(t)`: expected a number, found utf8");
+    assert_eq!(
+        problem("approx_percentile_cont_with_weight(x, f, 0.5)"),
+        "`approx_percentile_cont_with_weight` is not in this version; DataFusion's depends on how rows are cut; `approx_percentile_cont(x, p)` doesn't, and takes no weights"
+    );
     assert_eq!(problem("corr(x)"), "`corr` takes two arguments, found 1 in `corr(x)`");
     assert_eq!(problem("sum(t)"), "`sum(t)`: expected a number, found utf8");
     assert_eq!(problem("var_pop(t)"), "`var_pop(t)`: expected a number, found utf8");
