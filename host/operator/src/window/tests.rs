@@ -209,7 +209,7 @@ fn sums(restored: &[i64]) -> Vec<String> {
             (operator, cx) = make();
             let groups = KeyGroups::DEFAULT;
             let owned = groups.owned_by(wasmill_flow::TaskIndex { index: 0, of: 1 });
-            cx.state.as_mut().expect("state").restore(&snapshot, groups, owned).expect("restored");
+            cx.state.as_mut().expect("state").restore(&snapshot, groups, owned, 0..groups.count()).expect("restored");
             cx.watermark = before;
         }
         advance(&mut operator, &mut cx, watermark);
