@@ -112,7 +112,8 @@ fn a_window_function_that_counts_and_sums_comes_to_what_aggregates_come_to() {
     for case in 0..64 {
         let window = WINDOWS[case % WINDOWS.len()];
         let batch = draws.one_of(&["1", "2", "7", "64", "1024"]).parse().expect("a number");
-        let tasks = draws.one_of(&["1", "2", "3"]);
+        // What comes early depends on when watermarks come, which between several tasks is another for each operator.
+        let tasks = if window.contains("early") { "1" } else { draws.one_of(&["1", "2", "3"]) };
         let folder = Folder::of_job(&job(window, &guest, batch, ""));
         let (count, disorder) = (draws.below(400), 1 + draws.below(40) as u64);
         folder.write("rows.ndjson", rows(&mut draws, count, 5, disorder));
