@@ -34,8 +34,8 @@ pub const SPACE_BYTES: usize = 8;
 #[derive(Debug)]
 pub struct MemoryState {
     states: Vec<StateNeed>,
-    /// Other versions of the states are kept beside, when they are restored.
-    keeps_versions: bool,
+    /// How many states are the operator's, where others of their versions are kept behind them when they are restored.
+    kept_behind: Option<usize>,
     slots: Slots,
     cells: Vec<Cells>,
     /// Slots that may be without any value when the call under way is finished: made by it, or with a value removed.
@@ -52,7 +52,7 @@ impl MemoryState {
         let cells = states.iter().map(Cells::new).collect();
         Self {
             states,
-            keeps_versions: false,
+            kept_behind: None,
             slots: Slots::default(),
             cells,
             doubtful: Vec::new(),
@@ -71,7 +71,7 @@ impl MemoryState {
     /// operator to migrate.
     #[must_use]
     pub fn keeping_versions(mut self) -> Self {
-        self.keeps_versions = true;
+        self.kept_behind = Some(self.states.len());
         self
     }
 
@@ -87,6 +87,15 @@ impl MemoryState {
                 self.cells.push(cells);
                 self.states.push(state.clone());
             }
+        }
+    }
+
+    /// Lets go of versions that the snapshots only named: nothing of them is left.
+    fn drop_versions(&mut self) {
+        let own = self.kept_behind.unwrap_or(usize::MAX);
+        while self.states.len() > own && self.cells.last().is_some_and(Cells::is_empty) {
+            self.states.pop();
+            self.cells.pop();
         }
     }
 
@@ -324,11 +333,11 @@ impl KeyedState for MemoryState {
 
     fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>, of: Range<u32>) -> Result<(), StateError> {
         let snapshot = Snapshot::open(snapshot)?;
-        if self.keeps_versions {
+        if self.kept_behind.is_some() {
             self.add_versions(snapshot.states());
         }
         let indices = match_states(snapshot.states(), &self.states)?;
-        snapshot.for_each(|entry| {
+        let restored = snapshot.for_each(|entry| {
             let (key, space) = match entry.key.split_last_chunk::<SPACE_BYTES>().filter(|_| self.slots.spaced) {
                 Some((key, space)) => (key, i64::from_le_bytes(*space)),
                 None if self.slots.spaced => {
@@ -344,7 +353,9 @@ impl KeyedState for MemoryState {
                 self.put(key, space, hash, &indices, &entry.values)?;
             }
             Ok(())
-        })
+        });
+        self.drop_versions();
+        restored
     }
 
     fn keys(&self) -> usize {

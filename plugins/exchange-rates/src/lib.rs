@@ -65,7 +65,7 @@ impl Process for ExchangeRates {
     fn process(&mut self, row: Row<'_>, cx: &mut Context<Self>) -> Result<()> {
         match row {
             Row::Rates(Rate { currency, per_mille: Some(per_mille) }) if per_mille <= 0 => {
-                cx.reject(&format!("{currency}: a rate of {per_mille}, expected more than 0"));
+                cx.reject(format!("{currency}: a rate of {per_mille}, expected more than 0"));
             }
             Row::Rates(Rate { currency, per_mille: Some(per_mille) }) => self.rates.set(currency, per_mille),
             Row::Rates(Rate { currency, per_mille: None }) => self.rates.remove(currency),

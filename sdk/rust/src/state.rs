@@ -31,7 +31,9 @@ pub use entry::{AsMapEntry, MapEntry};
 pub use expiring::{Expiring, ExpiringState};
 pub use expiring_map::ExpiringMap;
 pub use list::ListState;
-pub(crate) use list::{item_of, next_item};
+pub(crate) use list::item_of;
+#[cfg(not(target_arch = "wasm32"))]
+pub(crate) use list::next_item;
 pub use map::MapState;
 pub use of_task::TaskState;
 pub use value::{Sink, StateValue, sum_of_widths};

@@ -50,7 +50,9 @@ impl Process for Both {
             0 => self.map.set(&entry, value),
             1 => self.map.remove(&entry),
             2 => self.map.clear(),
-            3 => drop(self.map.update(&entry, |held| held.unwrap_or(0) + value)),
+            3 => {
+                self.map.update(&entry, |held| held.unwrap_or(0) + value);
+            }
             4 | 5 => self.list.push(format!("{entry}:{value}")),
             6 => self.list.clear(),
             7 => return Err(Error::fail("as asked")),
@@ -77,8 +79,8 @@ struct Model {
 impl Model {
     fn step(&mut self, Step { what, entry, value }: Step) -> Held {
         match what {
-            0 => drop(self.map.insert(entry, value)),
-            1 => drop(self.map.remove(&entry)),
+            0 => _ = self.map.insert(entry, value),
+            1 => _ = self.map.remove(&entry),
             2 => self.map.clear(),
             3 => *self.map.entry(entry).or_default() += value,
             4 | 5 => self.list.push(format!("{entry}:{value}")),
@@ -301,7 +303,9 @@ macro_rules! counts {
     };
 }
 
-counts!(First, |it: &mut First| drop(it.seen.update(|seen| seen.unwrap_or(0) + 1)));
+counts!(First, |it: &mut First| {
+    it.seen.update(|seen| seen.unwrap_or(0) + 1);
+});
 counts!(Second, |_: &mut Second| {});
 
 #[test]

@@ -60,7 +60,7 @@ pub(super) fn said(error: OperatorError) -> JobError {
 async fn process(mut operator: PluginOperator, plan: &Plan, case: &Case, most: usize) -> Result<Context, OperatorError> {
     let clock = ProcessingClock::by_hand(0);
     let mut context = Context { clock: clock.clone(), ..Context::stateless() };
-    if !plan.declaration.states.is_empty() {
+    if !plan.declaration.states.is_empty() || case.inputs.iter().any(|input| !input.key.is_empty()) {
         context.state = Some(Box::new(MemoryState::new(plan.declaration.states.clone())));
     }
     let steps = case.steps.iter().enumerate().flat_map(|(input, steps)| steps.iter().map(move |step| (input, step)));

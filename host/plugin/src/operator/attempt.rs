@@ -62,7 +62,8 @@ impl PluginOperator {
                     reason = "a batch has far fewer than 2^32 rows, an operator few inputs"
                 )]
                 let (input, batch) = (input as u32, WitBatch { rows: rows.len() as u32, columns: &read_params });
-                let keys = (!call.key.is_empty()).then_some(Keys { count, columns: &key_params, row_key: &row_key });
+                let keyed = call.keyed.is_some() && !call.key.is_empty();
+                let keys = keyed.then_some(Keys { count, columns: &key_params, row_key: &row_key });
                 instance.process(call, input, batch, keys).await
             }
             CallOf::End => instance.end(call).await,

@@ -63,6 +63,11 @@ impl Cells {
         self.present.word(index)
     }
 
+    /// Whether no slot has a value.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Whether a slot has a value.
     #[inline]
     pub fn is_present(&self, place: u32) -> bool {

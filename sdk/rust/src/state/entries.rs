@@ -35,7 +35,7 @@ use crate::state::{MapEntry, StateValue};
 pub struct Entries<'a, E: MapEntry, V: StateValue> {
     name: &'static str,
     /// The host's entries from one on.
-    scan: Box<dyn Fn(&[u8]) -> MapEntries + 'a>,
+    scan: Scan<'a>,
     /// Where the next page starts; nothing behind the last.
     next: Option<Vec<u8>>,
     end: Option<Vec<u8>>,
@@ -43,6 +43,9 @@ pub struct Entries<'a, E: MapEntry, V: StateValue> {
     /// The state can't be changed meanwhile.
     state: PhantomData<&'a mut ()>,
 }
+
+/// Gives a page of entries from one on.
+type Scan<'a> = Box<dyn Fn(&[u8]) -> MapEntries + 'a>;
 
 impl<'a, E: MapEntry, V: StateValue> Entries<'a, E, V> {
     /// Those of a range of the state of this name.
