@@ -151,6 +151,9 @@ fn a_job_that_is_killed_loses_nothing_of_lists_and_maps() {
     assert_eq!(orders(&folder), expected);
 }
 
+/// More than are migrated at once.
+const KEYS: i64 = 903;
+
 /// A job that counts rows as version 1 of a plugin does until it is stopped, and goes on as version 2.
 struct Upgrade {
     folder: Folder,
@@ -183,7 +186,7 @@ checkpoint: { every: 20ms, store: ./store }
     }
 
     fn add(&self, name: &str, ids: &[i64]) {
-        let row = |id: &i64| format!("{}\n", json!({ "key": id % 100, "id": id }));
+        let row = |id: &i64| format!("{}\n", json!({ "key": id % KEYS, "id": id }));
         self.folder.write(&format!("rows/{name}"), ids.iter().map(row).collect::<String>());
     }
 
@@ -212,11 +215,11 @@ fn what_a_plugin_has_stored_is_migrated_to_its_next_version() {
     let mut expected: Vec<String> = Vec::new();
     let mut of_key: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
     for id in &ids {
-        let seen = of_key.entry(id % 100).or_default();
+        let seen = of_key.entry(id % KEYS).or_default();
         seen.push(*id);
         let same_digit = seen.iter().filter(|other| *other % 10 == id % 10).count();
         let text: Vec<String> = seen.iter().map(i64::to_string).collect();
-        expected.push(format!("{} {} {same_digit} \"{}\"", id % 100, seen.len(), text.join(",")));
+        expected.push(format!("{} {} {same_digit} \"{}\"", id % KEYS, seen.len(), text.join(",")));
     }
     let found = rows(&upgrade.folder, "out.ndjson");
     let mut found: Vec<String> =

@@ -96,8 +96,14 @@ impl EncodedKeys {
         (self.width, self.rows) = (0, 0);
     }
 
-    /// Adds an encoded key to keys that were added likewise.
+    /// Adds an encoded key.
     pub fn push(&mut self, key: &[u8]) {
+        if self.width != 0 {
+            // Those before had one width; with this one it takes to know where each ends.
+            #[expect(clippy::cast_possible_truncation, reason = "a batch is far smaller than 4 GiB")]
+            self.ends.extend((1..=self.rows).map(|row| (row * self.width) as u32));
+            self.width = 0;
+        }
         self.bytes.extend_from_slice(key);
         #[expect(clippy::cast_possible_truncation, reason = "a task's keys of one space are far smaller than 4 GiB")]
         self.ends.push(self.bytes.len() as u32);
@@ -232,6 +238,16 @@ mod tests {
         let keys = encoded(&[Arc::new(Float64Array::from(vec![0.0, -0.0, f64::NAN, other_nan]))]);
         assert_eq!(keys.get(0), keys.get(1));
         assert_eq!(keys.get(2), keys.get(3));
+    }
+
+    #[test]
+    fn a_key_is_added_to_keys_of_one_width() {
+        let mut keys = EncodedKeys::default();
+        keys.encode(&[Arc::new(Int64Array::from(vec![7, 8])) as ArrayRef]);
+        let before: Vec<Vec<u8>> = (0..2).map(|row| keys.get(row).to_vec()).collect();
+        keys.push(&[]);
+        assert_eq!([keys.get(0), keys.get(1), keys.get(2)], [&before[0][..], &before[1], &[]]);
+        assert_eq!(keys.hashes(), [hash(&before[0]), hash(&before[1]), hash(&[])]);
     }
 
     #[test]

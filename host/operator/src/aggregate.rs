@@ -252,7 +252,11 @@ impl RunningAggregate {
 
     /// How many rows are taken at once where rows come out so.
     pub(crate) fn most_at_once(&self, emit: Emit) -> usize {
-        if emit == Emit::EachRow && self.layout.has_long_values() { MOST_LONG_VALUES } else { usize::MAX }
+        if emit == Emit::EachRow && (self.collected.is_some() || self.layout.has_long_values()) {
+            MOST_LONG_VALUES
+        } else {
+            usize::MAX
+        }
     }
 
     async fn take(&mut self, input: usize, batch: Batch, refusal: Refusal, cx: &mut Context) -> Result<bool, OperatorError> {

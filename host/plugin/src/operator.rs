@@ -210,6 +210,13 @@ impl PluginOperator {
         if self.definition.on_poison == OnPoison::Halt {
             return Err(self.halt(of, fault, None, &rows));
         }
+        if let CallOf::Rows(input) = of
+            && self.definition.inputs[input].broadcast
+            && self.task.of > 1
+        {
+            let reason = "a row of a broadcast input that only some tasks can do without: their maps would differ";
+            return Err(self.halt(of, fault, Some(reason), &rows));
+        }
         if let CallOf::Timers(..) = of {
             self.forget(of, &rows, cx);
         }
@@ -222,7 +229,7 @@ impl PluginOperator {
             CallOf::Rows(input) => (input, if fault.kind == FaultKind::Limit { Kind::Limit } else { Kind::Trap }),
             CallOf::End => return Err(self.halt(of, fault, None, &rows)),
         };
-        self.dead(Dead { input, reasons: vec![fault.message.clone(); rows.len()], rows, kind }, cx);
+        cx.dead.push(Dead { input, reasons: vec![fault.message.clone(); rows.len()], rows, kind });
         Ok(())
     }
 

@@ -43,9 +43,9 @@ impl Catalog for Composition {
         let port = |port: wasmill_operator::Port| Port { name: port.name, schema: port.schema };
         let needs_event_time = plan.needs_event_time();
         let forgotten = |index: &usize| plan.expiring.iter().any(|(expiring, _)| expiring == index);
-        let keeps =
-            (0..plan.own_states).filter(|index| !forgotten(index)).map(|index| plan.declaration.states[index].name.clone());
-        let keeps = keeps.collect();
+        let own = plan.declaration.states.iter().take(plan.own_states).enumerate();
+        let of_keys = own.filter(|(index, need)| !forgotten(index) && !need.is_of_task());
+        let keeps = of_keys.map(|(_, need)| need.name.clone()).collect();
         let ports = plan.declaration.ports.into_iter().map(port).collect();
         Ok(PluginDeclared { ports, reads: plan.declaration.reads, needs_event_time, keeps })
     }

@@ -100,7 +100,12 @@ fn read_broadcast(
     problems: &mut Problems,
 ) -> Option<Vec<String>> {
     let listed = field.texts("a list of inputs: [rules]", "the name of an input", problems)?;
-    for input in &listed {
+    for (index, input) in listed.iter().enumerate() {
+        if listed[..index].iter().any(|earlier| earlier.value == input.value) {
+            let problem = problems.error(code::INVALID_VALUE, &input.spot);
+            problem.found_to_be(format!("`{}` twice", input.value)).expected("each input once");
+            return None;
+        }
         if !names.contains(&input.value.as_str()) {
             let meant = nearest(&input.value, names.iter().copied());
             let problem = problems.error(code::UNKNOWN_INPUT, &input.spot).found(input.value.clone());

@@ -376,7 +376,7 @@ fn ranked(
     let (Some(item), Some(by)) = (arguments.first(), arguments.last()) else {
         return Err(no_call(&Expr::Function(call.clone())));
     };
-    let ranked = Ranked::new(name.starts_with("max"), most, item.data_type(), by.data_type());
+    let ranked = Ranked::new(name.starts_with("max"), most, item.data_type(), (taken > 1).then(|| by.data_type()));
     Ok((Function::Variable(Arc::new(ranked)), arguments))
 }
 

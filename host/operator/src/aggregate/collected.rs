@@ -115,7 +115,10 @@ impl Collected {
             *end += bytes.len();
         }
         // Rows without columns are no bytes, and are there all the same: their number is counted beside.
-        let present = vec![u8::MAX; call.count().div_ceil(8)];
+        let mut present = vec![0_u8; call.count().div_ceil(8)];
+        for (_, &key) in call.row_key.iter().enumerate().filter(|(row, _)| !dead(*row)) {
+            present[key as usize / 8] |= 1 << (key % 8);
+        }
         state.append(call, NUMBER, &Values { present, offsets, data });
     }
 

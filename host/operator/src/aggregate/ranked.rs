@@ -35,6 +35,8 @@ pub(super) struct Ranked {
     short: bool,
     /// What `x` is.
     item: DataType,
+    /// What it is ranked by: itself, or a type.
+    by: String,
     /// What comes out is a list, and not the first alone.
     lists: bool,
     /// What comes out: `x`, or a list of it.
@@ -53,11 +55,19 @@ type Entries = Vec<Entry>;
 
 impl Ranked {
     /// A list of at most so many values, ranked by another or by themselves, or the one value where it isn't said how many.
-    pub(super) fn new(greatest: bool, most: Option<usize>, item: &DataType, by: &DataType) -> Self {
+    pub(super) fn new(greatest: bool, most: Option<usize>, item: &DataType, by: Option<&DataType>) -> Self {
         let lists = most.is_some();
         let value = if lists { column_type::list_of(item.clone()) } else { item.clone() };
-        let short = [item, by].iter().all(|of| of.primitive_width().is_some());
-        Self { greatest, most: most.unwrap_or(1), short, item: item.clone(), lists, value }
+        let short = [item, by.unwrap_or(item)].iter().all(|of| of.primitive_width().is_some());
+        Self {
+            greatest,
+            most: most.unwrap_or(1),
+            short,
+            item: item.clone(),
+            by: by.map_or_else(|| "itself".to_owned(), |by| column_type::name(by).to_string()),
+            lists,
+            value,
+        }
     }
 
     /// Where a rank belongs among the others; nothing where it isn't among the first.
@@ -144,8 +154,8 @@ impl Variable for Ranked {
     }
 
     fn format(&self) -> String {
-        let (order, item) = (if self.greatest { "greatest" } else { "least" }, column_type::name(&self.item));
-        format!("ranked({order} {} of {item})", self.most)
+        let (order, value) = (if self.greatest { "greatest" } else { "least" }, column_type::name(&self.value));
+        format!("ranked({order} {} of {value} by {})", self.most, self.by)
     }
 
     fn update(
@@ -220,8 +230,9 @@ impl Variable for Ranked {
         Ok(())
     }
 
+    /// Text can be too long when it is put together, and then no row is at hand that could be refused.
     fn merges_in_any_order(&self) -> bool {
-        true
+        self.short
     }
 
     fn is_exact(&self) -> bool {

@@ -424,7 +424,7 @@ impl SessionAggregate {
             state.load(0, &self.call, &mut values);
             state.finish(&self.call);
             for index in 0..of.hashes.len() {
-                let value = values.get(index, state.states()[0].width).unwrap_or_default();
+                let Some(value) = values.get(index, state.states()[0].width) else { continue };
                 self.known.add(of.keys.get(index), session(space, value)?, watermark);
             }
             next = space.checked_add(1).and_then(|least| state.space_from(least));

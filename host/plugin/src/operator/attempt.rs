@@ -80,8 +80,8 @@ impl PluginOperator {
         Ok(outcome)
     }
 
-    /// Rows become dead letters: those of a broadcast input once, though every task is handed them.
-    pub(super) fn dead(&self, dead: Dead, cx: &mut Context) {
+    /// Rows that were rejected become dead letters: those of a broadcast input once, as every task that is handed them rejects them.
+    fn rejected(&self, dead: Dead, cx: &mut Context) {
         if self.task.index == 0 || !self.definition.inputs[dead.input].broadcast {
             cx.dead.push(dead);
         }
@@ -216,7 +216,7 @@ impl PluginOperator {
         cx.emitted.extend(call.emitted);
         if let (CallOf::Rows(input), false) = (of, call.rejected.is_empty()) {
             let (dead, reasons): (Vec<u32>, Vec<String>) = call.rejected.into_iter().unzip();
-            self.dead(Dead { input, rows: rows.take(&UInt32Array::from(dead)), reasons, kind: Kind::Rejected }, cx);
+            self.rejected(Dead { input, rows: rows.take(&UInt32Array::from(dead)), reasons, kind: Kind::Rejected }, cx);
         }
         for (name, add) in call.counters {
             #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
