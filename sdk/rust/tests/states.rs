@@ -185,11 +185,15 @@ later!(Names, String, 1);
 later!(NextVersion, u64, 2);
 
 #[test]
-fn a_snapshot_with_another_version_of_a_state_is_refused() {
+fn a_snapshot_with_a_version_that_is_not_known_is_refused() {
     let mut counts = Harness::<Counts, u32>::keyed(()).expect("an open operator");
     counts.feed_keyed([(1, ())]).expect("a call that succeeds");
     let refused = Harness::<NextVersion, u32>::restored((), &counts.snapshot()).expect_err("another version");
-    assert_eq!(refused.message(), "state `seen` has version 1 in the snapshot, but 2 in the operator");
+    assert_eq!(
+        refused.message(),
+        "state `seen` has values of version 1, which this operator can't migrate: `#[state(version = …, migrates(1 = \"Type\"))]` says \
+         what they were"
+    );
     let refused = Harness::<Counts, u32>::restored((), &harness().snapshot()).expect_err("another operator");
     assert_eq!(refused.message(), "the snapshot has a state `longest_word`, which the operator doesn't have");
 }
