@@ -172,7 +172,8 @@ macro_rules! later {
             }
 
             fn process(&mut self, _: (), _: &mut Context<Self>) -> Result<()> {
-                self.seen.get();
+                let seen = self.seen.get().unwrap_or_default();
+                self.seen.set(seen);
                 Ok(())
             }
         }
