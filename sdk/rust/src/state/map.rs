@@ -21,7 +21,7 @@ pub(super) const PAGE: u32 = 1_024;
 /// A map for each key: a field of the operator, as [`ValueState`](crate::ValueState) is, made with [`MapState::new`].
 ///
 /// What a call has looked up it remembers until its end, and what it changed is handed over there, in one crossing. An entry that wasn't looked up
-/// before costs a crossing of its own, some 0.3 µs, unless [`Process::prefetch`](crate::Process::prefetch) has named it: then all entries of a call
+/// before costs a crossing of its own, unless [`Process::prefetch`](crate::Process::prefetch) has named it: then all entries of a call
 /// come in one. A map may have any number of entries; they are in the order of their bytes ([`MapEntry`]).
 ///
 /// ```
