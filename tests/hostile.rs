@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use program::{Folder, plugin};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use wasmill_cli::composition::Composition;
 use wasmill_cli::plugin_directory::prepare;
 use wasmill_cli::sandbox::compiler;
@@ -22,6 +22,7 @@ use wasmill_job::graph::Job;
 use wasmill_operator::Context;
 use wasmill_plugin::{Compiler, CompilerProcess, Sandbox};
 use wasmill_runtime::{Factory as _, JobCounts, JobError, JobRun, MemoryBudget, NodeCounts, OperatorParts, Outcome, assembly};
+use wasmill_time::ProcessingClock;
 
 /// One thing that the guest does, with what its job's error says.
 struct Case {
@@ -210,7 +211,9 @@ dead-letters: {{ connector: file, path: {name}-dead.ndjson, format: json }}
                 counts: Arc::clone(&counts),
                 durability: None,
                 memory: Arc::clone(&memory),
+                clock: ProcessingClock::start(),
                 stop: stop.clone(),
+                savepoints: mpsc::unbounded_channel().1,
             };
             let began = Instant::now();
             async move { (run.run().await, counts, began.elapsed()) }

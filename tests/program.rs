@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 /// A folder with a job and its data, gone with the test.
-pub struct Folder(TempDir);
+pub struct Folder(TempDir, TempDir);
 
 /// How a run of the program ended.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ impl Ended {
 
 impl Folder {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
+        let folder = || tempfile::tempdir().expect("a folder");
+        Self(folder(), folder())
     }
 
     /// A folder with this job as `job.yaml`.
@@ -72,6 +73,8 @@ impl Folder {
         command.args(arguments).current_dir(self.0.path()).stdin(Stdio::null());
         // The cache of compiled plugins is the tests' own.
         command.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR"));
+        // Tests run jobs of one name side by side: each is reached in a folder of its own.
+        command.env("XDG_RUNTIME_DIR", self.1.path());
         // Jobs name plugins of the repository by it.
         command.env("PLUGINS", from_root("plugins"));
         command

@@ -12,13 +12,14 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use wasmill_cli::composition::Composition;
 use wasmill_cli::plugin_directory::prepare;
 use wasmill_cli::sandbox::compiler;
 use wasmill_cli::signals::Stop;
 use wasmill_plugin::{Compiler, CompilerProcess, Sandbox};
 use wasmill_runtime::{JobRun, MemoryBudget, Outcome, assembly};
+use wasmill_time::ProcessingClock;
 
 /// A row of the input.
 #[derive(Debug, Clone)]
@@ -102,7 +103,17 @@ impl World {
         let counts = Arc::new(assembly::counts(&job));
         let (_stop, stop) = watch::channel(false);
         let memory = Arc::new(MemoryBudget::new(4 << 30));
-        let run = JobRun { job: &job, plan: &plan, factory: &factory, counts, durability: None, memory, stop };
+        let run = JobRun {
+            job: &job,
+            plan: &plan,
+            factory: &factory,
+            counts,
+            durability: None,
+            memory,
+            clock: ProcessingClock::start(),
+            stop,
+            savepoints: mpsc::unbounded_channel().1,
+        };
         assert_eq!(self.runtime.block_on(run.run()), Ok(Outcome::Finished));
     }
 

@@ -190,11 +190,11 @@ mod tests {
     use super::*;
 
     fn barrier(epoch: u64) -> Barrier {
-        Barrier { epoch: Epoch(epoch), last: false }
+        Barrier { epoch: Epoch(epoch), last: false, whole: true }
     }
 
     fn last(epoch: u64) -> Barrier {
-        Barrier { epoch: Epoch(epoch), last: true }
+        Barrier { epoch: Epoch(epoch), last: true, whole: true }
     }
 
     #[test]

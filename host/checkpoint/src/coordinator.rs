@@ -1,10 +1,24 @@
 //! When barriers are sent, and when a checkpoint is complete: a pure function from events to actions.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use wasmill_flow::{Barrier, Epoch};
 
 use crate::part::Part;
+
+/// When checkpoints are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cadence {
+    /// Time between two.
+    pub every: Duration,
+    /// When the first is due, in time since the start: jobs that start together need not take theirs together.
+    pub first_after: Duration,
+    /// Every how many of them state is snapshotted whole; 1 for each of them.
+    pub base_every: NonZero<u32>,
+    /// How long one may take, from its barrier until it is complete.
+    pub timeout: Duration,
+}
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,16 +34,14 @@ pub enum Event {
         /// What the checkpoint must hold of it.
         parts: Vec<Part>,
     },
-    /// A task can't go on.
-    TaskFailed,
     /// No source has more rows.
     Ended,
     /// The job is to stop.
     StopRequested,
+    /// A checkpoint with this label is wanted, that is kept until somebody deletes it.
+    SavepointRequested(String),
     /// The manifest of this epoch is durable.
     Stored(Epoch),
-    /// The manifest of this epoch could not be written.
-    StoreFailed(Epoch),
 }
 
 /// What to do, in order.
@@ -43,13 +55,20 @@ pub enum Action {
         barrier: Barrier,
         /// What all tasks handed in.
         parts: Vec<Part>,
+        /// The labels under which it is kept.
+        savepoints: Vec<String>,
     },
     /// The epoch is complete: have every sink make visible what it prepared for it.
     Commit(Epoch),
     /// The job is done, once the sinks have done the commit before.
     Stop,
-    /// Stop without another checkpoint; sinks keep what is committed. Why is known to who sent the event.
-    Fail,
+    /// A checkpoint has taken too long: stop without another. Sinks keep what is committed.
+    TimedOut {
+        /// The checkpoint.
+        epoch: Epoch,
+        /// The tasks that haven't acknowledged it; none where it is the manifest that isn't stored.
+        waiting: Vec<usize>,
+    },
 }
 
 /// An event that can't be: a bug of the engine.
@@ -106,26 +125,56 @@ enum Phase {
 #[derive(Debug)]
 pub struct Coordinator {
     tasks: usize,
-    every: Duration,
+    cadence: Cadence,
     next: Epoch,
-    /// When the next one is due.
+    /// When the next one is due; while one is under way, by when it must be complete.
     due: Duration,
     now: Duration,
+    /// When the one under way began.
+    began: Duration,
+    /// How many may follow before state must be snapshotted whole again.
+    deltas_left: u32,
     last_wanted: bool,
+    /// Labels that the next one is wanted under.
+    savepoints: Vec<String>,
+    /// Labels of the one under way.
+    labels: Vec<String>,
     phase: Phase,
 }
 
 impl Coordinator {
-    /// A job of `tasks` tasks, all of which acknowledge every barrier, with a checkpoint `every` so often, the first of epoch `first`.
+    /// A job of `tasks` tasks, all of which acknowledge every barrier; its first checkpoint is of epoch `first`, and holds its state whole.
     #[must_use]
-    pub fn new(tasks: usize, every: Duration, first: Epoch) -> Self {
-        Self { tasks, every, next: first, due: every, now: Duration::ZERO, last_wanted: false, phase: Phase::Idle }
+    pub fn new(tasks: usize, cadence: Cadence, first: Epoch) -> Self {
+        Self {
+            tasks,
+            cadence,
+            next: first,
+            due: cadence.first_after,
+            now: Duration::ZERO,
+            began: Duration::ZERO,
+            deltas_left: 0,
+            last_wanted: false,
+            savepoints: Vec::new(),
+            labels: Vec::new(),
+            phase: Phase::Idle,
+        }
     }
 
-    /// When the next tick is wanted, in time since the start; none where only other events matter.
+    /// When the next tick is wanted, in time since the start; none where nothing depends on time any more.
     #[must_use]
     pub fn due(&self) -> Option<Duration> {
-        matches!(self.phase, Phase::Idle).then_some(self.due)
+        match self.phase {
+            Phase::Idle => Some(self.due),
+            Phase::Aligning { .. } | Phase::Storing { .. } => Some(self.began.saturating_add(self.cadence.timeout)),
+            Phase::Over => None,
+        }
+    }
+
+    /// How long the checkpoint under way has taken so far.
+    #[must_use]
+    pub fn under_way_for(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.began)
     }
 
     /// Takes an event; what is to be done about it.
@@ -137,27 +186,50 @@ impl Coordinator {
             return Ok(Vec::new());
         }
         match event {
-            Event::Tick(now) => self.now = self.now.max(now),
+            Event::Tick(now) => {
+                self.now = self.now.max(now);
+                if let Some(waiting) = self.too_late() {
+                    self.phase = Phase::Over;
+                    return Ok(vec![waiting]);
+                }
+            }
             Event::Ended | Event::StopRequested => self.last_wanted = true,
+            Event::SavepointRequested(label) => self.savepoints.push(label),
             Event::TaskAcked { task, epoch, parts } => return self.acked(task, epoch, parts),
             Event::Stored(epoch) => return self.stored(epoch),
-            Event::StoreFailed(epoch) => {
-                self.being_written(epoch)?;
-                return Ok(self.fail());
-            }
-            Event::TaskFailed => return Ok(self.fail()),
         }
         Ok(self.trigger())
     }
 
+    /// What to do where the checkpoint under way has taken too long.
+    fn too_late(&self) -> Option<Action> {
+        if self.now < self.began.saturating_add(self.cadence.timeout) {
+            return None;
+        }
+        match &self.phase {
+            Phase::Aligning { barrier, handed_in } => {
+                let waiting = handed_in.iter().enumerate().filter(|(_, parts)| parts.is_none()).map(|(task, _)| task).collect();
+                Some(Action::TimedOut { epoch: barrier.epoch, waiting })
+            }
+            Phase::Storing { barrier } => Some(Action::TimedOut { epoch: barrier.epoch, waiting: Vec::new() }),
+            Phase::Idle | Phase::Over => None,
+        }
+    }
+
     /// Starts a checkpoint, if one is due and none is under way.
     fn trigger(&mut self) -> Vec<Action> {
-        if !matches!(self.phase, Phase::Idle) || !(self.last_wanted || self.now >= self.due) {
+        let wanted = self.last_wanted || !self.savepoints.is_empty() || self.now >= self.due;
+        if !matches!(self.phase, Phase::Idle) || !wanted {
             return Vec::new();
         }
-        let barrier = Barrier { epoch: self.next, last: self.last_wanted };
+        self.labels = std::mem::take(&mut self.savepoints);
+        // A savepoint needs nothing of the checkpoints before it.
+        let whole = self.deltas_left == 0 || !self.labels.is_empty();
+        self.deltas_left = if whole { self.cadence.base_every.get() - 1 } else { self.deltas_left - 1 };
+        let barrier = Barrier { epoch: self.next, last: self.last_wanted, whole };
         self.next = self.next.next();
-        self.due = self.now + self.every;
+        self.began = self.now;
+        self.due = self.now.saturating_add(self.cadence.every);
         self.phase = Phase::Aligning { barrier, handed_in: vec![None; self.tasks] };
         vec![Action::TriggerBarrier(barrier)]
     }
@@ -181,7 +253,7 @@ impl Coordinator {
         let parts = handed_in.drain(..).flatten().flatten().collect();
         let barrier = *barrier;
         self.phase = Phase::Storing { barrier };
-        Ok(vec![Action::WriteManifest { barrier, parts }])
+        Ok(vec![Action::WriteManifest { barrier, parts, savepoints: std::mem::take(&mut self.labels) }])
     }
 
     fn stored(&mut self, epoch: Epoch) -> Result<Vec<Action>, Unexpected> {
@@ -201,11 +273,6 @@ impl Coordinator {
             Phase::Storing { barrier } if barrier.epoch == epoch => Ok(barrier),
             _ => Err(Unexpected::Manifest { found: epoch }),
         }
-    }
-
-    fn fail(&mut self) -> Vec<Action> {
-        self.phase = Phase::Over;
-        vec![Action::Fail]
     }
 }
 

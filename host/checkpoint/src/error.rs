@@ -120,6 +120,18 @@ impl CheckpointError {
         }
     }
 
+    /// Whether it may work when it is tried again.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+        match self {
+            Self::Io { error, .. } => {
+                !matches!(error.kind(), NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+            }
+            _ => false,
+        }
+    }
+
     /// What the user can do.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {

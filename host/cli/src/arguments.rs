@@ -48,15 +48,35 @@ pub enum Command {
         /// The code, as it stands in brackets: `error[unknown-column]`.
         code: Option<String>,
     },
-    /// Not in this version: a running job's state of affairs.
-    #[command(hide = true)]
-    Status(Later),
-    /// Not in this version: stop a running job.
-    #[command(hide = true)]
-    Stop(Later),
-    /// Not in this version: take a named checkpoint.
-    #[command(hide = true)]
-    Savepoint(Later),
+    /// Say how a running job of this user is; without a job, all of them.
+    Status {
+        /// The job's name.
+        job: Option<String>,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Stop a running job cleanly, as SIGTERM does; returns when it has ended.
+    Stop {
+        /// The job's name.
+        job: String,
+        /// Take a savepoint of this label before.
+        #[arg(long, value_name = "LABEL")]
+        savepoint: Option<String>,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Take a checkpoint of a running job that is kept until it is deleted; returns when it is complete.
+    Savepoint {
+        /// The job's name.
+        job: String,
+        /// What it is called; without this, by the date and time.
+        label: Option<String>,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Not in this version: replace an operator's plugin while its job runs.
     #[command(hide = true)]
     Swap(Later),

@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub mod bench;
+mod control;
 mod explain;
 mod explain_error;
 mod infer;
@@ -35,9 +36,9 @@ pub fn run(command: Command) -> Exit {
         Command::Schema(SchemaCommand::Infer(args)) => infer::infer(&args),
         Command::Schema(SchemaCommand::Object(object)) => schema::schema(object),
         Command::ExplainError { code } => explain_error::explain_error(code.as_deref()),
-        Command::Status(_) => not_in_this_version("`status`", None),
-        Command::Stop(_) => not_in_this_version("`stop`", Some("send the job's process SIGTERM")),
-        Command::Savepoint(_) => not_in_this_version("`savepoint`", None),
+        Command::Status { job, format } => control::status(job.as_deref(), format),
+        Command::Stop { job, savepoint, format } => control::stop(&job, savepoint.as_deref(), format),
+        Command::Savepoint { job, label, format } => control::savepoint(&job, label.as_deref(), format),
         Command::Swap(_) => not_in_this_version("`swap`", None),
         Command::Rollback(_) => not_in_this_version("`rollback`", None),
         Command::Checkpoints(_) => not_in_this_version("`checkpoints`", None),

@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod commands;
 pub mod composition;
+mod control;
 
 mod event;
 pub mod exit;
@@ -33,6 +34,7 @@ mod wasm_target;
 mod watch;
 
 use clap::Parser;
+use wasmill_runtime::JobError;
 
 use crate::arguments::Arguments;
 use crate::exit::Exit;
@@ -52,6 +54,13 @@ pub fn main() -> Exit {
         }
     };
     logging::start(arguments.log_format);
+    // For tests: ends the process at a place that is named, as a kill would.
+    if let Ok(place) = std::env::var("WASMILL_ABORT_AT")
+        && let Err(error) = wasmill_failpoint::abort_at(&place)
+    {
+        report::error(&JobError::new("invalid-option", format!("WASMILL_ABORT_AT: {error}")));
+        return Exit::Wrong;
+    }
     let exit = commands::run(arguments.command);
     screen::flush();
     exit

@@ -3,6 +3,7 @@
 use std::num::NonZero;
 use std::sync::Arc;
 
+use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::recovery::choose;
 use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Store};
 use wasmill_flow::Epoch;
@@ -34,7 +35,12 @@ pub fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Result<Dur
     };
     Ok(Durability {
         store: Arc::new(store),
-        every: checkpoint.every,
+        cadence: Cadence {
+            every: checkpoint.every,
+            first_after: checkpoint.every,
+            base_every: checkpoint.base_every,
+            timeout: checkpoint.timeout,
+        },
         retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
         facts,
         first: restored.as_ref().map_or(Epoch(1), |manifest| Epoch(manifest.epoch.0 + 1)),

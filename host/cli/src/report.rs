@@ -10,6 +10,7 @@ use wasmill_job::problem::{Excerpt, Problem, Severity, excerpt};
 use wasmill_plugin::PluginError;
 use wasmill_runtime::{JobError, RowPlace};
 
+use crate::control::message::Refusal;
 use crate::event::{self, Event};
 use crate::exit::Exit;
 use crate::screen;
@@ -74,9 +75,20 @@ pub fn error_in(error: &JobError, file: &str, text: &str) {
     error_of(error, Some((file, text)));
 }
 
+/// Prints why a running job refused something.
+pub fn refusal(refusal: &Refusal) {
+    let Refusal { code, message, hint } = refusal;
+    if event::as_json() {
+        Event::new("error", code, message.as_str()).with("hint", hint.clone()).print();
+    } else {
+        let hint = hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
+        say(&format!("error[{code}]: {message}{hint}"));
+    }
+}
+
 fn error_of(error: &JobError, job: Option<(&str, &str)>) {
     if event::as_json() {
-        let JobError { code, message, operator, row, place, hint } = error;
+        let JobError { code, message, operator, row, place, hint, passing: _ } = error;
         let mut event = Event::new("error", code, message.as_str());
         event = event.with("operator", operator.clone()).with("row", row.clone()).with("hint", hint.clone());
         if let Some(RowPlace { file, line, column, .. }) = place.as_deref() {
@@ -131,7 +143,7 @@ pub fn of_plugin_error(error: PluginError) -> JobError {
 
 /// An error in the form of a problem; `job` is the job file's name and text, where there is one.
 fn as_text(error: &JobError, job: Option<(&str, &str)>) -> String {
-    let JobError { code, message, operator, row, place, hint } = error;
+    let JobError { code, message, operator, row, place, hint, passing: _ } = error;
     let mut text = format!("error[{code}]: {message}");
     if let Some(place) = place {
         text.push_str(&format!("\n{}", of_row(place)));

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::process::exit;
+use std::sync::Arc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -12,13 +14,13 @@ use crate::report;
 
 /// Whether the program is asked to stop.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<bool>);
+pub struct Stop(Arc<watch::Sender<bool>>);
 
 impl Stop {
     /// Of a command that signals end at once, as the system does.
     #[must_use]
     pub fn never() -> Self {
-        Self(watch::channel(false).1)
+        Self(Arc::new(watch::channel(false).0))
     }
 
     /// Whether it is by now.
@@ -27,10 +29,30 @@ impl Stop {
         *self.0.borrow()
     }
 
+    /// Waits for so long, or until it is asked to stop; whether it is.
+    #[must_use]
+    pub fn wait(&self, time: Duration) -> bool {
+        const STEP: Duration = Duration::from_millis(10);
+        let until = Instant::now() + time;
+        while !self.is_asked() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            thread::sleep(left.min(STEP));
+        }
+        true
+    }
+
     /// Becomes true when it is.
     #[must_use]
     pub fn receiver(&self) -> watch::Receiver<bool> {
-        self.0.clone()
+        self.0.subscribe()
+    }
+
+    /// Asks it to stop, as the first signal does.
+    pub fn ask(&self) {
+        self.0.send_replace(true);
     }
 }
 
@@ -44,7 +66,8 @@ pub fn listen() -> io::Result<Stop> {
         let _within = runtime.enter();
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
     };
-    let (stop, stopped) = watch::channel(false);
+    let stop = Stop::never();
+    let asked = stop.clone();
     let listening = async move {
         for first in [true, false] {
             tokio::select! {
@@ -55,12 +78,12 @@ pub fn listen() -> io::Result<Stop> {
                 // A standard error that nobody reads must not keep the second signal from being heard; and said before anything stops, so
                 // that it is there however fast that is.
                 report::remark_later("stopping", "stopping; a second signal ends the program at once");
-                stop.send_replace(true);
+                asked.ask();
             }
         }
         exit(Exit::Interrupted.into());
     };
     // A thread of its own, which neither what comes before the job nor what comes after it can keep from listening.
     thread::Builder::new().name("signals".to_owned()).spawn(move || runtime.block_on(listening))?;
-    Ok(Stop(stopped))
+    Ok(stop)
 }

@@ -22,7 +22,8 @@ use crate::report;
 pub struct Summary {
     job: String,
     outcome: &'static str,
-    exit_code: i32,
+    /// None while it runs.
+    exit_code: Option<i32>,
     mode: &'static str,
     parallelism: u32,
     error: Option<Failure>,
@@ -33,6 +34,8 @@ pub struct Summary {
     rows_in: u64,
     rows_out: u64,
     rows_per_second: f64,
+    /// How often it went on from its last checkpoint after a fault.
+    restarts: u64,
     dead_letters: u64,
     late_rows: u64,
     #[serde(serialize_with = "in_order")]
@@ -109,10 +112,8 @@ struct CheckpointFigures {
 /// What is known of a run beside its counters.
 #[derive(Debug)]
 pub struct Ran<'a> {
-    /// How it ended.
-    pub outcome: &'a Result<Outcome, JobError>,
-    /// How the program ends.
-    pub exit: Exit,
+    /// How it ended, and how the program ends; none while it runs.
+    pub end: Option<(&'a Result<Outcome, JobError>, Exit)>,
     /// How long it took.
     pub wall: Duration,
     /// The digests of plugins, by their operators' places.
@@ -130,20 +131,22 @@ impl Summary {
         let rows_in = total(&counts.sources, |source| &source.rows_in);
         Self {
             job: job.name.clone(),
-            outcome: match ran.outcome {
-                Ok(Outcome::Finished) => "finished",
-                Ok(Outcome::Stopped) => "stopped",
-                Err(_) => "failed",
+            outcome: match ran.end {
+                None => "running",
+                Some((Ok(Outcome::Finished), _)) => "finished",
+                Some((Ok(Outcome::Stopped), _)) => "stopped",
+                Some((Err(_), _)) => "failed",
             },
-            exit_code: ran.exit.into(),
+            exit_code: ran.end.map(|(_, exit)| exit.into()),
             mode: "streaming",
             parallelism: job.parallelism,
-            error: ran.outcome.as_ref().err().map(failure),
+            error: ran.end.and_then(|(outcome, _)| outcome.as_ref().err()).map(failure),
             wall_seconds,
             cpu_seconds: process::cpu_seconds(),
             peak_memory_bytes: process::peak_memory_bytes(),
             rows_in,
             rows_out: total(&counts.sinks, |sink| &sink.rows_in),
+            restarts: get(&counts.restarts),
             rows_per_second: if wall_seconds > 0.0 { rows_in as f64 / wall_seconds } else { 0.0 },
             dead_letters: total(&counts.sources, |source| &source.dead) + total(&counts.operators, |operator| &operator.dead),
             late_rows: late_rows(job, counts),

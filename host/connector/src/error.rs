@@ -1,5 +1,8 @@
 //! Why a source or a sink can't go on.
 
+/// Codes of faults that may be gone when the same is tried again: what a disk refused.
+const PASSING: &[&str] = &["disk-full", "file-unreadable", "file-unwritable"];
+
 /// A fault of a source or a sink that ends the job.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -24,5 +27,11 @@ impl ConnectorError {
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// Whether it may be gone when the same is tried again in a while.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        PASSING.contains(&self.code)
     }
 }

@@ -23,4 +23,6 @@ pub struct Barrier {
     pub epoch: Epoch,
     /// The job stops once this epoch is committed.
     pub last: bool,
+    /// State is snapshotted whole, not only what changed since the epoch before.
+    pub whole: bool,
 }

@@ -81,7 +81,7 @@ pub fn explain(job: &Job, plan: &Plan) -> String {
 /// What survives a kill of the process, in sentences.
 #[must_use]
 pub fn survives(job: &Job) -> Vec<String> {
-    let Some(Checkpoint { every, store, retain }) = &job.checkpoint else {
+    let Some(Checkpoint { every, store, retain, .. }) = &job.checkpoint else {
         return vec!["nothing survives a kill: the job has no `checkpoint`".to_owned()];
     };
     let mut sentences = vec![format!(

@@ -3,6 +3,7 @@
 mod aggregate;
 mod operator;
 mod plugin;
+mod survival;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use wasmill_flow::KeyGroups;
 pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Results, Window, WindowShape};
 pub use operator::{Input, Operator};
 pub use plugin::{OnPoison, Plugin};
+pub use survival::{Checkpoint, Restart};
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct Job {
     pub sinks: Vec<Sink>,
     /// Where rows go that can't be processed.
     pub dead_letters: Option<DeadLetters>,
+    /// What happens after a fault that may pass.
+    pub restart: Restart,
     /// Whether and where checkpoints are taken.
     pub checkpoint: Option<Checkpoint>,
 }
@@ -470,15 +474,4 @@ pub struct DeadLetters {
     pub connector: SinkConnector,
     /// More than so many fail the job.
     pub limit: Option<u64>,
-}
-
-/// Whether and where checkpoints are taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checkpoint {
-    /// Time between two.
-    pub every: Duration,
-    /// A local directory.
-    pub store: PathBuf,
-    /// How many are kept.
-    pub retain: usize,
 }

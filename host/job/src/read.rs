@@ -11,6 +11,7 @@ mod limits;
 mod mapping;
 mod name;
 mod operator;
+mod restart;
 mod schema;
 mod settings;
 mod sink;
@@ -37,10 +38,10 @@ const KEYS: &[&str] = &[
     "sinks",
     "dead-letters",
     "checkpoint",
+    "restart",
     "limits",
     "state",
 ];
-const LATER: &[&str] = &["restart"];
 
 /// The most rows in a batch.
 const MOST_BATCH_ROWS: i128 = 1_000_000;
@@ -51,7 +52,7 @@ const MOST_BATCH_BYTES: u64 = 1 << 30;
 pub fn read(root: &Node, problems: &mut Problems) -> Option<Job> {
     let whole = Field { node: root, spot: Spot { place: root.place, path: String::new() }, key_place: root.place };
     let job = Mapping::open(&whole, "a mapping with name, sources and sinks", problems)?;
-    job.check_keys(KEYS, LATER, problems);
+    job.check_keys(KEYS, &[], problems);
     let name = job.require("name", "the job's name", problems).and_then(|field| name::read(&field, problems));
     if let Some(mode) = job.get("mode") {
         mode.word(&[("streaming", ())], &["batch"], problems);
@@ -82,6 +83,7 @@ pub fn read(root: &Node, problems: &mut Problems) -> Option<Job> {
         sinks: sinks.map(|field| named(&field, "sinks by name", problems, sink::read)).unwrap_or_default(),
         dead_letters: job.get("dead-letters").map(|field| sink::read_dead_letters(&field, problems)),
         checkpoint: job.get("checkpoint").map(|field| checkpoint::read(&field, problems)),
+        restart: job.get("restart").map(|field| restart::read(&field, problems)),
     })
 }
 

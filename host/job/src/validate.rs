@@ -80,6 +80,7 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
         connector.map(|connector| graph::DeadLetters { connector, limit: letters.limit })
     });
     let checkpoint = job.checkpoint.as_ref().map(|checkpoint| resolve_checkpoint(checkpoint, given, problems));
+    let restart = resolve_restart(job, problems);
     files::check(job, given, problems);
     if problems.any_error() {
         return None;
@@ -102,6 +103,7 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
             Some(checkpoint) => Some(checkpoint?),
             None => None,
         },
+        restart,
     };
     warnings::warn(job, &resolved, problems);
     // A dead letter holds the whole row, so that all of it is read.
@@ -284,5 +286,23 @@ fn refuse_nested_in_csv(sink: &written::Sink, connector: &graph::SinkConnector, 
 
 fn resolve_checkpoint(checkpoint: &written::Checkpoint, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Checkpoint> {
     let store = paths::local(checkpoint.store.as_ref()?, given.dir, problems)?;
-    Some(graph::Checkpoint { every: checkpoint.every, store, retain: checkpoint.retain })
+    let written::Checkpoint { every, retain, base_every, timeout, .. } = *checkpoint;
+    Some(graph::Checkpoint { every, store, retain, base_every, timeout })
+}
+
+/// How often the job is started again: with checkpoints as it says, or by default; without them never.
+fn resolve_restart(job: &written::Job, problems: &mut Problems) -> graph::Restart {
+    match (&job.restart, &job.checkpoint) {
+        (Some(restart), None) if restart.value.attempts > 0 => {
+            problems
+                .error(code::MISPLACED_KEY, &restart.spot)
+                .found_to_be("`restart` in a job without `checkpoint`")
+                .expected("`checkpoint`: without one a job has nothing to go on from, and would write its rows again")
+                .advice("add `checkpoint: { store: PATH }`, or leave `restart` out");
+            graph::Restart::NONE
+        }
+        (_, None) => graph::Restart::NONE,
+        (Some(restart), Some(_)) => restart.value,
+        (None, Some(_)) => graph::Restart::default(),
+    }
 }

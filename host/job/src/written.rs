@@ -3,12 +3,13 @@
 //! Where a part is missing or of the wrong kind, that has been said already, and the part is `None`: what can be checked without it
 //! still is.
 
+use std::num::NonZero;
 use std::time::Duration;
 
 use arrow_schema::SchemaRef;
 use serde_json::Value;
 
-use crate::graph::{BatchLimits, Compression, Existing, FormatIn, FormatOut, Generator, Limits, OnPoison, Window};
+use crate::graph::{BatchLimits, Compression, Existing, FormatIn, FormatOut, Generator, Limits, OnPoison, Restart, Window};
 use crate::place::{At, Spot};
 
 /// A job file.
@@ -34,6 +35,8 @@ pub struct Job {
     pub dead_letters: Option<DeadLetters>,
     /// Checkpoints.
     pub checkpoint: Option<Checkpoint>,
+    /// How often it is started again after a fault.
+    pub restart: Option<At<Restart>>,
 }
 
 /// A source.
@@ -271,4 +274,8 @@ pub struct Checkpoint {
     pub store: Option<At<String>>,
     /// How many are kept.
     pub retain: usize,
+    /// Every how many of them state is written whole.
+    pub base_every: NonZero<u32>,
+    /// How long one may take.
+    pub timeout: Duration,
 }

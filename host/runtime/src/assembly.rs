@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, RwLock};
 use std::time::Instant;
 
 use tokio::sync::mpsc;
@@ -54,20 +54,25 @@ pub fn counts(job: &Job) -> JobCounts {
         sinks: job.sinks.iter().map(|_| NodeCounts::new(0)).collect(),
         dead_letters: NodeCounts::new(0),
         edges: Arc::default(),
-        stages: OnceLock::new(),
+        stages: RwLock::default(),
         checkpoints: AtomicU64::new(0),
         failed_checkpoints: AtomicU64::new(0),
         last_epoch: AtomicU64::new(0),
+        checkpoint_micros: AtomicU64::new(0),
+        checkpoint_bytes: AtomicU64::new(0),
+        restarts: AtomicU64::new(0),
     }
 }
 
 /// Makes the tasks of a job.
+#[expect(clippy::too_many_arguments, reason = "each is one thing that tasks are made of")]
 pub(crate) fn assemble(
     job: &Job,
     plan: &Plan,
     factory: &dyn Factory,
     counts: &Arc<JobCounts>,
     memory: &Arc<MemoryBudget>,
+    processing_time: &ProcessingClock,
     durable: bool,
     first: Epoch,
 ) -> Result<Assembly, JobError> {
@@ -75,7 +80,6 @@ pub(crate) fn assemble(
     let mut wiring = Wiring::of(job, plan, memory, &counts.edges);
     let shared_job = Arc::new(job.clone());
     let name: Arc<str> = job.name.as_str().into();
-    let processing_time = ProcessingClock::start();
     let drift_limits = DriftLimit::of(job, plan);
     let buried = Arc::new(AtomicU64::new(0));
     let visibility = if durable { Visibility::ByEpoch } else { Visibility::AtOnce };
@@ -88,16 +92,7 @@ pub(crate) fn assemble(
             let clock = Arc::new(TaskClock::new());
             let id = TaskId(assembly.tasks.len());
             let task = TaskIndex { index, of: stage.parallelism };
-            let parts = Parts {
-                job,
-                factory,
-                counts,
-                memory,
-                task,
-                visibility,
-                processing_time: &processing_time,
-                drift_limits: &drift_limits,
-            };
+            let parts = Parts { job, factory, counts, memory, task, visibility, processing_time, drift_limits: &drift_limits };
             let nodes = stage
                 .nodes
                 .iter()
@@ -148,8 +143,7 @@ pub(crate) fn assemble(
         }
         stages.push(gauges);
     }
-    // Set already where the same counters were handed to a run before; the first run's are kept.
-    let _ = counts.stages.set(stages);
+    counts.begin(stages);
     Ok(assembly)
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use wasmill_connector::{Prepared, Sink};
+use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{Barrier, Batch, Message, Progress, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
 use wasmill_operator::{Context, Due, Operator};
@@ -266,6 +267,12 @@ impl Chain {
         }
     }
 
+    /// What people call it: its first node, and which of its tasks it is.
+    pub fn name(&self) -> String {
+        let first = self.nodes.first().map_or("nothing", |node| &*node.name);
+        format!("`{first}` (task {} of {})", self.task.index + 1, self.task.of)
+    }
+
     /// Whether it has sinks.
     pub fn has_sinks(&self) -> bool {
         self.nodes.iter().any(|node| matches!(node.work, Work::Sink(..)))
@@ -285,10 +292,12 @@ impl Chain {
                 Work::Sink(id, sink) => {
                     let prepared = sink.prepare(barrier.epoch).await.map_err(|error| JobError::connector(name, error))?;
                     part.prepared.push((*id, self.task, prepared));
+                    hit(Failpoint::SinkPrepared);
                 }
                 Work::Source => {}
             }
         }
+        hit(Failpoint::SnapshotMarked);
         Ok(())
     }
 
@@ -316,7 +325,9 @@ impl Chain {
         for Node { name, work, .. } in &mut self.nodes {
             if let Work::Sink(id, sink) = work {
                 for (_, _, prepared) in prepared.iter().filter(|(sink, ..)| sink == id) {
+                    hit(Failpoint::BeforeCommit);
                     sink.commit(prepared).await.map_err(|error| JobError::connector(name, error))?;
+                    hit(Failpoint::AfterCommit);
                 }
                 sink_counts(&self.counts, *id).bytes.store(sink.bytes(), Relaxed);
             }
@@ -351,8 +362,10 @@ impl Chain {
         let counts = match work {
             Work::Source => return Ok(()),
             Work::Operator(work) => {
+                hit(Failpoint::BeforeProcess);
                 let step = timed(work.operator.process(input, batch, &mut work.context), &mut spent);
                 step.await.map_err(|error| JobError::operator(name, error))?;
+                hit(Failpoint::AfterProcess);
                 if work.charge(self.job.batch.max_rows) {
                     return Err(self.exceeded(node));
                 }

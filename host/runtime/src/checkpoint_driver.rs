@@ -1,46 +1,74 @@
 //! Has barriers sent and checkpoints written, and knows when the job is over: does what the coordinator decides.
 
 use std::collections::BTreeSet;
+use std::num::NonZero;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use wasmill_checkpoint::{Action, Coordinator, Event as Happened, Manifest, Part, Prepared, SourcePosition, Unexpected};
+use tokio::time::{Instant, sleep_until, timeout};
+use wasmill_checkpoint::coordinator::Cadence;
+use wasmill_checkpoint::{Action, Coordinator, Event as Happened, Part, Store, Unexpected};
+use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{Barrier, Epoch, KeyGroups};
+use wasmill_time::ProcessingClock;
 
 use crate::assembly::Assembly;
-use crate::control::{Event, Part as TaskPart, SourcePlace, TaskId};
+use crate::checkpoint_writer::Writer;
+use crate::control::{Event, Part as TaskPart, TaskId};
 use crate::counts::JobCounts;
 use crate::durability::{Durability, blocking};
 use crate::error::JobError;
 use crate::job_run::Outcome;
 use crate::names::Names;
+use crate::savepoint::SavepointRequest;
 
-/// What a task handed in at a barrier, once it is in the store.
-type HandedIn = (TaskId, Barrier, Vec<Part>);
+/// How long the end of a job waits for the removal of checkpoints that aren't kept; what is left goes another time.
+const LAST_REMOVAL: Duration = Duration::from_secs(10);
+/// The cadence of a job without checkpoints: only the last barrier is sent.
+const NEVER: Cadence =
+    Cadence { every: Duration::MAX, first_after: Duration::MAX, base_every: NonZero::<u32>::MIN, timeout: Duration::MAX };
+
+/// What has come into the store.
+enum Written {
+    /// What a task handed in at a barrier.
+    Part(TaskId, Barrier, Vec<Part>),
+    /// A manifest, and the savepoints that it makes.
+    Manifest(Epoch, Vec<String>),
+}
+
+/// What others ask of a running job.
+pub(crate) struct Asked {
+    pub stop: watch::Receiver<bool>,
+    pub savepoints: mpsc::UnboundedReceiver<SavepointRequest>,
+}
 
 /// Watches over a job's epochs.
 pub(crate) struct Driver {
     coordinator: Coordinator,
-    durability: Option<Durability>,
-    names: Arc<Names>,
-    groups: KeyGroups,
+    writer: Option<Arc<Writer>>,
+    retain: NonZero<usize>,
     start: Instant,
     barriers: Vec<(TaskId, mpsc::UnboundedSender<Barrier>)>,
     commits: Vec<(TaskId, mpsc::UnboundedSender<Epoch>)>,
     events: mpsc::UnboundedReceiver<Event>,
-    /// Parts of a checkpoint on their way into the store.
-    writers: JoinSet<Result<HandedIn, JobError>>,
+    /// What tasks are called, by their numbers.
+    tasks: Vec<String>,
+    /// Parts of a checkpoint, and its manifest, on their way into the store.
+    writing: JoinSet<Result<Written, JobError>>,
+    /// The removal of checkpoints that aren't kept: one at a time.
+    removal: JoinSet<()>,
     /// Tasks of sources that have ended.
     ended: BTreeSet<TaskId>,
     /// Tasks whose sinks have made the last epoch visible.
     done: BTreeSet<TaskId>,
     /// The last epoch, once it is committed.
     over: Option<Epoch>,
-    stop: watch::Receiver<bool>,
+    asked: Asked,
     stopped: bool,
+    /// Who waits for savepoints that aren't complete.
+    savepoints: Vec<SavepointRequest>,
     counts: Arc<JobCounts>,
 }
 
@@ -50,59 +78,65 @@ impl Driver {
         names: Arc<Names>,
         groups: KeyGroups,
         durability: Option<Durability>,
+        clock: ProcessingClock,
         counts: Arc<JobCounts>,
-        stop: watch::Receiver<bool>,
+        asked: Asked,
     ) -> Self {
-        let (every, first) =
-            durability.as_ref().map_or((Duration::MAX, Epoch(1)), |durability| (durability.every, durability.first));
+        let (cadence, first, retain) = durability.as_ref().map_or((NEVER, Epoch(1), NonZero::<usize>::MIN), |durability| {
+            (durability.cadence, durability.first, durability.retain)
+        });
+        let writer = durability.map(|Durability { store, facts, .. }| Arc::new(Writer::new(store, facts, names, groups, clock)));
         let (_, none) = mpsc::unbounded_channel();
         Self {
-            coordinator: Coordinator::new(assembly.tasks.len(), every, first),
-            durability,
-            names,
-            groups,
+            coordinator: Coordinator::new(assembly.tasks.len(), cadence, first),
+            writer,
+            retain,
             start: Instant::now(),
             barriers: std::mem::take(&mut assembly.barriers),
             commits: std::mem::take(&mut assembly.commits),
             events: std::mem::replace(&mut assembly.events, none),
-            writers: JoinSet::new(),
+            tasks: assembly.tasks.iter().map(|task| task.chain.name()).collect(),
+            writing: JoinSet::new(),
+            removal: JoinSet::new(),
             ended: BTreeSet::new(),
             done: BTreeSet::new(),
             over: None,
-            stop,
+            asked,
             stopped: false,
+            savepoints: Vec::new(),
             counts,
         }
     }
 
     /// Drives the job to its end.
     pub async fn run(&mut self) -> Result<Outcome, JobError> {
-        while self.over.is_none_or(|_| self.durability.is_some() && self.done.len() < self.commits.len()) {
+        while self.over.is_none_or(|_| self.writer.is_some() && self.done.len() < self.commits.len()) {
             let due = self.coordinator.due().and_then(|due| self.start.checked_add(due));
             let tick = async {
                 match due {
-                    Some(due) => tokio::time::sleep_until(due.into()).await,
+                    Some(due) => sleep_until(due).await,
                     None => std::future::pending().await,
                 }
             };
             let happened = tokio::select! {
-                Some(event) = self.events.recv() => self.told(event),
-                Some(written) = self.writers.join_next() => {
+                biased;
+                Some(written) = self.writing.join_next() => {
                     let written = written.map_err(|error| JobError::new("internal-panic", error.to_string())).flatten();
-                    let (task, barrier, parts) =
-                        written.inspect_err(|_| self.counts.checkpoint_failed())?;
-                    Some(Happened::TaskAcked { task: task.0, epoch: barrier.epoch, parts })
+                    self.written(written.inspect_err(|_| self.counts.checkpoint_failed())?)
                 }
-                () = requested(&mut self.stop), if !self.stopped => {
+                () = requested(&mut self.asked.stop), if !self.stopped => {
                     self.stopped = true;
                     Some(Happened::StopRequested)
                 }
+                Some(request) = self.asked.savepoints.recv() => self.wanted(request),
                 () = tick => Some(Happened::Tick(self.start.elapsed())),
+                Some(event) = self.events.recv() => self.told(event),
             };
             if let Some(happened) = happened {
-                self.happened(happened).await?;
+                self.happened(happened)?;
             }
         }
+        let _ = timeout(LAST_REMOVAL, self.removal.join_next()).await;
         Ok(if self.stopped { Outcome::Stopped } else { Outcome::Finished })
     }
 
@@ -114,7 +148,7 @@ impl Driver {
                 (self.ended.len() == self.barriers.len()).then_some(Happened::Ended)
             }
             Event::Passed(task, barrier, part) => {
-                self.hand_in(task, barrier, part);
+                self.write_part(task, barrier, part);
                 None
             }
             Event::Visible(task, epoch) => {
@@ -126,92 +160,124 @@ impl Driver {
         }
     }
 
-    async fn happened(&mut self, happened: Happened) -> Result<(), JobError> {
-        let mut waiting = vec![happened];
-        while let Some(happened) = waiting.pop() {
-            for action in self.coordinator.on(happened).map_err(unexpected)? {
-                match action {
-                    Action::TriggerBarrier(barrier) => {
-                        // A task that is gone has failed, and its own error ends the job.
-                        for (_, barriers) in &self.barriers {
-                            let _ = barriers.send(barrier);
-                        }
+    /// Takes note of who wants a savepoint.
+    fn wanted(&mut self, request: SavepointRequest) -> Option<Happened> {
+        if self.writer.is_none() {
+            let what = "the job takes no checkpoints, so that there is no place for a savepoint";
+            let error = JobError::new("savepoint-without-store", what).with_hint("give the job `checkpoint: { store: PATH }`");
+            // Whoever asked may be gone.
+            let _ = request.done.send(Err(error));
+            return None;
+        }
+        let label = request.label.clone();
+        self.savepoints.push(request);
+        Some(Happened::SavepointRequested(label))
+    }
+
+    /// What something that has come into the store is to the coordinator.
+    fn written(&mut self, written: Written) -> Option<Happened> {
+        match written {
+            Written::Part(task, barrier, parts) => Some(Happened::TaskAcked { task: task.0, epoch: barrier.epoch, parts }),
+            Written::Manifest(epoch, labels) => {
+                for request in self.savepoints.extract_if(.., |request| labels.contains(&request.label)) {
+                    let _ = request.done.send(Ok(epoch));
+                }
+                if self.writer.is_some() {
+                    self.counts.checkpoint_completed(epoch, self.coordinator.under_way_for(self.start.elapsed()));
+                }
+                Some(Happened::Stored(epoch))
+            }
+        }
+    }
+
+    fn happened(&mut self, happened: Happened) -> Result<(), JobError> {
+        let actions = self.coordinator.on(happened).map_err(unexpected)?;
+        let stops = actions.last() == Some(&Action::Stop);
+        for action in actions {
+            match action {
+                Action::TriggerBarrier(barrier) => {
+                    // A task that is gone has failed, and its own error ends the job.
+                    for (_, barriers) in &self.barriers {
+                        let _ = barriers.send(barrier);
                     }
-                    Action::WriteManifest { barrier, parts } => {
-                        let written = self.write_manifest(barrier, parts).await;
-                        written.inspect_err(|_| self.counts.checkpoint_failed())?;
-                        waiting.push(Happened::Stored(barrier.epoch));
+                    hit(Failpoint::BarrierSent);
+                }
+                Action::WriteManifest { barrier, parts, savepoints } => self.write_manifest(barrier, parts, savepoints),
+                Action::Commit(epoch) => {
+                    for (_, commits) in &self.commits {
+                        let _ = commits.send(epoch);
                     }
-                    Action::Commit(epoch) => {
-                        for (_, commits) in &self.commits {
-                            let _ = commits.send(epoch);
-                        }
-                        self.over = Some(epoch);
-                    }
-                    Action::Stop => return Ok(()),
-                    Action::Fail => return Err(JobError::new("checkpoint-failed", "a checkpoint could not be completed")),
+                    self.over = stops.then_some(epoch);
+                    self.remove();
+                }
+                Action::Stop => {}
+                Action::TimedOut { epoch, waiting } => {
+                    self.counts.checkpoint_failed();
+                    return Err(self.timed_out(epoch, &waiting));
                 }
             }
-            // A commit that isn't followed by a stop isn't the last.
-            self.over = None;
         }
         Ok(())
     }
 
-    /// Writes a task's state into the store, off the task threads.
-    fn hand_in(&mut self, task: TaskId, barrier: Barrier, part: TaskPart) {
-        let (names, groups) = (Arc::clone(&self.names), self.groups);
-        let store = self.durability.as_ref().map(|durability| Arc::clone(&durability.store));
-        self.writers.spawn(async move {
-            let TaskPart { position, states, prepared } = part;
-            let mut parts: Vec<Part> = Vec::new();
-            parts.extend(position.map(|SourcePlace { source, task, position, reached }| {
-                let source = names.sources[source].clone();
-                Part::Source(SourcePosition {
-                    source,
-                    task: task.index,
-                    position: position.0,
-                    largest_time: reached.largest,
-                    ahead: reached.ahead,
-                })
-            }));
-            parts.extend(prepared.into_iter().map(|(sink, task, prepared)| {
-                Part::Sink(Prepared { sink: names.sink(sink), task: task.index, prepared: prepared.0 })
-            }));
-            for (operator, task, bytes, watermark) in states {
-                let Some(store) = store.clone() else { continue };
-                let operator = names.operators[operator].clone();
-                let name = operator.clone();
-                let object = blocking(move || {
-                    let mut object = store.object(barrier.epoch, &name, task.index)?;
-                    object.write(&bytes)?;
-                    object.finish(groups.owned_by(task))
-                });
-                let watermark = Some(watermark.0).filter(|watermark| *watermark > i64::MIN);
-                parts.push(Part::State { operator, object: object.await?, watermark });
-            }
-            Ok((task, barrier, parts))
+    /// Brings a task's part of a checkpoint into the store, off the task's thread.
+    fn write_part(&mut self, task: TaskId, barrier: Barrier, part: TaskPart) {
+        let writer = self.writer.clone();
+        self.writing.spawn(async move {
+            let parts = match writer {
+                Some(writer) => writer.write_part(barrier, part).await?,
+                None => Vec::new(),
+            };
+            Ok(Written::Part(task, barrier, parts))
         });
     }
 
-    async fn write_manifest(&self, barrier: Barrier, parts: Vec<Part>) -> Result<(), JobError> {
-        let Some(Durability { store, retain, facts, .. }) = &self.durability else { return Ok(()) };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let created = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
-        let manifest = Manifest::assemble(barrier, created, facts.clone(), parts)
-            .map_err(|what| JobError::new("internal-checkpoint", format!("epoch {} is not whole: {what}", barrier.epoch)))?;
-        let (store, retain) = (Arc::clone(store), *retain);
-        blocking(move || {
-            store.write(&manifest)?;
-            if let Err(error) = store.retain(retain) {
-                tracing::warn!(code = "checkpoints-not-removed", %error, "old checkpoints could not be removed");
+    fn write_manifest(&mut self, barrier: Barrier, parts: Vec<Part>, savepoints: Vec<String>) {
+        let writer = self.writer.clone();
+        self.writing.spawn(async move {
+            if let Some(writer) = writer {
+                let manifest = writer.write_manifest(barrier, parts).await?;
+                for label in &savepoints {
+                    writer.keep(label, &manifest).await?;
+                }
             }
-            Ok(())
-        })
-        .await?;
-        self.counts.checkpoints.fetch_add(1, Relaxed);
-        self.counts.last_epoch.store(barrier.epoch.0, Relaxed);
-        Ok(())
+            Ok(Written::Manifest(barrier.epoch, savepoints))
+        });
+    }
+
+    /// Has checkpoints removed that aren't kept; not where that is still being done for an earlier one.
+    fn remove(&mut self) {
+        while self.removal.try_join_next().is_some() {}
+        if let Some(writer) = &self.writer
+            && self.removal.is_empty()
+        {
+            self.removal.spawn(removed(Arc::clone(&writer.store), self.retain));
+        }
+    }
+
+    fn timed_out(&self, epoch: Epoch, waiting: &[usize]) -> JobError {
+        let mut names: Vec<&str> = waiting.iter().filter_map(|&task| Some(self.tasks.get(task)?.as_str())).take(3).collect();
+        let more = format!("{} more", waiting.len() - names.len());
+        if waiting.len() > names.len() {
+            names.push(&more);
+        }
+        let why = self.writer.as_ref().and_then(|writer| writer.delayed_by());
+        let what = match (why, names.is_empty()) {
+            (Some(error), _) => format!("the store fails: {error}"),
+            (None, false) => format!("it waits for {}", names.join(", ")),
+            (None, true) => "its manifest is not in the store".to_owned(),
+        };
+        JobError::new("checkpoint-timeout", format!("checkpoint {epoch} is not complete in time: {what}"))
+            .passing()
+            .with_hint("see why that is slow, or give it more time with `checkpoint.timeout`")
+    }
+}
+
+/// Removes the checkpoints of a store that aren't kept.
+async fn removed(store: Arc<Store>, retain: NonZero<usize>) {
+    hit(Failpoint::BeforeRemoval);
+    if let Err(error) = blocking(move || store.retain(retain)).await {
+        tracing::warn!(code = "checkpoints-not-removed", %error, "old checkpoints could not be removed");
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use wasmill_flow::{TaskIndex, Watermark};
+use wasmill_flow::{Epoch, TaskIndex, Watermark};
 use wasmill_operator::PluginCounts;
 
 use crate::clock::{Spent, TaskClock};
@@ -47,6 +47,8 @@ pub struct NodeCounts {
     watermarks: OnceLock<Vec<Arc<TaskWatermark>>>,
     /// What a plugin counts, by task.
     pub plugin: Mutex<BTreeMap<u32, PluginTask>>,
+    /// What it counted in runs of the job that failed.
+    plugin_before: Mutex<PluginCounts>,
 }
 
 impl NodeCounts {
@@ -102,7 +104,21 @@ impl NodeCounts {
     #[must_use]
     pub fn plugin_totals(&self) -> PluginCounts {
         let tasks = self.plugin.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.values().fold(PluginCounts::default(), |total, (counts, _)| total.and(*counts))
+        let before = *self.plugin_before.lock().unwrap_or_else(PoisonError::into_inner);
+        tasks.values().fold(before, |total, (counts, _)| total.and(*counts))
+    }
+
+    /// Takes what the tasks of a run that failed have left, before another begins.
+    fn start_again(&self) {
+        for held in [&self.restored, &*self.state_keys, &*self.state_bytes] {
+            held.store(0, Relaxed);
+        }
+        for watermark in self.watermarks.get().into_iter().flatten() {
+            watermark.ended.store(false, Relaxed);
+        }
+        let before = PluginCounts { memory: 0, ..self.plugin_totals() };
+        *self.plugin_before.lock().unwrap_or_else(PoisonError::into_inner) = before;
+        self.plugin.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// The author's figures: sums over tasks.
@@ -189,13 +205,19 @@ pub struct JobCounts {
     /// Bytes of rows on edges now.
     pub edges: Arc<AtomicU64>,
     /// The tasks of each stage of the plan; empty until they are made.
-    pub stages: OnceLock<Vec<Vec<TaskGauges>>>,
+    pub(crate) stages: RwLock<Vec<Arc<[TaskGauges]>>>,
     /// Checkpoints completed.
     pub checkpoints: AtomicU64,
     /// Checkpoints that failed.
     pub failed_checkpoints: AtomicU64,
     /// The epoch of the last completed checkpoint; 0 for none.
     pub last_epoch: AtomicU64,
+    /// How long the last completed checkpoint took, from its barrier, in microseconds.
+    pub checkpoint_micros: AtomicU64,
+    /// Bytes of state written into the store.
+    pub checkpoint_bytes: AtomicU64,
+    /// How often the job was started again after a fault.
+    pub restarts: AtomicU64,
 }
 
 impl JobCounts {
@@ -203,10 +225,30 @@ impl JobCounts {
         self.failed_checkpoints.fetch_add(1, Relaxed);
     }
 
+    pub(crate) fn checkpoint_completed(&self, epoch: Epoch, took: Duration) {
+        self.checkpoints.fetch_add(1, Relaxed);
+        self.last_epoch.store(epoch.0, Relaxed);
+        self.checkpoint_micros.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Notes the tasks of a run: those of an earlier one are gone, and with them what they held.
+    pub(crate) fn begin(&self, stages: Vec<Vec<TaskGauges>>) {
+        *self.stages.write().unwrap_or_else(PoisonError::into_inner) = stages.into_iter().map(Arc::from).collect();
+    }
+
+    /// Takes what the tasks of a run that failed have left, before another run of the job begins: rows stay counted, what was held isn't any more.
+    pub fn start_again(&self) {
+        self.restarts.fetch_add(1, Relaxed);
+        for node in self.sources.iter().chain(&self.operators).chain(&self.sinks).chain([&self.dead_letters]) {
+            node.start_again();
+        }
+    }
+
     /// A stage's tasks; none before they are made.
     #[must_use]
-    pub fn tasks(&self, stage: usize) -> &[TaskGauges] {
-        self.stages.get().and_then(|stages| stages.get(stage)).map_or(&[], Vec::as_slice)
+    pub fn tasks(&self, stage: usize) -> Arc<[TaskGauges]> {
+        let stages = self.stages.read().unwrap_or_else(PoisonError::into_inner);
+        stages.get(stage).map_or_else(|| Arc::from([]), Arc::clone)
     }
 
     /// How the tasks of a stage have spent their time, together.
@@ -218,7 +260,8 @@ impl JobCounts {
     /// Rows and bytes that wait in the lanes of a stage.
     #[must_use]
     pub fn queued(&self, stage: usize) -> (usize, usize) {
-        let queues = self.tasks(stage).iter().filter_map(|task| task.queue.as_ref());
+        let tasks = self.tasks(stage);
+        let queues = tasks.iter().filter_map(|task| task.queue.as_ref());
         queues.map(Queue::waiting).fold((0, 0), |(rows, bytes), (more_rows, more_bytes)| (rows + more_rows, bytes + more_bytes))
     }
 }

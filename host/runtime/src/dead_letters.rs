@@ -134,6 +134,7 @@ fn unburied(name: &str, letter: &DeadLetter) -> JobError {
              dead-letters: { connector: file, path: dead.ndjson, format: json }"
                 .to_owned(),
         ),
+        passing: false,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
-use std::time::Duration;
 
+use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::{CheckpointError, JobFacts, Manifest, Store};
 use wasmill_flow::Epoch;
 
@@ -14,8 +14,8 @@ use crate::error::JobError;
 pub struct Durability {
     /// Where they are kept.
     pub store: Arc<Store>,
-    /// How often they are taken.
-    pub every: Duration,
+    /// When they are taken.
+    pub cadence: Cadence,
     /// How many are kept.
     pub retain: NonZero<usize>,
     /// The job, as its checkpoints describe it.
@@ -35,6 +35,7 @@ impl From<CheckpointError> for JobError {
             operator: None,
             row: None,
             place: None,
+            passing: error.is_passing(),
         }
     }
 }
@@ -42,9 +43,9 @@ impl From<CheckpointError> for JobError {
 /// Runs what blocks, file systems above all, off the task threads.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CheckpointError> + Send + 'static,
-) -> Result<T, JobError> {
+) -> Result<T, CheckpointError> {
     match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done?),
-        Err(error) => Err(JobError::new("internal-panic", format!("a checkpoint could not be handled: {error}"))),
+        Ok(done) => done,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

@@ -19,6 +19,8 @@ pub struct JobError {
     pub place: Option<Box<RowPlace>>,
     /// What the user can do.
     pub hint: Option<String>,
+    /// It may not come again where the job goes on from its last checkpoint.
+    pub passing: bool,
 }
 
 /// Where a row stands in what a source reads.
@@ -38,7 +40,7 @@ impl JobError {
     /// An error of the job as a whole.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), operator: None, row: None, place: None, hint: None }
+        Self { code, message: message.into(), operator: None, row: None, place: None, hint: None, passing: false }
     }
 
     /// The same with what the user can do.
@@ -48,13 +50,22 @@ impl JobError {
         self
     }
 
+    /// The same, for an error that may not come again where the job goes on from its last checkpoint.
+    #[must_use]
+    pub fn passing(mut self) -> Self {
+        self.passing = true;
+        self
+    }
+
     pub(crate) fn operator(name: &str, error: OperatorError) -> Self {
         let OperatorError { code, message, row, hint } = error;
-        Self { code, message, operator: Some(name.to_owned()), row, place: None, hint }
+        let passing = code == "plugin-trap";
+        Self { code, message, operator: Some(name.to_owned()), row, place: None, hint, passing }
     }
 
     pub(crate) fn connector(name: &str, error: ConnectorError) -> Self {
+        let passing = error.is_passing();
         let ConnectorError { code, message, hint } = error;
-        Self { code, message, operator: Some(name.to_owned()), row: None, place: None, hint }
+        Self { code, message, operator: Some(name.to_owned()), row: None, place: None, hint, passing }
     }
 }

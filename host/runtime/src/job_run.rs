@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet};
 use wasmill_flow::Epoch;
 use wasmill_job::graph::Job;
 use wasmill_job::plan::Plan;
+use wasmill_time::ProcessingClock;
 
 use crate::assembly::{Assembly, assemble};
-use crate::checkpoint_driver::Driver;
+use crate::checkpoint_driver::{Asked, Driver};
 use crate::counts::JobCounts;
 use crate::durability::Durability;
 use crate::error::JobError;
@@ -17,6 +18,7 @@ use crate::factory::Factory;
 use crate::memory::MemoryBudget;
 use crate::names::Names;
 use crate::restore::restore;
+use crate::savepoint::SavepointRequest;
 
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,12 @@ pub struct JobRun<'a> {
     pub durability: Option<Durability>,
     /// What the jobs of the process may hold together.
     pub memory: Arc<MemoryBudget>,
+    /// What time it is.
+    pub clock: ProcessingClock,
     /// Becomes true when the job is to stop.
     pub stop: watch::Receiver<bool>,
+    /// Savepoints that somebody wants.
+    pub savepoints: mpsc::UnboundedReceiver<SavepointRequest>,
 }
 
 impl JobRun<'_> {
@@ -51,14 +57,14 @@ impl JobRun<'_> {
     /// # Errors
     /// The first error of a task, a source, a sink or a checkpoint. A panic in the host is one, too: it ends this job only.
     pub async fn run(self) -> Result<Outcome, JobError> {
-        let Self { job, plan, factory, counts, durability, memory, stop } = self;
+        let Self { job, plan, factory, counts, durability, memory, clock, stop, savepoints } = self;
         let first = durability.as_ref().map_or(Epoch(1), |durability| durability.first);
-        let mut assembly = assemble(job, plan, factory, &counts, &memory, durability.is_some(), first)?;
+        let mut assembly = assemble(job, plan, factory, &counts, &memory, &clock, durability.is_some(), first)?;
         if let Some(durability) = &durability {
             restore(job, &mut assembly.tasks, durability).await?;
         }
         let names = Arc::new(Names::of(job));
-        let mut driver = Driver::new(&mut assembly, names, job.key_groups, durability, counts, stop);
+        let mut driver = Driver::new(&mut assembly, names, job.key_groups, durability, clock, counts, Asked { stop, savepoints });
         let Assembly { tasks, idle_commits, .. } = assembly;
         let mut running = JoinSet::new();
         for task in tasks {

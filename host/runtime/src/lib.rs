@@ -2,7 +2,7 @@
 //!
 //! A record's way: `source_task` reads it, `chain` hands it from operator to operator, `exchange` decides which task gets it,
 //! `edge` carries it, `inbox` drains it with its neighbours, `stage_task` hands it on to the next chain, up to a sink.
-//! `job_run` starts all of it and watches; `checkpoint_driver` has barriers sent and checkpoints written.
+//! `job_run` starts all of it and watches; `checkpoint_driver` has barriers sent, `checkpoint_writer` brings checkpoints into the store.
 
 pub mod factory;
 
@@ -21,11 +21,14 @@ mod source_time;
 mod stage_task;
 
 mod checkpoint_driver;
+mod checkpoint_writer;
 mod control;
 pub mod durability;
 pub mod facts;
 mod names;
+pub mod restart;
 mod restore;
+pub mod savepoint;
 
 pub mod clock;
 pub mod counts;
@@ -40,3 +43,5 @@ pub use facts::facts;
 pub use job_run::{JobRun, Outcome};
 pub use memory::MemoryBudget;
 pub use names::DEAD_LETTERS;
+pub use restart::{Restarts, Verdict};
+pub use savepoint::SavepointRequest;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use wasmill_checkpoint::{Manifest, Prepared, recovery};
 use wasmill_connector::{Position, Prepared as SinkPrepared, Sink};
+use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{KeyGroups, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
 use wasmill_state::KeyedState;
@@ -18,6 +19,7 @@ use crate::stage_task::{Head, StageTask};
 /// Restores sources, state and sinks; without a checkpoint, sinks start anew.
 pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Durability) -> Result<(), JobError> {
     if let Some(manifest) = &durability.restored {
+        hit(Failpoint::RestoreBegins);
         for operator in recovery::check(manifest, &durability.facts)? {
             tracing::info!(
                 code = "plugin-changed",
@@ -99,6 +101,7 @@ async fn restore_state(
             operator: Some(operator.to_owned()),
             ..JobError::new("checkpoint-state", format!("operator `{operator}`, state file {}: {error}", object.name))
         })?;
+        hit(Failpoint::StateRestored);
     }
     Ok(())
 }
@@ -108,5 +111,8 @@ async fn recover(name: &str, task: TaskIndex, sink: &mut dyn Sink, durability: &
         let is_it = |part: &&Prepared| part.sink == name && part.task == task.index;
         manifest.sinks.iter().find(is_it).map(|part| SinkPrepared(part.prepared.clone()))
     });
-    sink.recover(found.as_ref()).await.map_err(|error| JobError::connector(name, error))
+    hit(Failpoint::SinkRecovers);
+    sink.recover(found.as_ref()).await.map_err(|error| JobError::connector(name, error))?;
+    hit(Failpoint::SinkRecovered);
+    Ok(())
 }

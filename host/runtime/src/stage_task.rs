@@ -9,6 +9,7 @@ use futures_util::future::poll_immediate;
 use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 use wasmill_connector::{Prepared, Read};
+use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{Barrier, Batch, Epoch, Message, Progress as EventTime, TaskIndex, Watermark};
 
 use crate::chain::Chain;
@@ -215,6 +216,7 @@ impl StageTask {
                 }
             }
             Inbound::Barrier(barrier) => {
+                hit(Failpoint::BarrierAligned);
                 self.chain.observe();
                 let mut part = Part::default();
                 if let Head::Source(source) = &self.head {
@@ -242,6 +244,7 @@ impl StageTask {
     async fn read(&mut self, read: Read) -> Result<(), JobError> {
         let Head::Source(SourceHead { index, name, time, .. }) = &mut self.head else { return Ok(()) };
         let Read { rows, malformed, bytes } = read;
+        hit(Failpoint::RowsRead);
         let counts = &self.chain.counts.sources[*index];
         NodeCounts::add(&counts.rows_in, (rows.num_rows() + malformed.len()) as u64);
         NodeCounts::add(&counts.dead, malformed.len() as u64);

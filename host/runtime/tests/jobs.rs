@@ -8,16 +8,27 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use parts::{Behaviour, Parts};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use wasmill_job::plan::plan;
 use wasmill_runtime::{JobError, JobRun, MemoryBudget, NodeCounts, Outcome, assembly};
+use wasmill_time::ProcessingClock;
 
 async fn run(parts: &Parts, stop: watch::Receiver<bool>) -> Result<Outcome, JobError> {
     let job = &parts.job;
     let plan = plan(job);
     let counts = Arc::new(assembly::counts(job));
     let memory = Arc::new(MemoryBudget::new(1 << 30));
-    let run = JobRun { job, plan: &plan, factory: parts, counts: Arc::clone(&counts), durability: None, memory, stop };
+    let run = JobRun {
+        job,
+        plan: &plan,
+        factory: parts,
+        counts: Arc::clone(&counts),
+        durability: None,
+        memory,
+        clock: ProcessingClock::start(),
+        stop,
+        savepoints: mpsc::unbounded_channel().1,
+    };
     let outcome = run.run().await;
     if outcome.is_ok() {
         assert_eq!(

@@ -4,6 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// How much time has passed since a start, by whatever measures it.
+#[derive(Clone)]
+struct Measure(Arc<dyn Fn() -> Duration + Send + Sync>);
+
+impl std::fmt::Debug for Measure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Measure").field(&(self.0)()).finish()
+    }
+}
+
 /// Processing time, in milliseconds since the Unix epoch. It never goes back: it is what the host's clock said at the start, and goes on as
 /// time passes, whatever becomes of the host's clock meanwhile. Clones are the same clock.
 #[derive(Debug, Clone)]
@@ -12,6 +22,7 @@ pub struct ProcessingClock(Kind);
 #[derive(Debug, Clone)]
 enum Kind {
     Real { started: Instant, at: i64 },
+    Measured(Measure, i64),
     ByHand(Arc<AtomicI64>),
 }
 
@@ -29,11 +40,18 @@ impl ProcessingClock {
         Self(Kind::ByHand(Arc::new(AtomicI64::new(at))))
     }
 
+    /// A clock that starts at `at` and goes on as `elapsed` says: for runs in which time is simulated.
+    #[must_use]
+    pub fn measured(at: i64, elapsed: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self(Kind::Measured(Measure(Arc::new(elapsed)), at))
+    }
+
     /// What time it is.
     #[must_use]
     pub fn now(&self) -> i64 {
         match &self.0 {
             Kind::Real { started, at } => at.saturating_add(whole_milliseconds(started.elapsed())),
+            Kind::Measured(elapsed, at) => at.saturating_add(whole_milliseconds((elapsed.0)())),
             Kind::ByHand(now) => now.load(Relaxed),
         }
     }
@@ -51,7 +69,7 @@ impl ProcessingClock {
         let left = moment.saturating_sub(self.now());
         match (&self.0, u64::try_from(left)) {
             (_, Err(_) | Ok(0)) => Duration::ZERO,
-            (Kind::Real { .. }, Ok(left)) => Duration::from_millis(left),
+            (Kind::Real { .. } | Kind::Measured(..), Ok(left)) => Duration::from_millis(left),
             (Kind::ByHand(_), Ok(_)) => Duration::MAX,
         }
     }
@@ -75,6 +93,18 @@ mod tests {
         assert!(clock.now() > first);
         assert_eq!(clock.until(first), Duration::ZERO);
         assert!(clock.until(i64::MAX) > Duration::from_hours(1));
+    }
+
+    #[test]
+    fn a_measured_clock_goes_on_as_it_is_told() {
+        let passed = Arc::new(AtomicI64::new(0));
+        let clock = ProcessingClock::measured(100, {
+            let passed = Arc::clone(&passed);
+            move || Duration::from_millis(passed.load(Relaxed).unsigned_abs())
+        });
+        assert_eq!((clock.now(), clock.until(107)), (100, Duration::from_millis(7)));
+        passed.store(9, Relaxed);
+        assert_eq!((clock.now(), clock.until(107)), (109, Duration::ZERO));
     }
 
     #[test]

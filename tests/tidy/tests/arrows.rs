@@ -7,16 +7,17 @@ use serde_json::Value;
 
 /// What each of our crates may use of ours, in any role: built with, built by, tested with.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("failpoint", &[]),
     ("flow", &[]),
     ("job", &["flow"]),
     ("state", &["flow"]),
     ("time", &["flow"]),
-    ("checkpoint", &["flow"]),
+    ("checkpoint", &["flow", "failpoint"]),
     ("operator", &["flow", "state", "time"]),
     ("connector", &["flow"]),
     ("plugin", &["flow", "state", "time", "operator", "connector"]),
-    ("runtime", &["flow", "job", "state", "time", "checkpoint", "operator", "connector"]),
-    ("cli", &["flow", "job", "state", "time", "checkpoint", "operator", "connector", "plugin", "runtime"]),
+    ("runtime", &["flow", "failpoint", "job", "state", "time", "checkpoint", "operator", "connector"]),
+    ("cli", &["flow", "failpoint", "job", "state", "time", "checkpoint", "operator", "connector", "plugin", "runtime"]),
     // A component's side knows nothing of the host's.
     ("sdk", &["sdk-derive"]),
     ("sdk-derive", &[]),

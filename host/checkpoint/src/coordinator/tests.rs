@@ -7,6 +7,8 @@ use super::*;
 use crate::part::SourcePosition;
 
 const SECOND: Duration = Duration::from_secs(1);
+const CADENCE: Cadence =
+    Cadence { every: SECOND, first_after: SECOND, base_every: NonZero::<u32>::MIN, timeout: Duration::from_secs(60) };
 
 fn part(task: u32) -> Part {
     Part::Source(SourcePosition { source: "in".to_owned(), task, position: json!(task), largest_time: None, ahead: None })
@@ -17,16 +19,17 @@ fn acked(task: u32, epoch: u64) -> Event {
 }
 
 fn trigger(epoch: u64, last: bool) -> Action {
-    Action::TriggerBarrier(Barrier { epoch: Epoch(epoch), last })
+    Action::TriggerBarrier(Barrier { epoch: Epoch(epoch), last, whole: true })
 }
 
 fn write(epoch: u64, last: bool) -> Action {
-    Action::WriteManifest { barrier: Barrier { epoch: Epoch(epoch), last }, parts: vec![part(0), part(1)] }
+    let barrier = Barrier { epoch: Epoch(epoch), last, whole: true };
+    Action::WriteManifest { barrier, parts: vec![part(0), part(1)], savepoints: vec![] }
 }
 
 /// Sends events to a coordinator of two tasks that takes a checkpoint every second, and compares what it does about each.
 fn story(steps: Vec<(Event, Vec<Action>)>) {
-    let mut coordinator = Coordinator::new(2, SECOND, Epoch(7));
+    let mut coordinator = Coordinator::new(2, CADENCE, Epoch(7));
     for (event, actions) in steps {
         assert_eq!(coordinator.on(event.clone()), Ok(actions), "on {event:?}");
     }
@@ -69,7 +72,7 @@ fn the_end_of_input_takes_a_last_checkpoint_and_stops() {
         (acked(1, 7), vec![write(7, true)]),
         (Event::Stored(Epoch(7)), vec![Action::Commit(Epoch(7)), Action::Stop]),
         (Event::Tick(SECOND * 9), vec![]),
-        (Event::TaskFailed, vec![]),
+        (Event::SavepointRequested("late".to_owned()), vec![]),
     ]);
 }
 
@@ -86,23 +89,69 @@ fn a_stop_waits_for_the_checkpoint_under_way() {
 }
 
 #[test]
-fn a_task_or_a_store_that_fails_ends_the_job_without_a_commit() {
+fn state_is_snapshotted_whole_at_the_start_and_every_so_often() {
+    let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), ..CADENCE };
+    let mut coordinator = Coordinator::new(1, cadence, Epoch(1));
+    let mut whole = Vec::new();
+    for epoch in 1..=7 {
+        let actions = coordinator.on(Event::Tick(SECOND * epoch)).expect("a barrier");
+        let [Action::TriggerBarrier(barrier)] = actions[..] else { panic!("{actions:?}") };
+        whole.push(barrier.whole);
+        coordinator.on(acked(0, epoch.into())).expect("acknowledged");
+        coordinator.on(Event::Stored(Epoch(epoch.into()))).expect("stored");
+    }
+    assert_eq!(whole, [true, false, false, true, false, false, true]);
+}
+
+#[test]
+fn a_savepoint_is_taken_at_once_or_after_the_one_under_way_and_is_whole() {
+    let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), ..CADENCE };
+    let mut coordinator = Coordinator::new(1, cadence, Epoch(1));
+    let barrier = |epoch, whole| Barrier { epoch: Epoch(epoch), last: false, whole };
+    let wanted = |label: &str| Event::SavepointRequested(label.to_owned());
+    let manifest = |barrier, savepoints: &[&str]| Action::WriteManifest {
+        barrier,
+        parts: vec![part(0)],
+        savepoints: savepoints.iter().map(|&label| label.to_owned()).collect(),
+    };
+    let mut on = |event: Event| coordinator.on(event).expect("an event that can be");
+    assert_eq!(on(Event::Tick(SECOND)), [Action::TriggerBarrier(barrier(1, true))]);
+    assert_eq!((on(wanted("a")), on(wanted("b"))), (vec![], vec![]));
+    assert_eq!(on(acked(0, 1)), [manifest(barrier(1, true), &[])]);
+    assert_eq!(on(Event::Stored(Epoch(1))), [Action::Commit(Epoch(1)), Action::TriggerBarrier(barrier(2, true))]);
+    assert_eq!(on(acked(0, 2)), [manifest(barrier(2, true), &["a", "b"])]);
+    assert_eq!(on(Event::Stored(Epoch(2))), [Action::Commit(Epoch(2))]);
+    assert_eq!(on(wanted("c")), [Action::TriggerBarrier(barrier(3, true))]);
+    assert_eq!(on(acked(0, 3)), [manifest(barrier(3, true), &["c"])]);
+    assert_eq!(on(Event::Stored(Epoch(3))), [Action::Commit(Epoch(3))]);
+    assert_eq!(on(Event::Tick(SECOND * 2)), [Action::TriggerBarrier(barrier(4, false))]);
+}
+
+#[test]
+fn a_checkpoint_that_takes_too_long_ends_the_job_and_says_who_it_waits_for() {
+    let late = |waiting: &[usize]| Action::TimedOut { epoch: Epoch(7), waiting: waiting.to_vec() };
+    story(vec![
+        (Event::Tick(SECOND), vec![trigger(7, false)]),
+        (acked(0, 7), vec![]),
+        (Event::Tick(SECOND * 60), vec![]),
+        (Event::Tick(SECOND * 61), vec![late(&[1])]),
+        (acked(1, 7), vec![]),
+    ]);
     story(vec![
         (Event::Tick(SECOND), vec![trigger(7, false)]),
         (acked(0, 7), vec![]),
         (acked(1, 7), vec![write(7, false)]),
-        (Event::StoreFailed(Epoch(7)), vec![Action::Fail]),
+        (Event::Tick(SECOND * 61), vec![late(&[])]),
         (Event::StopRequested, vec![]),
     ]);
-    story(vec![(Event::Tick(SECOND), vec![trigger(7, false)]), (Event::TaskFailed, vec![Action::Fail]), (acked(0, 7), vec![])]);
 }
 
 #[test]
-fn a_tick_is_wanted_only_while_no_checkpoint_is_under_way() {
-    let mut coordinator = Coordinator::new(1, SECOND, Epoch(1));
+fn a_tick_is_wanted_when_a_checkpoint_is_due_or_would_be_too_late() {
+    let mut coordinator = Coordinator::new(1, CADENCE, Epoch(1));
     assert_eq!(coordinator.due(), Some(SECOND));
     coordinator.on(Event::Tick(SECOND * 3)).expect("an action");
-    assert_eq!(coordinator.due(), None);
+    assert_eq!(coordinator.due(), Some(SECOND * 63));
     coordinator.on(acked(0, 1)).expect("an action");
     coordinator.on(Event::Stored(Epoch(1))).expect("an action");
     assert_eq!(coordinator.due(), Some(SECOND * 4));
@@ -110,7 +159,7 @@ fn a_tick_is_wanted_only_while_no_checkpoint_is_under_way() {
 
 #[test]
 fn events_that_cannot_be_are_errors() {
-    let mut coordinator = Coordinator::new(2, SECOND, Epoch(7));
+    let mut coordinator = Coordinator::new(2, CADENCE, Epoch(7));
     let mut said = |event| coordinator.on(event).map_err(|error| error.to_string());
     assert_eq!(said(acked(0, 7)), Err("task 0 acknowledged barrier 7, expected none".to_owned()));
     assert_eq!(said(Event::Tick(SECOND)), Ok(vec![trigger(7, false)]));
@@ -122,21 +171,16 @@ fn events_that_cannot_be_are_errors() {
         said(Event::Stored(Epoch(7))),
         Err("the manifest of epoch 7 was reported, though it wasn't being written".to_owned())
     );
-    assert_eq!(
-        said(Event::StoreFailed(Epoch(6))),
-        Err("the manifest of epoch 6 was reported, though it wasn't being written".to_owned())
-    );
 }
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (0..20u32).prop_map(|seconds| Event::Tick(SECOND * seconds)),
         8 => (0..3u32, 7..12u64).prop_map(|(task, epoch)| acked(task, epoch)),
-        1 => Just(Event::TaskFailed),
+        1 => Just(Event::SavepointRequested("kept".to_owned())),
         1 => Just(Event::Ended),
         1 => Just(Event::StopRequested),
         3 => (7..12u64).prop_map(|epoch| Event::Stored(Epoch(epoch))),
-        1 => (7..12u64).prop_map(|epoch| Event::StoreFailed(Epoch(epoch))),
     ]
 }
 
@@ -147,7 +191,7 @@ proptest! {
     /// committed only when its manifest was stored, with the parts of all tasks, and nothing follows the last.
     #[test]
     fn no_order_of_events_breaks_the_protocol(events in proptest::collection::vec(event(), 0..60)) {
-        let mut coordinator = Coordinator::new(2, SECOND, Epoch(7));
+        let mut coordinator = Coordinator::new(2, CADENCE, Epoch(7));
         let (mut triggered, mut written, mut committed, mut over) = (6, 6, 6, false);
         for event in events {
             let stored = event.clone();
@@ -158,7 +202,7 @@ proptest! {
                         prop_assert_eq!((triggered, barrier.epoch.0), (committed, triggered + 1));
                         triggered += 1;
                     }
-                    Action::WriteManifest { barrier, parts } => {
+                    Action::WriteManifest { barrier, parts, .. } => {
                         prop_assert_eq!((barrier.epoch.0, parts.len()), (triggered, 2));
                         written = triggered;
                     }
@@ -167,7 +211,7 @@ proptest! {
                         prop_assert_eq!(&stored, &Event::Stored(epoch));
                         committed += 1;
                     }
-                    Action::Stop | Action::Fail => over = true,
+                    Action::Stop | Action::TimedOut { .. } => over = true,
                 }
             }
         }

@@ -29,7 +29,8 @@ fn objects(store: &Store, epoch: u64) -> Result<Manifest, CheckpointError> {
         let object = writer.finish(task * 64..(task + 1) * 64)?;
         parts.push(Part::State { operator: "hourly".to_owned(), object, watermark: None });
     }
-    Ok(Manifest::assemble(Barrier { epoch: Epoch(epoch), last: false }, 0, job(), parts).expect("a whole checkpoint"))
+    Ok(Manifest::assemble(Barrier { epoch: Epoch(epoch), last: false, whole: true }, 0, job(), parts)
+        .expect("a whole checkpoint"))
 }
 
 /// Takes a checkpoint.

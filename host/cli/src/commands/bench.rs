@@ -11,9 +11,10 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use wasmill_job::graph::Job;
 use wasmill_runtime::{JobCounts, JobRun, MemoryBudget, NodeCounts, assembly};
+use wasmill_time::ProcessingClock;
 
 use crate::composition::Composition;
 use crate::process;
@@ -132,8 +133,17 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let steady = runtime.block_on(async {
         let (_stop, stop) = watch::channel(false);
         let memory = Arc::new(MemoryBudget::new(process::memory_budget()));
-        let run =
-            JobRun { job: &job, plan: &plan, factory: &factory, counts: Arc::clone(&counts), durability: None, memory, stop };
+        let run = JobRun {
+            job: &job,
+            plan: &plan,
+            factory: &factory,
+            counts: Arc::clone(&counts),
+            durability: None,
+            memory,
+            clock: ProcessingClock::start(),
+            stop,
+            savepoints: mpsc::unbounded_channel().1,
+        };
         let watching = tokio::spawn(first_third(Arc::clone(&counts), events * 3 / 10));
         run.run().await.map_err(|error| anyhow::anyhow!("{error}"))?;
         let ended = Instant::now();

@@ -2,24 +2,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use serde_json::Value;
 use wasmill_job::explain::survives;
 use wasmill_job::graph::Job;
 use wasmill_job::plan::{Plan, plan};
-use wasmill_runtime::{JobCounts, JobError, JobRun, MemoryBudget, Outcome, assembly, facts};
+use wasmill_runtime::{JobCounts, JobError, JobRun, MemoryBudget, Outcome, Restarts, Verdict, assembly, facts};
+use wasmill_time::ProcessingClock;
 
 use crate::arguments::RunArgs;
 use crate::commands::compose;
 use crate::composition::Composition;
+use crate::control::server::Reached;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
 use crate::metrics::{self, Server};
 use crate::signals::{self, Stop};
 use crate::summary::{self, Ran, Summary};
 use crate::watch::Watch;
-use crate::{event, job_file, process, recovery, report};
+use crate::{control, event, job_file, process, recovery, report};
 
 /// Runs a job.
 pub fn run(args: &RunArgs) -> Exit {
@@ -71,11 +74,17 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
         }
     };
     let began = Instant::now();
-    let mut known = Known::default();
-    let begin = Begin { job, plan: &plan, fresh: args.fresh, composition, counts: &counts, memory: &memory, stop };
-    let outcome = begin.attempt(&mut known);
+    let known = Arc::new(Mutex::new(Known::default()));
+    let reached = Reached::new(status(job, &counts, &known, began), stop.clone());
+    let control = control::server::Server::start(&job.name, Arc::clone(&reached));
+    if let Err(why) = &control {
+        report::remark("not-reachable", &format!("`wasmill status`, `stop` and `savepoint` don't reach this job: {why}"));
+    }
+    let begin =
+        Begin { job, plan: &plan, fresh: args.fresh, composition, counts: &counts, memory: &memory, stop, reached: &reached };
+    let outcome = begin.attempt(&known);
     let wall = began.elapsed();
-    drop(metrics);
+    drop((metrics, control));
     let mut exit = match &outcome {
         Ok(_) => Exit::Done,
         Err(error) => {
@@ -84,7 +93,9 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
         }
     };
     if let Some(path) = &args.summary {
-        let ran = Ran { outcome: &outcome, exit, wall, plugins: &known.plugins, restored_from: known.restored_from };
+        let known = lock(&known);
+        let end = Some((&outcome, exit));
+        let ran = Ran { end, wall, plugins: &known.plugins, restored_from: known.restored_from };
         if let Err(error) = Summary::of(job, &counts, &ran).write(path) {
             report::error(&error);
             exit = Exit::Failed;
@@ -98,6 +109,27 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
 struct Known {
     plugins: BTreeMap<usize, String>,
     restored_from: Option<u64>,
+}
+
+fn lock(known: &Mutex<Known>) -> MutexGuard<'_, Known> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a job that runs says of itself.
+fn status(
+    job: &Job,
+    counts: &Arc<JobCounts>,
+    known: &Arc<Mutex<Known>>,
+    began: Instant,
+) -> impl Fn() -> Value + Send + Sync + use<> {
+    let (job, counts, known) = (job.clone(), Arc::clone(counts), Arc::clone(known));
+    move || {
+        let known = lock(&known);
+        let ran = Ran { end: None, wall: began.elapsed(), plugins: &known.plugins, restored_from: known.restored_from };
+        let mut status = serde_json::to_value(Summary::of(&job, &counts, &ran)).unwrap_or_default();
+        status["pid"] = std::process::id().into();
+        status
+    }
 }
 
 /// Serves a job's figures to Prometheus until the server is dropped.
@@ -125,15 +157,48 @@ struct Begin<'a> {
     counts: &'a Arc<JobCounts>,
     memory: &'a Arc<MemoryBudget>,
     stop: &'a Stop,
+    reached: &'a Reached,
 }
 
 impl Begin<'_> {
-    /// Runs the job to its end; what is found out on the way goes to `known`.
-    fn attempt(&self, known: &mut Known) -> Result<Outcome, JobError> {
+    /// Runs the job to its end, going on from its last checkpoint after faults that may pass, as often as it says. What is found out on
+    /// the way goes to `known`.
+    fn attempt(&self, known: &Mutex<Known>) -> Result<Outcome, JobError> {
+        let mut restarts = Restarts::new(self.job.restart);
+        let mut fresh = self.fresh;
+        loop {
+            let began = Instant::now();
+            let error = match self.attempt_once(fresh, known) {
+                Ok(outcome) => return Ok(outcome),
+                Err(error) => error,
+            };
+            let Verdict::After(pause, time) = restarts.on(&error, began.elapsed()) else {
+                let again = restarts.in_a_row();
+                let message = match again {
+                    0 => error.message,
+                    _ => format!("{} (after it was started again {again} times)", error.message),
+                };
+                return Err(JobError { message, ..error });
+            };
+            fresh = false;
+            report::remark(
+                "restarting",
+                &format!("{}; going on from the last checkpoint in {pause:?} ({time} of {})", error, self.job.restart.attempts),
+            );
+            self.counts.start_again();
+            if self.stop.wait(pause) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// Runs the job to its end, or the first fault.
+    fn attempt_once(&self, fresh: bool, known: &Mutex<Known>) -> Result<Outcome, JobError> {
         let Self { job, plan, composition, .. } = *self;
         let factory = composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
         let operators = || 0..job.operators.len();
-        known.plugins = operators().filter_map(|index| Some((index, factory.digest(index)?))).collect();
+        let plugins: BTreeMap<usize, String> = operators().filter_map(|index| Some((index, factory.digest(index)?))).collect();
+        lock(known).plugins.clone_from(&plugins);
         let stateful: BTreeSet<usize> = operators().filter(|&index| factory.is_stateful(index)).collect();
         let durability = match &job.checkpoint {
             None => {
@@ -141,8 +206,8 @@ impl Begin<'_> {
                 None
             }
             Some(checkpoint) => {
-                let durability = recovery::open(checkpoint, facts(job, plan, &stateful, &known.plugins), self.fresh)?;
-                known.restored_from = durability.restored.as_ref().map(|manifest| manifest.epoch.0);
+                let durability = recovery::open(checkpoint, facts(job, plan, &stateful, &plugins), fresh)?;
+                lock(known).restored_from = durability.restored.as_ref().map(|manifest| manifest.epoch.0);
                 Some(durability)
             }
         };
@@ -153,7 +218,17 @@ impl Begin<'_> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
         let watch = Watch::start(job, plan, self.counts).map_err(refused)?;
         let (counts, stop) = (Arc::clone(self.counts), self.stop.receiver());
-        let run = JobRun { job, plan, factory: &factory, counts, durability, memory: Arc::clone(self.memory), stop };
+        let run = JobRun {
+            job,
+            plan,
+            factory: &factory,
+            counts,
+            durability,
+            memory: Arc::clone(self.memory),
+            clock: ProcessingClock::start(),
+            stop,
+            savepoints: self.reached.begin(),
+        };
         let outcome = runtime.block_on(run.run());
         watch.end();
         // Not waited for: one of its threads may be reading a standard input that never ends.

@@ -1,5 +1,6 @@
 //! Job files that are fine, and what they become.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -71,7 +72,13 @@ fn the_whole_job_is_read() {
         SinkConnector::File { format: FormatOut::Json(JsonOut { timestamps_as_millis: true }), .. }
     ));
     assert_eq!(job.dead_letters.as_ref().and_then(|letters| letters.limit), Some(10));
-    let checkpoint = Checkpoint { every: Duration::from_secs(2), store: PathBuf::from("jobs/./out/checkpoints"), retain: 3 };
+    let checkpoint = Checkpoint {
+        every: Duration::from_secs(2),
+        store: PathBuf::from("jobs/./out/checkpoints"),
+        retain: 3,
+        base_every: NonZero::new(10).expect("not 0"),
+        timeout: Duration::from_mins(10),
+    };
     assert_eq!(job.checkpoint, Some(checkpoint));
 }
 

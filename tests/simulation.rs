@@ -1,0 +1,316 @@
+//! The engine in a world that a seed makes: time is simulated, every part takes its time by chance, the store fails, and the power goes at
+//! chosen places. What others see of the output is what a run gives that nothing disturbs; the same seed gives the same run.
+//!
+//! `WASMILL_TEST_SEED=N` runs one seed, `WASMILL_TEST_SEEDS=N` so many; `WASMILL_TEST_TRACE=1` prints what happened, and when.
+
+#[path = "simulation/parts.rs"]
+mod parts;
+mod program;
+#[path = "simulation/world.rs"]
+mod world;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use parts::Parts;
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use wasmill_checkpoint::coordinator::Cadence;
+use wasmill_checkpoint::{Manifest, Store};
+use wasmill_cli::composition::Composition;
+use wasmill_cli::plugin_directory::prepare;
+use wasmill_cli::sandbox::compiler;
+use wasmill_cli::signals::Stop;
+use wasmill_failpoint::{Failpoint, watch as watch_failpoints};
+use wasmill_flow::Epoch;
+use wasmill_job::graph::Job;
+use wasmill_plugin::{Compiler, CompilerProcess, Sandbox};
+use wasmill_runtime::{Durability, JobError, JobRun, MemoryBudget, Outcome, assembly, facts};
+use wasmill_time::ProcessingClock;
+use world::World;
+
+/// Seeds in a run of the tests.
+const SEEDS: u64 = 48;
+/// How often the power goes in one seed, at most.
+const CRASHES: u64 = 6;
+/// Wall clock at the start of a simulation: 2024-01-01.
+const START: i64 = 1_704_067_200_000;
+
+/// A job, and what must come of it.
+struct Workload {
+    name: &'static str,
+    text: &'static str,
+    /// What must come out of the job, made of what came out of it in some order: the same for every order that is right.
+    essence: fn(&[Vec<String>]) -> BTreeMap<String, Vec<String>>,
+}
+
+/// A running count of each key: rows of a key in their order, each once.
+const COUNTED: Workload = Workload {
+    name: "counted",
+    text: "name: counted
+batch: { max-rows: 16 }
+sources: { rows: { connector: generator, fields: { id: sequence, key: { uniform: [0, 9] } }, rows: 600 } }
+operators:
+  odd: { input: rows, filter: \"id % 7 <> 3\" }
+  counted: { input: odd, key-by: [key], aggregate: { n: count(*), sum: sum(id), last: max(id) } }
+sinks: { out: { input: counted, connector: blackhole } }
+",
+    essence: |tasks| {
+        let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for row in tasks.iter().flatten() {
+            let value: Value = serde_json::from_str(row).expect("JSON");
+            let of_key = keys.entry(value["key"].to_string()).or_default();
+            of_key.push(value["n"].to_string());
+        }
+        // How far the sum is at each row depends on whose rows came first; at a key's last row it doesn't.
+        for row in tasks.iter().flatten() {
+            let value: Value = serde_json::from_str(row).expect("JSON");
+            let of_key = keys.get_mut(&value["key"].to_string()).expect("seen");
+            let count: usize = value["n"].as_u64().expect("a count").try_into().expect("a small number");
+            if of_key.last() == Some(&value["n"].to_string()) && of_key.len() == count {
+                of_key.push(row.clone());
+            }
+        }
+        keys
+    },
+};
+
+/// Windows of event time, and sessions behind them.
+const WINDOWS: Workload = Workload {
+    name: "windows",
+    text: "name: windows
+batch: { max-rows: 16 }
+sources:
+  rows:
+    connector: generator
+    fields: { id: sequence, key: { uniform: [0, 5] }, at: { every: 20ms, disorder: 300ms, start: 2024-01-01T00:00:00Z } }
+    rows: 600
+    event-time: { field: at, max-out-of-orderness: 300ms }
+operators:
+  each_second: { input: rows, key-by: [key], window: { tumbling: 1s }, aggregate: { n: count(*), sum: sum(id), ids: array_agg(id) } }
+  visits: { input: rows, key-by: [key], window: { session: 200ms }, aggregate: { n: count(*), sum: sum(id) } }
+  sliding: { input: rows, key-by: [key], window: { sliding: 2s, slide: 500ms }, aggregate: { n: count(*), most: max(id) } }
+sinks:
+  out: { input: each_second, connector: blackhole }
+  visited: { input: visits, connector: blackhole }
+  slid: { input: sliding, connector: blackhole }
+",
+    essence: |tasks| {
+        let mut rows: Vec<String> = tasks.iter().flatten().cloned().collect();
+        for row in &mut rows {
+            let mut value: Value = serde_json::from_str(row).expect("JSON");
+            if let Some(ids) = value.get_mut("ids").and_then(Value::as_array_mut) {
+                ids.sort_by_key(Value::as_i64);
+            }
+            *row = value.to_string();
+        }
+        rows.sort_unstable();
+        BTreeMap::from([(String::new(), rows)])
+    },
+};
+
+/// What a run of the engine came to.
+#[derive(Debug, Clone, PartialEq)]
+enum End {
+    Finished,
+    /// The power went.
+    Crashed,
+    Failed(JobError),
+}
+
+struct Simulation {
+    composition: Composition,
+}
+
+impl Simulation {
+    fn new() -> Self {
+        let compiler = CompilerProcess { program: env!("CARGO_BIN_EXE_wasmill").into(), ..compiler() };
+        let sandbox = Sandbox::start(None, Compiler::Process(compiler)).expect("an engine");
+        Self { composition: Composition::new(sandbox, prepare(false, Stop::never())) }
+    }
+
+    fn job(&self, workload: &Workload, parallelism: u32) -> Job {
+        let loaded =
+            wasmill_job::load(workload.text, "job.yaml", Path::new("/"), &[], Some(parallelism), 1, &|_| None, &self.composition);
+        loaded.unwrap_or_else(|problems| panic!("{}: {problems:?}", workload.name)).0
+    }
+
+    /// What comes of a workload where nothing disturbs it.
+    fn calm(&self, workload: &Workload) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
+        let world = World::new(0);
+        let job = self.job(workload, 1);
+        assert_eq!(self.run(&world, &job, None, None, &Rc::default()), End::Finished, "{}", workload.name);
+        outputs(&world, &job, workload)
+    }
+
+    /// Runs the engine until it ends or the power goes: where `crash` says so, the time after it was there so many times.
+    fn run(
+        &self,
+        world: &World,
+        job: &Job,
+        store: Option<&Arc<Store>>,
+        crash: Option<(Failpoint, u64)>,
+        hits: &Rc<RefCell<BTreeMap<Failpoint, u64>>>,
+    ) -> End {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        let mut passes = crash.map_or(0, |(_, passes)| passes);
+        let watching = watch_failpoints({
+            let (world, hits) = (world.clone(), Rc::clone(hits));
+            move |failpoint| {
+                *hits.borrow_mut().entry(failpoint).or_default() += 1;
+                if world.is_dead() || crash.is_none_or(|(at, _)| at != failpoint) {
+                    return;
+                }
+                if passes == 0 {
+                    world.die(&format!("the power goes at {failpoint}"));
+                    resume_unwind(Box::new("the power has gone"));
+                }
+                passes -= 1;
+            }
+        });
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                world.begin();
+                tokio::select! {
+                    biased;
+                    () = world.died() => End::Crashed,
+                    ended = self.engine(world, job, store) => match ended {
+                        _ if world.is_dead() => End::Crashed,
+                        Ok(_) => End::Finished,
+                        Err(error) => End::Failed(error),
+                    },
+                }
+            })
+        }));
+        drop(watching);
+        match ran {
+            Ok(end) => end,
+            Err(_) if world.is_dead() => End::Crashed,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    async fn engine(&self, world: &World, job: &Job, store: Option<&Arc<Store>>) -> Result<Outcome, JobError> {
+        let plan = wasmill_job::plan::plan(job);
+        let real = self.composition.factory(job, Instant::now()).expect("parts");
+        let factory = Parts { job, real: &real, world: world.clone() };
+        let stateful: BTreeSet<usize> = (0..job.operators.len()).filter(|&index| real.is_stateful(index)).collect();
+        let durability = match store {
+            None => None,
+            Some(store) => {
+                let restored: Option<Manifest> = store.latest(&job.name).await?;
+                Some(Durability {
+                    store: Arc::clone(store),
+                    cadence: Cadence {
+                        every: Duration::from_millis(20),
+                        first_after: Duration::from_millis(20),
+                        base_every: NonZero::new(3).expect("not 0"),
+                        timeout: Duration::from_secs(600),
+                    },
+                    retain: NonZero::new(2).expect("not 0"),
+                    facts: facts(job, &plan, &stateful, &BTreeMap::new()),
+                    first: restored.as_ref().map_or(Epoch(1), |manifest| manifest.epoch.next()),
+                    restored,
+                })
+            }
+        };
+        let (_stop, stop) = watch::channel(false);
+        let began = tokio::time::Instant::now();
+        let run = JobRun {
+            job,
+            plan: &plan,
+            factory: &factory,
+            counts: Arc::new(assembly::counts(job)),
+            durability,
+            memory: Arc::new(MemoryBudget::new(1 << 30)),
+            clock: ProcessingClock::measured(START, move || began.elapsed()),
+            stop,
+            savepoints: mpsc::unbounded_channel().1,
+        };
+        run.run().await
+    }
+}
+
+/// What others see of a job's sinks.
+fn outputs(world: &World, job: &Job, workload: &Workload) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
+    job.sinks.iter().map(|sink| (sink.name.clone(), (workload.essence)(&world.visible(&sink.name)))).collect()
+}
+
+/// One seed: the job is started, crashes, goes on, and so on until it ends; what happened, as a number.
+fn live(simulation: &Simulation, workload: &Workload, seed: u64, hits: &Rc<RefCell<BTreeMap<Failpoint, u64>>>) -> (World, u64) {
+    let world = World::new(seed);
+    let store = open_store(&world);
+    let crashes = world.below(CRASHES);
+    let mut job = simulation.job(workload, 1);
+    for left in (0..=crashes).rev() {
+        job = simulation.job(workload, 1 + u32::try_from(world.below(3)).expect("small"));
+        let crash = (left > 0).then(|| {
+            let at = Failpoint::ALL[usize::try_from(world.below(Failpoint::ALL.len() as u64)).expect("small")];
+            (
+                at,
+                world.below(if matches!(at, Failpoint::BeforeProcess | Failpoint::AfterProcess | Failpoint::RowsRead) {
+                    90
+                } else {
+                    9
+                }),
+            )
+        });
+        match simulation.run(&world, &job, Some(&store), crash, hits) {
+            // There may have been less to do than was needed to come to the place so often.
+            End::Finished if left > 0 => break,
+            End::Finished | End::Crashed => {}
+            End::Failed(error) => panic!("{} with seed {seed}: the job failed: {error}\n{}", workload.name, world.said()),
+        }
+    }
+    let trace = world.trace();
+    let _ = &job;
+    (world, trace)
+}
+
+fn seeds() -> Vec<u64> {
+    let number = |name: &str| std::env::var(name).ok().map(|seed| seed.parse().unwrap_or_else(|_| panic!("{name} is no number")));
+    match number("WASMILL_TEST_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("WASMILL_TEST_SEEDS").unwrap_or(SEEDS)).collect(),
+    }
+}
+
+fn many_lives(workload: &Workload) -> BTreeMap<Failpoint, u64> {
+    let simulation = Simulation::new();
+    let calm = simulation.calm(workload);
+    let hits = Rc::default();
+    for seed in seeds() {
+        let (world, trace) = live(&simulation, workload, seed, &hits);
+        let replay =
+            format!("run it again with WASMILL_TEST_SEED={seed} WASMILL_TEST_TRACE=1 cargo test --release --test simulation");
+        let found = outputs(&world, &simulation.job(workload, 1), workload);
+        for (sink, rows) in &calm {
+            for (key, expected) in rows {
+                assert_eq!(
+                    found[sink].get(key),
+                    Some(expected),
+                    "{} with seed {seed}: sink {sink}, key {key:?}; {replay}\n{}",
+                    workload.name,
+                    world.said()
+                );
+            }
+            assert_eq!(found[sink].len(), rows.len(), "{} with seed {seed}: keys of sink {sink}; {replay}", workload.name);
+        }
+        let (again, same) = live(&simulation, workload, seed, &Rc::default());
+        assert_eq!(
+            trace,
+            same,
+            "{} with seed {seed}: another run of it was another\n{}\n{}",
+            workload.name,
+            world.said(),
+            again.said()
+        );
+    }
+    Rc::try_unwrap(hits).expect("the runs are over").into_inner()
+}
