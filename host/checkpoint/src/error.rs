@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wasmill_flow::Epoch;
 
@@ -44,6 +45,38 @@ pub enum CheckpointError {
         path: PathBuf,
         /// The process's id, where it could be read.
         process: Option<String>,
+    },
+    /// Another process has taken the store over: what this one does no longer counts.
+    #[error("{}: another process has taken it over (this one was owner {owner}, now owner {by} writes)", path.display())]
+    Fenced {
+        /// The store.
+        path: PathBuf,
+        /// This process's number.
+        owner: u64,
+        /// The number of one that came later.
+        by: u64,
+    },
+    /// What should name a store doesn't.
+    #[error("{url}: {what}")]
+    Address {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// There is no store.
+    #[error("{}: no checkpoints were ever kept here", path.display())]
+    NoStore {
+        /// Where there was none.
+        path: PathBuf,
+    },
+    /// The newest checkpoint of a bucket, which a job may be going on from.
+    #[error("{}: checkpoint {epoch} is the newest, and a job may need it", path.display())]
+    InUse {
+        /// The store.
+        path: PathBuf,
+        /// The checkpoint.
+        epoch: Epoch,
     },
     /// The checkpoint is another job's.
     #[error("{}: checkpoint {epoch} is of job `{found}`, not of `{expected}`", path.display())]
@@ -100,9 +133,36 @@ pub enum CheckpointError {
         #[source]
         error: io::Error,
     },
+    /// An object store refused, failed or didn't answer.
+    #[error("{}: can't {doing}{}: {error}", path.display(), tried_for(*passing, *tried))]
+    Request {
+        /// The object.
+        path: PathBuf,
+        /// What was being done, as `write`.
+        doing: &'static str,
+        /// For how long it was tried.
+        tried: Duration,
+        /// Whether the same may succeed later.
+        passing: bool,
+        /// What the store said.
+        #[source]
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// How long was tried, where that is to the point.
+fn tried_for(passing: bool, tried: Duration) -> String {
+    if passing { format!(" (tried for {} s)", tried.as_secs()) } else { String::new() }
 }
 
 impl CheckpointError {
+    /// Whether the same may succeed later, as when a store over a network doesn't answer for a while. What is damaged, missing or refused
+    /// stays so.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Request { passing: true, .. })
+    }
+
     /// A stable code, as `checkpoint-corrupt`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -116,7 +176,11 @@ impl CheckpointError {
             Self::NotFound { .. } => "checkpoint-not-found",
             Self::Exists { .. } => "checkpoint-exists",
             Self::NotWhole { .. } => "checkpoint-not-whole",
-            Self::Io { .. } => "checkpoint-store",
+            Self::Io { .. } | Self::Request { .. } => "checkpoint-store",
+            Self::Fenced { .. } => "checkpoint-fenced",
+            Self::Address { .. } => "checkpoint-address",
+            Self::NoStore { .. } => "checkpoint-no-store",
+            Self::InUse { .. } => "checkpoint-in-use",
         }
     }
 
@@ -135,6 +199,20 @@ impl CheckpointError {
             Self::Io { .. } => Some(
                 "`checkpoint.store` must be a directory on a local file system with hard links, with room, that this user may write to",
             ),
+            Self::Request { passing: true, .. } => {
+                Some("see that the store can be reached, and run the job again: it goes on from its last checkpoint")
+            }
+            Self::Request { .. } => {
+                Some("see that the bucket is there, and that the keys in the environment may list, read, write and delete in it")
+            }
+            Self::Fenced { .. } => Some("run the job once only: it goes on in the process that came later"),
+            Self::Address { .. } => Some(
+                "write `checkpoint.store` as a path, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or memory:, and set what the store wants in the environment",
+            ),
+            Self::NoStore { .. } => {
+                Some("name what a job has as `checkpoint.store`: a directory, s3://bucket/prefix, gs://… or az://…")
+            }
+            Self::InUse { .. } => Some("delete older ones, or start the job with `--fresh`, which leaves all of them behind"),
             Self::Exists { .. } | Self::NotWhole { .. } => None,
         }
     }

@@ -67,6 +67,9 @@ pub struct Manifest {
     /// where it hadn't begun.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub watermarks: BTreeMap<String, i64>,
+    /// Which of the store's owners wrote it, from 1; absent for 0, where a lock sees that there is one.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub owner: u64,
 }
 
 /// Why bytes are no manifest.
@@ -99,6 +102,7 @@ impl Manifest {
             sources: Vec::new(),
             sinks: Vec::new(),
             watermarks: BTreeMap::new(),
+            owner: 0,
         };
         for part in parts {
             match part {
@@ -234,6 +238,11 @@ fn check_tasks<'a>(
         Some((name, task)) => Err(format!("{kind} `{name}` has no part of task {task}")),
         None => Ok(()),
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_none(owner: &u64) -> bool {
+    *owner == 0
 }
 
 /// An epoch as its number.

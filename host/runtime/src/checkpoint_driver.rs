@@ -13,7 +13,7 @@ use wasmill_flow::{Barrier, Epoch, KeyGroups};
 use crate::assembly::Assembly;
 use crate::control::{Event, Part as TaskPart, SourcePlace, TaskId};
 use crate::counts::JobCounts;
-use crate::durability::{Durability, blocking};
+use crate::durability::Durability;
 use crate::error::JobError;
 use crate::job_run::Outcome;
 use crate::names::Names;
@@ -181,14 +181,11 @@ impl Driver {
             for (operator, task, bytes, watermark) in states {
                 let Some(store) = store.clone() else { continue };
                 let operator = names.operators[operator].clone();
-                let name = operator.clone();
-                let object = blocking(move || {
-                    let mut object = store.object(barrier.epoch, &name, task.index)?;
-                    object.write(&bytes)?;
-                    object.finish(groups.owned_by(task))
-                });
+                let mut object = store.object(barrier.epoch, &operator, task.index);
+                object.write(bytes);
+                let object = object.finish(groups.owned_by(task)).await?;
                 let watermark = Some(watermark.0).filter(|watermark| *watermark > i64::MIN);
-                parts.push(Part::State { operator, object: object.await?, watermark });
+                parts.push(Part::State { operator, object, watermark });
             }
             Ok((task, barrier, parts))
         });
@@ -200,15 +197,10 @@ impl Driver {
         let created = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
         let manifest = Manifest::assemble(barrier, created, facts.clone(), parts)
             .map_err(|what| JobError::new("internal-checkpoint", format!("epoch {} is not whole: {what}", barrier.epoch)))?;
-        let (store, retain) = (Arc::clone(store), *retain);
-        blocking(move || {
-            store.write(&manifest)?;
-            if let Err(error) = store.retain(retain) {
-                tracing::warn!(code = "checkpoints-not-removed", %error, "old checkpoints could not be removed");
-            }
-            Ok(())
-        })
-        .await?;
+        store.write(&manifest).await?;
+        if let Err(error) = store.retain(*retain).await {
+            tracing::warn!(code = "checkpoints-not-removed", %error, "old checkpoints could not be removed");
+        }
         self.counts.checkpoints.fetch_add(1, Relaxed);
         self.counts.last_epoch.store(barrier.epoch.0, Relaxed);
         Ok(())

@@ -38,13 +38,3 @@ impl From<CheckpointError> for JobError {
         }
     }
 }
-
-/// Runs what blocks, file systems above all, off the task threads.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, CheckpointError> + Send + 'static,
-) -> Result<T, JobError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => Ok(done?),
-        Err(error) => Err(JobError::new("internal-panic", format!("a checkpoint could not be handled: {error}"))),
-    }
-}
