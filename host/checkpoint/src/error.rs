@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use wasmill_flow::Epoch;
 
@@ -45,6 +46,38 @@ pub enum CheckpointError {
         /// The process's id, where it could be read.
         process: Option<String>,
     },
+    /// Another process has taken the store over: what this one does no longer counts.
+    #[error("{}: another process has taken it over (this one was owner {owner}, now owner {by} writes)", path.display())]
+    Fenced {
+        /// The store.
+        path: PathBuf,
+        /// This process's number.
+        owner: u64,
+        /// The number of one that came later.
+        by: u64,
+    },
+    /// What should name a store doesn't.
+    #[error("{url}: {what}")]
+    Address {
+        /// The URL.
+        url: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// There is no store.
+    #[error("{}: no checkpoints were ever kept here", path.display())]
+    NoStore {
+        /// Where there was none.
+        path: PathBuf,
+    },
+    /// The newest checkpoint of a bucket, which a job may be going on from.
+    #[error("{}: checkpoint {epoch} is the newest, and a job may need it", path.display())]
+    InUse {
+        /// The store.
+        path: PathBuf,
+        /// The checkpoint.
+        epoch: Epoch,
+    },
     /// The checkpoint is another job's.
     #[error("{}: checkpoint {epoch} is of job `{found}`, not of `{expected}`", path.display())]
     OtherJob {
@@ -75,6 +108,16 @@ pub enum CheckpointError {
         /// Those that are there, in order.
         there: Vec<Epoch>,
     },
+    /// There is no such savepoint.
+    #[error("{}: no savepoint `{label}`; there {}", path.display(), list_labels(there))]
+    NoSavepoint {
+        /// The store.
+        path: PathBuf,
+        /// The one that was asked for.
+        label: String,
+        /// Those that are there, in order.
+        there: Vec<String>,
+    },
     /// A manifest for this epoch is there already.
     #[error("{}: there already; a manifest is never overwritten", path.display())]
     Exists {
@@ -100,9 +143,43 @@ pub enum CheckpointError {
         #[source]
         error: io::Error,
     },
+    /// An object store refused, failed or didn't answer.
+    #[error("{}: can't {doing}{}: {error}", path.display(), tried_for(*passing, *tried))]
+    Request {
+        /// The object.
+        path: PathBuf,
+        /// What was being done, as `write`.
+        doing: &'static str,
+        /// For how long it was tried.
+        tried: Duration,
+        /// Whether the same may succeed later.
+        passing: bool,
+        /// What the store said.
+        #[source]
+        error: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// How long was tried, where that is to the point.
+fn tried_for(passing: bool, tried: Duration) -> String {
+    if passing { format!(" (tried for {} s)", tried.as_secs()) } else { String::new() }
 }
 
 impl CheckpointError {
+    /// Whether the same may succeed later, as when a store over a network doesn't answer for a while. What is damaged, missing or refused
+    /// stays so.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+        match self {
+            Self::Request { passing, .. } => *passing,
+            Self::Io { error, .. } => {
+                !matches!(error.kind(), NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+            }
+            _ => false,
+        }
+    }
+
     /// A stable code, as `checkpoint-corrupt`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -114,21 +191,14 @@ impl CheckpointError {
             Self::OtherJob { .. } => "checkpoint-other-job",
             Self::OtherPlan { .. } => "checkpoint-other-plan",
             Self::NotFound { .. } => "checkpoint-not-found",
+            Self::NoSavepoint { .. } => "savepoint-not-found",
             Self::Exists { .. } => "checkpoint-exists",
             Self::NotWhole { .. } => "checkpoint-not-whole",
-            Self::Io { .. } => "checkpoint-store",
-        }
-    }
-
-    /// Whether it may work when it is tried again.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-        match self {
-            Self::Io { error, .. } => {
-                !matches!(error.kind(), NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem | Unsupported)
-            }
-            _ => false,
+            Self::Io { .. } | Self::Request { .. } => "checkpoint-store",
+            Self::Fenced { .. } => "checkpoint-fenced",
+            Self::Address { .. } => "checkpoint-address",
+            Self::NoStore { .. } => "checkpoint-no-store",
+            Self::InUse { .. } => "checkpoint-in-use",
         }
     }
 
@@ -143,10 +213,24 @@ impl CheckpointError {
             Self::Locked { .. } => Some("stop the other process, or give the jobs stores of their own (`checkpoint.store`)"),
             Self::OtherJob { .. } => Some("give each job a store of its own (`checkpoint.store`)"),
             Self::OtherPlan { .. } => Some("run the job as it was, or start anew with `--fresh`"),
-            Self::NotFound { .. } => Some("name one of those that are there"),
+            Self::NotFound { .. } | Self::NoSavepoint { .. } => Some("name one of those that are there"),
             Self::Io { .. } => Some(
                 "`checkpoint.store` must be a directory on a local file system with hard links, with room, that this user may write to",
             ),
+            Self::Request { passing: true, .. } => {
+                Some("see that the store can be reached, and run the job again: it goes on from its last checkpoint")
+            }
+            Self::Request { .. } => {
+                Some("see that the bucket is there, and that the keys in the environment may list, read, write and delete in it")
+            }
+            Self::Fenced { .. } => Some("run the job once only: it goes on in the process that came later"),
+            Self::Address { .. } => Some(
+                "write `checkpoint.store` as a path, s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or memory:, and set what the store wants in the environment",
+            ),
+            Self::NoStore { .. } => {
+                Some("name what a job has as `checkpoint.store`: a directory, s3://bucket/prefix, gs://… or az://…")
+            }
+            Self::InUse { .. } => Some("delete older ones, or start the job with `--fresh`, which leaves all of them behind"),
             Self::Exists { .. } | Self::NotWhole { .. } => None,
         }
     }
@@ -155,6 +239,14 @@ impl CheckpointError {
     pub(crate) fn io(path: &Path, doing: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |error| Self::Io { path, doing, error }
+    }
+}
+
+fn list_labels(labels: &[String]) -> String {
+    match labels {
+        [] => "are none".to_owned(),
+        [only] => format!("is only `{only}`"),
+        _ => format!("are {}", labels.iter().map(|label| format!("`{label}`")).collect::<Vec<_>>().join(", ")),
     }
 }
 

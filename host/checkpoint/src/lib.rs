@@ -5,7 +5,7 @@
 //! [`coordinator`] has the [`manifest`] written, which names all of it; once that is [`store`]d the epoch is complete, and sinks make
 //! it visible. After a fault, [`recovery`] says what to go on from.
 //!
-//! All but [`store`] is pure: no clock, no file.
+//! All but [`store`] is pure: no clock, no file, no network.
 
 pub mod alignment;
 pub mod coordinator;
@@ -22,6 +22,6 @@ pub use alignment::{Alignment, Disorder, Progress};
 pub use coordinator::{Action, Coordinator, Event, Unexpected};
 pub use error::CheckpointError;
 pub use manifest::{JobFacts, Manifest};
-pub use part::{Part, Prepared, SourcePosition, StateObject};
+pub use part::{Delta, Part, Prepared, SourcePosition, StateFile, StateObject};
 pub use recovery::Choice;
-pub use store::Store;
+pub use store::{Location, Store};

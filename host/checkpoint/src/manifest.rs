@@ -1,9 +1,9 @@
-//! The manifest: the one file whose presence makes a checkpoint. A stable format, version 1.
+//! The manifest: the one file whose presence makes a checkpoint. A stable format, version 2.
 //!
 //! The file is one JSON object, written so that the checksum covers the manifest's bytes as they are:
 //!
 //! ```text
-//! {"format":1,"sha256":"<64 hexadecimal digits>","manifest":
+//! {"format":2,"sha256":"<64 hexadecimal digits>","manifest":
 //! <the manifest, a JSON object: the bytes that the checksum is of>
 //! }
 //! ```
@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmill_flow::{Barrier, Epoch, KeyGroups};
 
-use crate::part::{Part, Prepared, SourcePosition, StateObject};
+use crate::part::{Part, Prepared, SourcePosition, StateFile, StateObject};
 
 /// The version of the format that is written.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What a checkpoint is worth nothing without: the job that it was taken of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +67,9 @@ pub struct Manifest {
     /// where it hadn't begun.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub watermarks: BTreeMap<String, i64>,
+    /// Which of the store's owners wrote it, from 1; absent for 0, where a lock sees that there is one.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub owner: u64,
 }
 
 /// Why bytes are no manifest.
@@ -84,12 +87,12 @@ pub enum ManifestError {
 }
 
 impl Manifest {
-    /// The manifest of what all tasks handed in at a barrier.
+    /// The manifest of what all tasks handed in at a barrier; `before` is that of the epoch before, which parts may hold changes since.
     ///
     /// # Errors
     /// What is missing or too much, as a sentence: each source and sink has a part for each of its tasks, and each operator with
     /// state has each key group in exactly one file.
-    pub fn assemble(barrier: Barrier, created_ms: u64, job: JobFacts, parts: Vec<Part>) -> Result<Self, String> {
+    pub fn assemble(barrier: Barrier, created_ms: u64, job: JobFacts, parts: Vec<Part>, before: Option<&Self>) -> Result<Self, String> {
         let mut manifest = Self {
             epoch: barrier.epoch,
             last: barrier.last,
@@ -99,12 +102,17 @@ impl Manifest {
             sources: Vec::new(),
             sinks: Vec::new(),
             watermarks: BTreeMap::new(),
+            owner: 0,
         };
         for part in parts {
             match part {
                 Part::Source(position) => manifest.sources.push(position),
                 Part::Sink(prepared) => manifest.sinks.push(prepared),
-                Part::State { operator, object, watermark } => {
+                Part::State { operator, object, since, watermark } => {
+                    let object = match since {
+                        None => object,
+                        Some(since) => continued(before, &operator, since, &object)?,
+                    };
                     if let Some(watermark) = watermark {
                         let least = manifest.watermarks.entry(operator.clone()).or_insert(watermark);
                         *least = watermark.min(*least);
@@ -145,8 +153,10 @@ impl Manifest {
             }
             next = object.end_group;
             let is_plain = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-_.".contains(&c);
-            if object.name.starts_with('.') || !object.name.ends_with(".state") || !object.name.bytes().all(is_plain) {
-                return Err(format!("state of operator `{operator}`: {:?} is no name of a state file", object.name));
+            for StateFile { name, .. } in object.files() {
+                if name.starts_with('.') || !name.ends_with(".state") || !name.bytes().all(is_plain) {
+                    return Err(format!("state of operator `{operator}`: {name:?} is no name of a state file"));
+                }
             }
         }
         if next != self.job.key_groups {
@@ -159,6 +169,11 @@ impl Manifest {
     pub fn objects<'a>(&'a self, operator: &str, groups: Range<u32>) -> impl Iterator<Item = &'a StateObject> {
         let objects = self.operators.get(operator).map_or(&[][..], Vec::as_slice);
         objects.iter().filter(move |object| object.first_group < groups.end && groups.start < object.end_group)
+    }
+
+    /// All files that it names.
+    pub fn files(&self) -> impl Iterator<Item = StateFile<'_>> {
+        self.operators.values().flatten().flat_map(StateObject::files)
     }
 
     /// Its bytes, as they are stored.
@@ -214,6 +229,17 @@ fn checksum(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
+/// State that is what it was in the checkpoint `before`, of epoch `since`, with what changed since then.
+fn continued(before: Option<&Manifest>, operator: &str, since: Epoch, delta: &StateObject) -> Result<StateObject, String> {
+    let groups = delta.groups();
+    let Some(before) = before.filter(|before| before.epoch == since) else {
+        return Err(format!("state of operator `{operator}`, key groups {groups:?}, holds what changed since {since}, which isn't the checkpoint before"));
+    };
+    let chain = before.objects(operator, groups.clone()).find(|object| object.groups() == groups);
+    let chain = chain.ok_or_else(|| format!("state of operator `{operator}`, key groups {groups:?}: the checkpoint before has no such file"))?;
+    Ok(chain.followed_by(delta))
+}
+
 /// Checks that each of some names has a part for each of its tasks, and nothing else has one.
 fn check_tasks<'a>(
     kind: &str,
@@ -234,6 +260,11 @@ fn check_tasks<'a>(
         Some((name, task)) => Err(format!("{kind} `{name}` has no part of task {task}")),
         None => Ok(()),
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_none(owner: &u64) -> bool {
+    *owner == 0
 }
 
 /// An epoch as its number.

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use wasmill_flow::Epoch;
 
 /// What a checkpoint holds of one source, operator or sink of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +17,8 @@ pub enum Part {
         operator: String,
         /// The file that it was written to.
         object: StateObject,
+        /// The epoch that it holds the changes since; none where it holds all.
+        since: Option<Epoch>,
         /// How far event time had come, in milliseconds since 1970, UTC; none where it hadn't begun.
         watermark: Option<i64>,
     },
@@ -54,7 +57,7 @@ pub struct Prepared {
     pub prepared: Value,
 }
 
-/// A file with the state of some key groups of an operator.
+/// The state of some key groups of an operator: a file with all of it as it was, and others with what changed since, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateObject {
@@ -68,6 +71,32 @@ pub struct StateObject {
     pub first_group: u32,
     /// The key group after the last.
     pub end_group: u32,
+    /// What changed since, one file an epoch, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deltas: Vec<Delta>,
+}
+
+/// A file with what changed in the state of some key groups since the file before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delta {
+    /// The file's name in the store.
+    pub name: String,
+    /// SHA-256 of its bytes, in 64 lowercase hexadecimal digits.
+    pub sha256: String,
+    /// How many bytes it has.
+    pub bytes: u64,
+}
+
+/// One file of state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StateFile<'a> {
+    /// Its name in the store.
+    pub name: &'a str,
+    /// SHA-256 of its bytes.
+    pub sha256: &'a str,
+    /// How many bytes it has.
+    pub bytes: u64,
 }
 
 impl StateObject {
@@ -75,5 +104,26 @@ impl StateObject {
     #[must_use]
     pub fn groups(&self) -> Range<u32> {
         self.first_group..self.end_group
+    }
+
+    /// Its files, in the order in which they are read.
+    pub fn files(&self) -> impl Iterator<Item = StateFile<'_>> {
+        let base = StateFile { name: &self.name, sha256: &self.sha256, bytes: self.bytes };
+        let deltas = self.deltas.iter().map(|Delta { name, sha256, bytes }| StateFile { name, sha256, bytes: *bytes });
+        std::iter::once(base).chain(deltas)
+    }
+
+    /// The same state, when what has changed since is in `delta`.
+    #[must_use]
+    pub fn followed_by(&self, delta: &Self) -> Self {
+        let mut followed = self.clone();
+        followed.deltas.push(Delta { name: delta.name.clone(), sha256: delta.sha256.clone(), bytes: delta.bytes });
+        followed
+    }
+
+    /// The bytes of its deltas.
+    #[must_use]
+    pub fn delta_bytes(&self) -> u64 {
+        self.deltas.iter().map(|delta| delta.bytes).sum()
     }
 }

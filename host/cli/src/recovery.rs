@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::recovery::choose;
-use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Store};
-use wasmill_flow::Epoch;
+use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Store};
 use wasmill_job::graph::Checkpoint;
 use wasmill_runtime::Durability;
 
@@ -16,23 +15,24 @@ use crate::report;
 ///
 /// # Errors
 /// Where the store can't be used, or its newest checkpoint isn't intact or isn't this job's.
-pub fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Result<Durability, CheckpointError> {
-    let mut store = Store::open(&checkpoint.store)?;
-    let restored = match choose(fresh, &store.epochs()?) {
+pub async fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Result<Durability, CheckpointError> {
+    let mut store = Store::open(&Location::Directory(checkpoint.store.clone())).await?;
+    let restored = match choose(fresh, &store.epochs().await?) {
         Choice::Empty => None,
         Choice::LeaveBehind => {
-            if let Some(left) = store.fresh()? {
+            if let Some(left) = store.fresh().await? {
                 report::remark("starting-anew", &format!("starting anew: {left}"));
             }
             None
         }
         Choice::Restore(epoch) => {
-            let manifest = store.read(epoch, &facts.name)?;
+            let manifest = store.read(epoch, &facts.name).await?;
             let last = if manifest.last { ", taken when it ended or was stopped" } else { "" };
             report::remark("going-on", &format!("going on from checkpoint {epoch} in {}{last}", checkpoint.store.display()));
             Some(manifest)
         }
     };
+    let first = store.begin(restored.as_ref().map(|manifest| manifest.epoch)).await?;
     Ok(Durability {
         store: Arc::new(store),
         cadence: Cadence {
@@ -43,7 +43,7 @@ pub fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Result<Dur
         },
         retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
         facts,
-        first: restored.as_ref().map_or(Epoch(1), |manifest| Epoch(manifest.epoch.0 + 1)),
+        first,
         restored,
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -18,7 +18,7 @@ use crate::assembly::Assembly;
 use crate::checkpoint_writer::Writer;
 use crate::control::{Event, Part as TaskPart, TaskId};
 use crate::counts::JobCounts;
-use crate::durability::{Durability, blocking};
+use crate::durability::Durability;
 use crate::error::JobError;
 use crate::job_run::Outcome;
 use crate::names::Names;
@@ -35,7 +35,7 @@ enum Written {
     /// What a task handed in at a barrier.
     Part(TaskId, Barrier, Vec<Part>),
     /// A manifest, and the savepoints that it makes.
-    Manifest(Epoch, Vec<String>),
+    Manifest(Epoch, Vec<(String, Result<Epoch, JobError>)>),
 }
 
 /// What others ask of a running job.
@@ -85,7 +85,10 @@ impl Driver {
         let (cadence, first, retain) = durability.as_ref().map_or((NEVER, Epoch(1), NonZero::<usize>::MIN), |durability| {
             (durability.cadence, durability.first, durability.retain)
         });
-        let writer = durability.map(|Durability { store, facts, .. }| Arc::new(Writer::new(store, facts, names, groups, clock)));
+        let writer = durability.map(|Durability { store, facts, .. }| {
+            let counts = Arc::clone(&counts);
+            Arc::new(Writer { store, facts, names, groups, clock, counts, delay: Mutex::default() })
+        });
         let (_, none) = mpsc::unbounded_channel();
         Self {
             coordinator: Coordinator::new(assembly.tasks.len(), cadence, first),
@@ -179,8 +182,10 @@ impl Driver {
         match written {
             Written::Part(task, barrier, parts) => Some(Happened::TaskAcked { task: task.0, epoch: barrier.epoch, parts }),
             Written::Manifest(epoch, labels) => {
-                for request in self.savepoints.extract_if(.., |request| labels.contains(&request.label)) {
-                    let _ = request.done.send(Ok(epoch));
+                for (label, kept) in labels {
+                    for request in self.savepoints.extract_if(.., |request| request.label == label) {
+                        let _ = request.done.send(kept.clone());
+                    }
                 }
                 if self.writer.is_some() {
                     self.counts.checkpoint_completed(epoch, self.coordinator.under_way_for(self.start.elapsed()));
@@ -235,13 +240,16 @@ impl Driver {
     fn write_manifest(&mut self, barrier: Barrier, parts: Vec<Part>, savepoints: Vec<String>) {
         let writer = self.writer.clone();
         self.writing.spawn(async move {
+            let mut labels = Vec::new();
             if let Some(writer) = writer {
                 let manifest = writer.write_manifest(barrier, parts).await?;
-                for label in &savepoints {
-                    writer.keep(label, &manifest).await?;
+                for label in savepoints {
+                    // The checkpoint is complete all the same: only who asked for the savepoint hears of it.
+                    let kept = writer.keep(&label, &manifest).await.map(|()| barrier.epoch);
+                    labels.push((label, kept));
                 }
             }
-            Ok(Written::Manifest(barrier.epoch, savepoints))
+            Ok(Written::Manifest(barrier.epoch, labels))
         });
     }
 
@@ -276,7 +284,7 @@ impl Driver {
 /// Removes the checkpoints of a store that aren't kept.
 async fn removed(store: Arc<Store>, retain: NonZero<usize>) {
     hit(Failpoint::BeforeRemoval);
-    if let Err(error) = blocking(move || store.retain(retain)).await {
+    if let Err(error) = store.retain(retain).await {
         tracing::warn!(code = "checkpoints-not-removed", %error, "old checkpoints could not be removed");
     }
 }

@@ -1,8 +1,10 @@
 //! Brings what tasks handed in into the store, and the manifest that makes a checkpoint of it; patient with a store that fails for a while.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::sleep;
 use wasmill_checkpoint::{CheckpointError, JobFacts, Manifest, Part, Prepared, SourcePosition, Store};
 use wasmill_failpoint::{Failpoint, hit};
@@ -10,7 +12,7 @@ use wasmill_flow::{Barrier, KeyGroups};
 use wasmill_time::ProcessingClock;
 
 use crate::control::{Part as TaskPart, SourcePlace};
-use crate::durability::blocking;
+use crate::counts::JobCounts;
 use crate::error::JobError;
 use crate::names::Names;
 
@@ -26,18 +28,15 @@ pub(crate) struct Writer {
     pub names: Arc<Names>,
     pub groups: KeyGroups,
     pub clock: ProcessingClock,
+    pub counts: Arc<JobCounts>,
     /// Why the last attempt failed, while there hasn't been another that did not.
-    delayed_by: Mutex<Option<String>>,
+    pub delay: Mutex<Option<String>>,
 }
 
 impl Writer {
-    pub fn new(store: Arc<Store>, facts: JobFacts, names: Arc<Names>, groups: KeyGroups, clock: ProcessingClock) -> Self {
-        Self { store, facts, names, groups, clock, delayed_by: Mutex::new(None) }
-    }
-
     /// Why the checkpoint under way isn't in the store yet, where that is the store's fault.
     pub fn delayed_by(&self) -> Option<String> {
-        self.delayed_by.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.delay.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Writes a task's part of a checkpoint; what the manifest must say of it.
@@ -58,25 +57,19 @@ impl Writer {
         }));
         for (operator, task, bytes, watermark) in states {
             let operator = &self.names.operators[operator];
-            let bytes = Arc::new(bytes);
+            let bytes = Bytes::from(bytes);
             let object = self
                 .patiently(barrier, || {
-                    let (store, operator, bytes, groups) =
-                        (Arc::clone(&self.store), operator.clone(), Arc::clone(&bytes), self.groups.owned_by(task));
                     hit(Failpoint::BeforeStateWritten);
-                    async move {
-                        blocking(move || {
-                            let mut object = store.object(barrier.epoch, &operator, task.index)?;
-                            object.write(&bytes)?;
-                            object.finish(groups)
-                        })
-                        .await
-                    }
+                    let mut object = self.store.object(barrier.epoch, operator, task.index);
+                    object.write(bytes.clone());
+                    object.finish(self.groups.owned_by(task))
                 })
                 .await?;
+            self.counts.checkpoint_bytes.fetch_add(object.bytes, Relaxed);
             hit(Failpoint::StateWritten);
             let watermark = Some(watermark.0).filter(|watermark| *watermark > i64::MIN);
-            parts.push(Part::State { operator: operator.clone(), object, watermark });
+            parts.push(Part::State { operator: operator.clone(), object, since: None, watermark });
         }
         Ok(parts)
     }
@@ -84,17 +77,18 @@ impl Writer {
     /// Writes the manifest of what all tasks handed in: when this has returned, the checkpoint is complete.
     pub async fn write_manifest(&self, barrier: Barrier, parts: Vec<Part>) -> Result<Manifest, JobError> {
         let created = u64::try_from(self.clock.now()).unwrap_or(0);
-        let manifest = Manifest::assemble(barrier, created, self.facts.clone(), parts)
+        let manifest = Manifest::assemble(barrier, created, self.facts.clone(), parts, None)
             .map_err(|what| JobError::new("internal-checkpoint", format!("epoch {} is not whole: {what}", barrier.epoch)))?;
-        let manifest = Arc::new(manifest);
         hit(Failpoint::BeforeManifest);
-        self.patiently(barrier, || {
-            let (store, manifest) = (Arc::clone(&self.store), Arc::clone(&manifest));
-            async move { blocking(move || store.write(&manifest)).await }
-        })
-        .await?;
+        self.patiently(barrier, || self.store.write(&manifest)).await?;
         hit(Failpoint::ManifestWritten);
-        Ok(Arc::unwrap_or_clone(manifest))
+        Ok(manifest)
+    }
+
+    /// Keeps a checkpoint that is complete under a label, until somebody deletes it.
+    pub async fn keep(&self, label: &str, manifest: &Manifest) -> Result<(), JobError> {
+        let barrier = Barrier { epoch: manifest.epoch, last: manifest.last, whole: true };
+        self.patiently(barrier, || self.store.keep(label, manifest)).await
     }
 
     /// Does something until it is done or has failed for good. (How long that may take is the coordinator's to say.)
@@ -107,7 +101,7 @@ impl Writer {
         loop {
             match attempt().await {
                 Ok(done) => {
-                    *self.delayed_by.lock().unwrap_or_else(PoisonError::into_inner) = None;
+                    *self.delay.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return Ok(done);
                 }
                 Err(error) if error.is_passing() => {
@@ -118,7 +112,7 @@ impl Writer {
                         "the store fails: checkpoint {} waits for it, rows don't; tried again in {pause:?}",
                         barrier.epoch
                     );
-                    *self.delayed_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                    *self.delay.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
                     sleep(pause).await;
                     pause = (pause * 2).min(LONGEST_PAUSE);
                 }

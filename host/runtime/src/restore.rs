@@ -1,7 +1,5 @@
 //! Brings a job's tasks to where a checkpoint left them.
 
-use std::sync::Arc;
-
 use wasmill_checkpoint::{Manifest, Prepared, recovery};
 use wasmill_connector::{Position, Prepared as SinkPrepared, Sink};
 use wasmill_failpoint::{Failpoint, hit};
@@ -12,7 +10,7 @@ use wasmill_time::Reached;
 
 use crate::chain::{Chain, OperatorWork, Work};
 use crate::counts::NodeCounts;
-use crate::durability::{Durability, blocking};
+use crate::durability::Durability;
 use crate::error::JobError;
 use crate::stage_task::{Head, StageTask};
 
@@ -94,10 +92,11 @@ async fn restore_state(
         if object.end_group <= owned.start || object.first_group >= owned.end {
             continue;
         }
-        let (store, epoch) = (Arc::clone(&durability.store), manifest.epoch);
-        let (name, file) = (operator.to_owned(), object.clone());
-        let bytes = blocking(move || store.read_object(epoch, &name, &file)).await?;
-        state.restore(&bytes, groups, owned.clone(), object.first_group..object.end_group).map_err(|error| JobError {
+        let mut chain = Vec::new();
+        for file in object.files() {
+            chain.push(durability.store.read_object(manifest.epoch, operator, file).await?);
+        }
+        state.restore(&chain[0], groups, owned.clone(), object.first_group..object.end_group).map_err(|error| JobError {
             operator: Some(operator.to_owned()),
             ..JobError::new("checkpoint-state", format!("operator `{operator}`, state file {}: {error}", object.name))
         })?;

@@ -24,12 +24,12 @@ pub fn job() -> JobFacts {
 /// A state file.
 pub fn object(name: &str, groups: Range<u32>) -> StateObject {
     let sha256 = checksum(name.as_bytes());
-    StateObject { name: name.to_owned(), sha256, bytes: name.len() as u64, first_group: groups.start, end_group: groups.end }
+    StateObject { name: name.to_owned(), sha256, bytes: name.len() as u64, first_group: groups.start, end_group: groups.end, deltas: Vec::new() }
 }
 
 /// What the job's tasks hand in.
 pub fn parts() -> Vec<Part> {
-    let state = |object| Part::State { operator: "hourly".to_owned(), object, watermark: None };
+    let state = |object| Part::State { operator: "hourly".to_owned(), object, since: None, watermark: None };
     vec![
         state(object("42-hourly-1.state", 64..128)),
         Part::Source(SourcePosition {
@@ -47,7 +47,7 @@ pub fn parts() -> Vec<Part> {
 /// The checkpoint of an epoch.
 pub fn manifest(epoch: u64) -> Manifest {
     let barrier = Barrier { epoch: Epoch(epoch), last: false, whole: true };
-    Manifest::assemble(barrier, 1_793_318_400_000, job(), parts()).expect("a whole checkpoint")
+    Manifest::assemble(barrier, 1_793_318_400_000, job(), parts(), None).expect("a whole checkpoint")
 }
 
 fn corrupt(bytes: &[u8]) -> String {
@@ -102,7 +102,7 @@ fn how_far_event_time_had_come_is_kept_of_the_task_that_was_furthest_behind() {
     }
     let least = (0..states).filter_map(|state| times[state % times.len()]).min();
     let barrier = Barrier { epoch: Epoch(42), last: false, whole: true };
-    let made = Manifest::assemble(barrier, 1, manifest(42).job, parts).expect("whole");
+    let made = Manifest::assemble(barrier, 1, manifest(42).job, parts, None).expect("whole");
     assert_eq!(made.watermarks.get("hourly").copied(), least);
     let again = Manifest::from_bytes(&made.to_bytes()).expect("a manifest");
     assert_eq!((again.watermarks, again.sources[0].largest_time), (made.watermarks, Some(9_000)));
@@ -110,10 +110,10 @@ fn how_far_event_time_had_come_is_kept_of_the_task_that_was_furthest_behind() {
 
 #[test]
 fn a_later_version_is_said_to_be_one() {
-    let bytes = String::from_utf8(manifest(42).to_bytes()).expect("UTF-8").replacen("\"format\":1", "\"format\":2", 1);
+    let bytes = String::from_utf8(manifest(42).to_bytes()).expect("UTF-8").replacen("\"format\":2", "\"format\":3", 1);
     let error = Manifest::from_bytes(bytes.as_bytes()).expect_err("a later version");
-    assert_eq!(error, ManifestError::Newer { found: 2 });
-    assert_eq!(error.to_string(), "version 2 of the format, expected up to 1");
+    assert_eq!(error, ManifestError::Newer { found: 3 });
+    assert_eq!(error.to_string(), "version 3 of the format, expected up to 2");
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn what_makes_no_sense_is_said_though_the_checksum_holds() {
 #[test]
 fn parts_that_make_no_whole_are_no_checkpoint() {
     let assemble =
-        |parts| Manifest::assemble(Barrier { epoch: Epoch(1), last: true, whole: true }, 0, job(), parts).expect_err("not whole");
+        |parts| Manifest::assemble(Barrier { epoch: Epoch(1), last: true, whole: true }, 0, job(), parts, None).expect_err("not whole");
     let without =
         |index: usize| parts().into_iter().enumerate().filter(|(at, _)| *at != index).map(|(_, part)| part).collect::<Vec<_>>();
     let with = |part: Part| [parts(), vec![part]].concat();
@@ -165,7 +165,7 @@ fn parts_that_make_no_whole_are_no_checkpoint() {
         "state of operator `hourly`: `42-hourly-1.state` has key groups 64 to 128, expected from 0 on"
     );
     assert_eq!(assemble(with(parts()[1].clone())), "source `quakes` has a part of task 0 too much");
-    let other = Part::State { operator: "other".to_owned(), object: object("x.state", 0..128), watermark: None };
+    let other = Part::State { operator: "other".to_owned(), object: object("x.state", 0..128), since: None, watermark: None };
     assert_eq!(assemble(with(other)), "it has state of operators [\"hourly\", \"other\"], expected {\"hourly\"}");
 }
 

@@ -1,7 +1,8 @@
 //! Changes to the file system, each one step, in the order that makes them durable.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,7 +18,7 @@ pub enum Step {
     CreateDir(PathBuf),
     /// Make a file.
     Create(PathBuf),
-    /// Append to it.
+    /// Write bytes to it.
     Write(PathBuf),
     /// Make its bytes durable.
     Sync(PathBuf),
@@ -77,9 +78,10 @@ impl Disk {
             .map_err(CheckpointError::io(path, "make"))
     }
 
-    /// Appends to a file.
-    pub fn append(&self, path: &Path, file: &mut File, bytes: &[u8]) -> Result<(), CheckpointError> {
-        self.before(Step::Write(path.to_owned())).and_then(|()| file.write_all(bytes)).map_err(CheckpointError::io(path, "write"))
+    /// Writes bytes to a file, from a place on.
+    pub fn write_at(&self, path: &Path, file: &File, bytes: &[u8], at: u64) -> Result<(), CheckpointError> {
+        let written = self.before(Step::Write(path.to_owned())).and_then(|()| file.write_all_at(bytes, at));
+        written.map_err(CheckpointError::io(path, "write"))
     }
 
     /// Makes a file's bytes durable, and gives it its name, for good; the name it had is gone.
@@ -97,12 +99,15 @@ impl Disk {
     }
 
     /// Writes a file that isn't there, whole or not at all; durable.
-    pub fn write_once(&self, path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    pub fn write_once<'a>(&self, path: &Path, mut pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), CheckpointError> {
         let partial = partial(path);
-        let mut file = self.create(&partial)?;
-        self.append(&partial, &mut file, bytes)
-            .and_then(|()| self.publish(&partial, &file, path))
-            .inspect_err(|_| self.forget(&partial))
+        let file = self.create(&partial)?;
+        let mut at = 0;
+        let written = pieces.try_for_each(|piece| {
+            at += piece.len() as u64;
+            self.write_at(&partial, &file, piece, at - piece.len() as u64)
+        });
+        written.and_then(|()| self.publish(&partial, &file, path)).inspect_err(|_| self.forget(&partial))
     }
 
     /// Removes a file. Not durable before the directory is synced.
@@ -115,6 +120,17 @@ impl Disk {
     /// Removes a half-written file after a fault. Where that fails too, it goes when the store is opened next.
     pub fn forget(&self, partial: &Path) {
         let _ = self.remove(partial);
+    }
+
+    /// Removes all half-written files of a directory.
+    pub fn remove_partial(&self, directory: &Path) -> Result<(), CheckpointError> {
+        for entry in fs::read_dir(directory).map_err(CheckpointError::io(directory, "list"))? {
+            let path = entry.map_err(CheckpointError::io(directory, "list"))?.path();
+            if path.as_os_str().as_encoded_bytes().ends_with(PARTIAL.as_bytes()) {
+                self.remove(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the names in a directory durable.

@@ -1,13 +1,9 @@
-//! The names of files and directories.
+//! The names of objects.
 
-use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::Path;
 
+use object_store::path::Path as Name;
 use wasmill_flow::Epoch;
-
-use super::disk::PARTIAL;
-use crate::error::CheckpointError;
 
 /// The name of a manifest: in order of their names, manifests are in order of their epochs.
 pub fn manifest(epoch: Epoch) -> String {
@@ -20,22 +16,52 @@ pub fn epoch_of_manifest(name: &str) -> Option<u64> {
     (manifest(Epoch(epoch)) == name).then_some(epoch)
 }
 
+/// The name of a savepoint.
+pub fn savepoint(label: &str) -> String {
+    format!("{label}.json")
+}
+
+/// The label in a savepoint's name.
+pub fn label_of_savepoint(name: &str) -> Option<String> {
+    name.strip_suffix(".json").map(str::to_owned)
+}
+
 /// The number in a run's name.
 pub fn run(name: &str) -> Option<u64> {
     let number: u64 = name.parse().ok()?;
     (number.to_string() == name && number > 0).then_some(number)
 }
 
-/// The name of a state file.
-pub fn object(epoch: Epoch, operator: &str, task: u32, process: &str) -> String {
-    format!("{epoch}-{operator}-{task}-{process}.state")
+/// The name of a state file: no two files, whoever makes them, have the same. `serial` counts those that this process makes.
+pub fn object(epoch: Epoch, operator: &str, task: u32, process: &str, serial: u64) -> String {
+    format!("{epoch}-{operator}-{task}-{process}{serial:x}.state")
 }
 
 /// The epoch in a state file's name, and whether this process made it.
 pub fn maker_of_object(name: &str, process: &str) -> Option<(Epoch, bool)> {
     let (epoch, _) = name.split_once('-')?;
     let (_, maker) = name.strip_suffix(".state")?.rsplit_once('-')?;
-    Some((Epoch(epoch.parse().ok()?), maker == process))
+    Some((Epoch(epoch.parse().ok()?), maker.starts_with(process)))
+}
+
+/// The name of an owner's claim, in order of their numbers.
+pub fn claim(owner: u64) -> String {
+    format!("{owner:020}.json")
+}
+
+/// The name of the record of where an owner began.
+pub fn beginning(owner: u64) -> String {
+    format!("{owner:020}.begun.json")
+}
+
+/// The owner in the name of a claim or of a beginning, and which it is.
+pub fn owner(name: &str) -> Option<(u64, bool)> {
+    let (number, begun) = match name.strip_suffix(".begun.json") {
+        Some(number) => (number, true),
+        None => (name.strip_suffix(".json")?, false),
+    };
+    let owner = number.parse().ok()?;
+    (name == if begun { beginning(owner) } else { claim(owner) }).then_some((owner, begun))
 }
 
 /// Sixteen hexadecimal digits that no two processes share.
@@ -46,30 +72,23 @@ pub fn unique() -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// The names in a directory, in order, but for those that start with a dot, as file managers leave them.
-pub fn list(directory: &Path) -> Result<Vec<String>, CheckpointError> {
-    let refused = || CheckpointError::io(directory, "list");
-    let mut names = Vec::new();
-    for entry in fs::read_dir(directory).map_err(refused())? {
-        names.push(entry.map_err(refused())?.file_name().to_string_lossy().into_owned());
-    }
-    names.retain(|name| !name.starts_with('.'));
-    names.sort_unstable();
-    Ok(names)
+/// The last part of a name, as it stands in the store.
+pub fn last(name: &Name) -> String {
+    name.filename().unwrap_or_default().to_owned()
 }
 
-/// The numbers in the names of a directory, in order.
-pub fn numbered(directory: &Path, number: fn(&str) -> Option<u64>) -> Result<Vec<u64>, CheckpointError> {
-    let mut numbers = Vec::new();
-    for name in list(directory)?.into_iter().filter(|name| !name.ends_with(PARTIAL)) {
-        let Some(number) = number(&name) else {
-            return Err(CheckpointError::Corrupt {
-                path: directory.join(name),
-                what: "nothing of that name belongs here".to_owned(),
-            });
-        };
-        numbers.push(number);
-    }
+/// Whether a name is of a file as file managers leave them.
+pub fn is_hidden(name: &str) -> bool {
+    name.starts_with('.')
+}
+
+/// What numbers names stand for, in order.
+///
+/// # Errors
+/// The name that stands for none.
+pub fn numbered(names: impl Iterator<Item = String>, number: fn(&str) -> Option<u64>) -> Result<Vec<u64>, String> {
+    let numbers = names.filter(|name| !is_hidden(name)).map(|name| number(&name).ok_or(name));
+    let mut numbers: Vec<_> = numbers.collect::<Result<_, _>>()?;
     numbers.sort_unstable();
     Ok(numbers)
 }
@@ -87,11 +106,12 @@ mod tests {
             assert_eq!(epoch_of_manifest(other), None, "{other}");
         }
         assert_eq!((run("7"), run("07"), run("0"), run("x")), (Some(7), None, None, None));
-        let name = object(Epoch(42), "my-operator_2", 3, "5f3a");
-        assert_eq!(name, "42-my-operator_2-3-5f3a.state");
+        let name = object(Epoch(42), "my-operator_2", 3, "5f3a", 26);
+        assert_eq!(name, "42-my-operator_2-3-5f3a1a.state");
         assert_eq!(maker_of_object(&name, "5f3a"), Some((Epoch(42), true)));
         assert_eq!(maker_of_object(&name, "0000"), Some((Epoch(42), false)));
         assert_eq!(maker_of_object("notes.txt", "5f3a"), None);
         assert_ne!(unique(), unique());
+        assert_eq!((owner(&claim(7)), owner(&beginning(7)), owner("7.json")), (Some((7, false)), Some((7, true)), None));
     }
 }

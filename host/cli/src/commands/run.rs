@@ -200,13 +200,16 @@ impl Begin<'_> {
         let plugins: BTreeMap<usize, String> = operators().filter_map(|index| Some((index, factory.digest(index)?))).collect();
         lock(known).plugins.clone_from(&plugins);
         let stateful: BTreeSet<usize> = operators().filter(|&index| factory.is_stateful(index)).collect();
+        let refused = |error: std::io::Error| JobError::new("system", format!("the system refuses threads: {error}"));
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
         let durability = match &job.checkpoint {
             None => {
                 survives(job).iter().for_each(|sentence| report::remark("nothing-survives", sentence));
                 None
             }
             Some(checkpoint) => {
-                let durability = recovery::open(checkpoint, facts(job, plan, &stateful, &plugins), fresh)?;
+                let facts = facts(job, plan, &stateful, &plugins);
+                let durability = runtime.block_on(recovery::open(checkpoint, facts, fresh))?;
                 lock(known).restored_from = durability.restored.as_ref().map(|manifest| manifest.epoch.0);
                 Some(durability)
             }
@@ -214,8 +217,6 @@ impl Begin<'_> {
         if self.stop.is_asked() {
             return Ok(Outcome::Stopped);
         }
-        let refused = |error: std::io::Error| JobError::new("system", format!("the system refuses threads: {error}"));
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(refused)?;
         let watch = Watch::start(job, plan, self.counts).map_err(refused)?;
         let (counts, stop) = (Arc::clone(self.counts), self.stop.receiver());
         let run = JobRun {

@@ -108,13 +108,13 @@ struct Known {
 
 /// A process's life: checkpoints 2 and 3, each time only the newest is kept, a fresh start, and a first checkpoint after it.
 fn live(root: &Path, disk: Disk, known: &mut Known) -> Result<(), CheckpointError> {
-    let mut store = Store::open_on(root, disk)?;
+    let mut store = wait(Store::open_on(root, disk))?;
     for epoch in [2, 3] {
         take(&store, epoch, known)?;
-        store.retain(ONE)?;
+        wait(store.retain(ONE))?;
     }
     known.starting_anew = true;
-    store.fresh()?;
+    wait(store.fresh())?;
     *known = Known::default();
     take(&store, 1, known)
 }
@@ -129,7 +129,7 @@ fn take(store: &Store, epoch: u64, known: &mut Known) -> Result<(), CheckpointEr
 /// Lets a process fail at step `at`, and looks at what the next one finds. Whether the process came that far.
 fn fails_at(fault: Fault, at: usize) -> bool {
     let (_directory, store, _) = store_with(&[1]);
-    let root = store.path().to_owned();
+    let root = store.path();
     drop(store);
     let watch = Arc::new(Mutex::new(Watch { fault, at, done: Vec::new(), removed: BTreeMap::new(), failed: false }));
     let watched = Arc::clone(&watch);
@@ -150,14 +150,14 @@ fn fails_at(fault: Fault, at: usize) -> bool {
     let found = newest(&store).unwrap_or_else(|error| panic!("{story}: {error}"));
     let may_be = [known.complete, known.writing.or(known.complete), known.complete.filter(|_| !known.starting_anew)];
     assert!(may_be.contains(&found), "{story}: found {found:?}");
-    for epoch in store.epochs().expect("a list") {
-        store.read(epoch, "earthquakes").unwrap_or_else(|error| panic!("{story}: {error}"));
+    for epoch in wait(store.epochs()).expect("a list") {
+        wait(store.read(epoch, "earthquakes")).unwrap_or_else(|error| panic!("{story}: {error}"));
     }
     let next = found.map_or(1, |found| found + 1);
     checkpoint(&store, next).unwrap_or_else(|error| panic!("{story}: {error}"));
-    store.retain(ONE).unwrap_or_else(|error| panic!("{story}: {error}"));
+    wait(store.retain(ONE)).unwrap_or_else(|error| panic!("{story}: {error}"));
     assert_eq!(newest(&store).expect("intact"), Some(next), "{story}");
-    let run = store.run_path();
+    let run = store.requests.path(&store.run_name());
     let left = (files(&run.join("objects")).len(), files(&run.join("manifests")).len());
     assert_eq!(left, (2, 1), "{story}: only what checkpoint {next} needs is there");
     true
@@ -191,13 +191,13 @@ fn bytes_that_are_lost_with_the_power_were_of_no_checkpoint() {
 #[test]
 fn a_full_disk_is_said_to_be_full() {
     let (_directory, store, _) = store_with(&[1]);
-    let root = store.path().to_owned();
+    let root = store.path();
     drop(store);
     let full = Disk::watched(Arc::new(|step| match step {
         Step::Write(_) => Err(io::ErrorKind::StorageFull.into()),
         _ => Ok(()),
     }));
-    let store = Store::open_on(&root, full).expect("the store opens");
+    let store = wait(Store::open_on(&root, full)).expect("the store opens");
     let (code, text) = said(&root, checkpoint(&store, 2));
     assert_eq!(code, "checkpoint-store");
     assert!(text.ends_with(".state.partial: can't write: no storage space"), "{text}");
