@@ -23,6 +23,7 @@ use parts::Parts;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use wasmill_checkpoint::coordinator::Cadence;
+use wasmill_checkpoint::recovery::Fit;
 use wasmill_checkpoint::{Manifest, Store};
 use wasmill_cli::composition::Composition;
 use wasmill_cli::plugin_directory::prepare;
@@ -221,6 +222,7 @@ impl Simulation {
                     retain: NonZero::new(2).expect("not 0"),
                     facts: facts(job, &plan, &stateful, &BTreeMap::new()),
                     restored,
+                    fit: Fit::Same,
                 })
             }
         };

@@ -212,7 +212,9 @@ impl CheckpointError {
             Self::Newer { .. } => Some("use the version of wasmill that wrote it, or a later one"),
             Self::Locked { .. } => Some("stop the other process, or give the jobs stores of their own (`checkpoint.store`)"),
             Self::OtherJob { .. } => Some("give each job a store of its own (`checkpoint.store`)"),
-            Self::OtherPlan { .. } => Some("run the job as it was, or start anew with `--fresh`"),
+            Self::OtherPlan { .. } => {
+                Some("run the job as it was; or go on with what it shares by `--from EPOCH`; or start anew with `--fresh`")
+            }
             Self::NotFound { .. } | Self::NoSavepoint { .. } => Some("name one of those that are there"),
             Self::Io { .. } => Some(
                 "`checkpoint.store` must be a directory on a local file system with hard links, with room, that this user may write to",

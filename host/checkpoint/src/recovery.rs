@@ -28,27 +28,60 @@ pub fn choose(fresh: bool, there: &[Epoch]) -> Choice {
     }
 }
 
-/// Checks that a job can go on from a checkpoint: it is the same job, but for its parallelism and its plugins' bytes. Returns the
-/// operators whose plugin is another than at the checkpoint, for a message; whether their states fit is checked when they are
-/// restored.
+/// How well a job must fit a checkpoint to go on from it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fit {
+    /// It does the same, but for its parallelism and its plugins' bytes.
+    #[default]
+    Same,
+    /// It may have changed: what it shares with the job that was, by name, goes on; what is new begins.
+    Changed {
+        /// What it doesn't have any more is left out; otherwise it is an error that names it.
+        allow_unmatched: bool,
+    },
+}
+
+/// What to know of a job that goes on from a checkpoint.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Differences {
+    /// Operators whose plugin is another than at the checkpoint; whether their states fit is checked when they are restored.
+    pub plugins: Vec<String>,
+    /// What the checkpoint holds and the job doesn't have, as `operator hourly`.
+    pub left_out: Vec<String>,
+}
+
+/// Checks that a job can go on from a checkpoint.
 ///
 /// # Errors
 /// [`CheckpointError::OtherPlan`], which says what differs. (Another job's name is [`crate::Store::read`]'s to refuse.)
-pub fn check(manifest: &Manifest, job: &JobFacts) -> Result<Vec<String>, CheckpointError> {
+pub fn check(manifest: &Manifest, job: &JobFacts, fit: Fit) -> Result<Differences, CheckpointError> {
     let then = &manifest.job;
     let differs = |what: String| Err(CheckpointError::OtherPlan { epoch: manifest.epoch, what });
     if then.key_groups != job.key_groups {
         return differs(format!("it was taken with max-parallelism {}, the job has {}", then.key_groups, job.key_groups));
     }
-    if let Some(lost) = then.stateful.difference(&job.stateful).next() {
-        return differs(format!("it holds state of operator `{lost}`, which the job doesn't have"));
+    let mut left_out = Vec::new();
+    let mut gone = |kind: &str, name: &str, what: &str| match fit {
+        Fit::Changed { allow_unmatched: true } => {
+            left_out.push(format!("{kind} {name}"));
+            Ok(())
+        }
+        Fit::Changed { .. } => differs(format!(
+            "it holds {what} `{name}`, which the job doesn't have; `--allow-unmatched` goes on without it"
+        )),
+        Fit::Same => differs(format!("it holds {what} `{name}`, which the job doesn't have")),
+    };
+    for lost in then.stateful.difference(&job.stateful) {
+        gone("operator", lost, "state of operator")?;
     }
     for (kind, then, now) in [("source", &then.sources, &job.sources), ("sink", &then.sinks, &job.sinks)] {
-        for name in then.keys().chain(now.keys()) {
-            match (then.get(name), now.get(name)) {
-                (Some(_), None) => return differs(format!("it holds {kind} `{name}`, which the job doesn't have")),
-                (None, _) => return differs(format!("the job has {kind} `{name}`, which it doesn't hold")),
-                (Some(then), Some(now)) if then != now => {
+        for name in then.keys().filter(|name| !now.contains_key(*name)) {
+            gone(kind, name, kind)?;
+        }
+        for (name, now) in now {
+            match then.get(name) {
+                None if fit == Fit::Same => return differs(format!("the job has {kind} `{name}`, which it doesn't hold")),
+                Some(then) if then != now => {
                     return differs(format!(
                         "{kind} `{name}` had {then} tasks and now has {now}; going on with another number is not in this version"
                     ));
@@ -57,17 +90,12 @@ pub fn check(manifest: &Manifest, job: &JobFacts) -> Result<Vec<String>, Checkpo
             }
         }
     }
-    if then.plan != job.plan {
-        return differs(
-            "the job file says something else than it did then; going on with a changed job is not in this version".to_owned(),
-        );
+    if fit == Fit::Same && then.plan != job.plan {
+        return differs("the job file says something else than it did then".to_owned());
     }
-    Ok(job
-        .plugins
-        .iter()
-        .filter(|(name, digest)| then.plugins.get(*name) != Some(digest))
-        .map(|(name, _)| name.clone())
-        .collect())
+    let changed = |(name, digest): &(&String, &String)| then.plugins.get(*name) != Some(*digest);
+    let plugins = job.plugins.iter().filter(changed).map(|(name, _)| name.clone()).collect();
+    Ok(Differences { plugins, left_out })
 }
 
 #[cfg(test)]
@@ -86,10 +114,10 @@ mod tests {
     #[test]
     fn a_job_may_go_on_with_another_parallelism_and_other_plugins() {
         let mut now = job();
-        assert_eq!(check(&manifest(42), &now).expect("the same job"), Vec::<String>::new());
+        assert_eq!(check(&manifest(42), &now, Fit::Same).expect("the same job"), Differences::default());
         now.parallelism = 7;
         now.plugins.insert("graded".to_owned(), "sha256:def".to_owned());
-        assert_eq!(check(&manifest(42), &now).expect("the same job"), ["graded"]);
+        assert_eq!(check(&manifest(42), &now, Fit::Same).expect("the same job").plugins, ["graded"]);
     }
 
     #[test]
@@ -97,7 +125,7 @@ mod tests {
         let refused = |change: fn(&mut JobFacts)| {
             let mut now = job();
             change(&mut now);
-            let error = check(&manifest(42), &now).expect_err("another job");
+            let error = check(&manifest(42), &now, Fit::Same).expect_err("another job");
             assert_eq!(error.code(), "checkpoint-other-plan");
             error.to_string().strip_prefix("checkpoint 42 doesn't fit the job: ").map(str::to_owned)
         };
@@ -115,7 +143,25 @@ mod tests {
         );
         assert_eq!(
             refused(|job| job.plan.clear()),
-            says("the job file says something else than it did then; going on with a changed job is not in this version")
+            says("the job file says something else than it did then")
         );
+    }
+
+    #[test]
+    fn a_changed_job_goes_on_with_what_it_shares() {
+        let mut now = job();
+        now.plan.clear();
+        now.sinks.insert("other".to_owned(), 1);
+        let changed = Fit::Changed { allow_unmatched: false };
+        assert_eq!(check(&manifest(42), &now, changed).expect("it fits"), Differences::default());
+        now.stateful.clear();
+        let error = check(&manifest(42), &now, changed).expect_err("state of an operator that is gone");
+        assert_eq!(
+            error.to_string(),
+            "checkpoint 42 doesn't fit the job: it holds state of operator `hourly`, which the job doesn't have; `--allow-unmatched` goes on without it"
+        );
+        now.sources.clear();
+        let found = check(&manifest(42), &now, Fit::Changed { allow_unmatched: true }).expect("it may be left out");
+        assert_eq!(found.left_out, ["operator hourly", "source quakes"]);
     }
 }

@@ -255,9 +255,12 @@ pub struct RunArgs {
     /// Not in this version.
     #[arg(long, hide = true)]
     pub mode: Option<String>,
-    /// Not in this version.
-    #[arg(long, hide = true, conflicts_with = "fresh")]
+    /// Go on from this checkpoint, by its epoch, or from this savepoint, by its label, also where the job has changed since.
+    #[arg(long, value_name = "ID", conflicts_with = "fresh")]
     pub from: Option<String>,
+    /// With --from: leave out state, sources and sinks that the job doesn't have any more.
+    #[arg(long, requires = "from")]
+    pub allow_unmatched: bool,
     /// Serve figures for Prometheus at http://ADDR/metrics while the job runs, as `--metrics 127.0.0.1:9090`; port 0 is any free one.
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,

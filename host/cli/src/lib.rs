@@ -29,6 +29,7 @@ mod recovery;
 pub mod sandbox;
 pub mod signals;
 mod summary;
+mod supervision;
 mod table;
 mod wasm_target;
 mod watch;

@@ -2,48 +2,136 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmill_checkpoint::coordinator::Cadence;
-use wasmill_checkpoint::recovery::choose;
-use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Store};
+use wasmill_checkpoint::recovery::{Fit, choose};
+use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Manifest, Store};
+use wasmill_flow::Epoch;
 use wasmill_job::graph::Checkpoint;
 use wasmill_runtime::Durability;
 
 use crate::report;
 
-/// Opens a job's store; with `fresh` what it holds is left behind.
+/// How long a job that is started again waits for what its last run left in the store's hands.
+const OWN_LOCK: Duration = Duration::from_secs(5);
+
+/// What a job is to begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Start {
+    /// The newest checkpoint, or nothing where there is none.
+    Newest,
+    /// Nothing, whatever there is.
+    Fresh,
+    /// A checkpoint of this epoch, or a savepoint of this label; the job may have changed since.
+    From {
+        /// The epoch or the label.
+        id: String,
+        /// State, sources and sinks that the job doesn't have any more are left out.
+        allow_unmatched: bool,
+    },
+}
+
+/// A job's store, and what it goes on from.
+pub struct Opened {
+    store: Store,
+    /// The checkpoint; none where the job begins with nothing.
+    pub restored: Option<Manifest>,
+    first: Epoch,
+    fit: Fit,
+    /// The first checkpoint is taken at once.
+    soon: bool,
+}
+
+/// Opens a job's store.
 ///
 /// # Errors
-/// Where the store can't be used, or its newest checkpoint isn't intact or isn't this job's.
-pub async fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Result<Durability, CheckpointError> {
+/// Where the store can't be used, or the checkpoint isn't there, isn't intact or isn't this job's.
+pub async fn open(checkpoint: &Checkpoint, job: &str, start: &Start) -> Result<Opened, CheckpointError> {
     let mut store = Store::open(&Location::Directory(checkpoint.store.clone())).await?;
-    let restored = match choose(fresh, &store.epochs().await?) {
-        Choice::Empty => None,
-        Choice::LeaveBehind => {
-            if let Some(left) = store.fresh().await? {
-                report::remark("starting-anew", &format!("starting anew: {left}"));
+    let shown = checkpoint.store.display();
+    let (restored, fit) = match start {
+        Start::From { id, allow_unmatched } => {
+            let manifest = match id.parse() {
+                Ok(epoch) => store.read(Epoch(epoch), job).await?,
+                Err(_) => store.read_savepoint(id, job).await?,
+            };
+            report::remark("going-on", &format!("going on from {} in {shown}, as asked for", named(id, &manifest)));
+            (Some(manifest), Fit::Changed { allow_unmatched: *allow_unmatched })
+        }
+        Start::Newest | Start::Fresh => match choose(*start == Start::Fresh, &store.epochs().await?) {
+            Choice::Empty => (None, Fit::Same),
+            Choice::LeaveBehind => {
+                if let Some(left) = store.fresh().await? {
+                    report::remark("starting-anew", &format!("starting anew: {left}"));
+                }
+                (None, Fit::Same)
             }
-            None
-        }
-        Choice::Restore(epoch) => {
-            let manifest = store.read(epoch, &facts.name).await?;
-            let last = if manifest.last { ", taken when it ended or was stopped" } else { "" };
-            report::remark("going-on", &format!("going on from checkpoint {epoch} in {}{last}", checkpoint.store.display()));
-            Some(manifest)
-        }
-    };
-    let first = store.begin(restored.as_ref().map(|manifest| manifest.epoch)).await?;
-    Ok(Durability {
-        store: Arc::new(store),
-        cadence: Cadence {
-            every: checkpoint.every,
-            first_after: checkpoint.every,
-            base_every: checkpoint.base_every,
-            timeout: checkpoint.timeout,
+            Choice::Restore(epoch) => {
+                let manifest = store.read(epoch, job).await?;
+                let last = if manifest.last { ", taken when it ended or was stopped" } else { "" };
+                report::remark("going-on", &format!("going on from checkpoint {epoch} in {shown}{last}"));
+                (Some(manifest), Fit::Same)
+            }
         },
-        retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
-        facts,
-        first,
-        restored,
-    })
+    };
+    let mut first = store.begin(restored.as_ref().map(|manifest| manifest.epoch)).await?;
+    let soon = fit != Fit::Same;
+    if let (Some(manifest), true) = (&restored, soon) {
+        // From now on this is the newest: who runs the job again goes on from here, and not from what was the newest before.
+        store.write(&Manifest { epoch: first, ..manifest.clone() }).await?;
+        first = first.next();
+    }
+    Ok(Opened { store, restored, first, fit, soon })
+}
+
+/// Opens it again for a job that goes on after a fault, in this process.
+///
+/// # Errors
+/// Those of [`open`].
+pub async fn reopen(checkpoint: &Checkpoint, job: &str, fit: Fit) -> Result<Opened, CheckpointError> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match open(checkpoint, job, &Start::Newest).await {
+            // What the last run still does to the store, on a thread that can't be stopped, ends soon.
+            Err(CheckpointError::Locked { process: Some(process), .. })
+                if process == std::process::id().to_string() && waited < OWN_LOCK =>
+            {
+                let pause = Duration::from_millis(50);
+                tokio::time::sleep(pause).await;
+                waited += pause;
+            }
+            opened => return opened.map(|opened| Opened { fit, ..opened }),
+        }
+    }
+}
+
+impl Opened {
+    /// How well the job must fit what it goes on from.
+    pub fn fit(&self) -> Fit {
+        self.fit
+    }
+
+    /// What the job's run needs of it.
+    pub fn durability(self, checkpoint: &Checkpoint, facts: JobFacts) -> Durability {
+        let Self { store, restored, first, fit, soon } = self;
+        Durability {
+            store: Arc::new(store),
+            cadence: Cadence {
+                every: checkpoint.every,
+                first_after: if soon { Duration::ZERO } else { checkpoint.every },
+                base_every: checkpoint.base_every,
+                timeout: checkpoint.timeout,
+            },
+            retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
+            facts,
+            first,
+            restored,
+            fit,
+        }
+    }
+}
+
+fn named(id: &str, manifest: &Manifest) -> String {
+    if id.parse::<u64>().is_ok() { format!("checkpoint {id}") } else { format!("savepoint `{id}` (epoch {})", manifest.epoch) }
 }

@@ -7,7 +7,7 @@ mod build;
 
 use crate::graph::NodeId;
 
-pub use build::plan;
+pub use build::{plan, plan_resumed};
 
 /// What runs.
 #[derive(Debug, Clone, PartialEq)]

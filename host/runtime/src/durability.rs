@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 
 use wasmill_checkpoint::coordinator::Cadence;
+use wasmill_checkpoint::recovery::Fit;
 use wasmill_checkpoint::{CheckpointError, JobFacts, Manifest, Store};
 use wasmill_flow::Epoch;
 
@@ -22,6 +23,8 @@ pub struct Durability {
     pub facts: JobFacts,
     /// The checkpoint to go on from; none for a start with empty state.
     pub restored: Option<Manifest>,
+    /// How well the job must fit it.
+    pub fit: Fit,
     /// The epoch of the first barrier.
     pub first: Epoch,
 }

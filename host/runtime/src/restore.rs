@@ -18,7 +18,8 @@ use crate::stage_task::{Head, StageTask};
 pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Durability) -> Result<(), JobError> {
     if let Some(manifest) = &durability.restored {
         hit(Failpoint::RestoreBegins);
-        for operator in recovery::check(manifest, &durability.facts)? {
+        let differences = recovery::check(manifest, &durability.facts, durability.fit)?;
+        for operator in differences.plugins {
             tracing::info!(
                 code = "plugin-changed",
                 operator,
@@ -26,15 +27,8 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
                 "the plugin is another than at the checkpoint"
             );
         }
-        for (source, &was) in &manifest.job.sources {
-            let now = durability.facts.sources.get(source).copied().unwrap_or(was);
-            if now != was {
-                return Err(JobError::new(
-                    "checkpoint-parallelism",
-                    format!("source `{source}` had {was} tasks at the checkpoint, now it has {now}"),
-                )
-                .with_hint(format!("run with --parallelism {was}, or start without the checkpoint with --fresh")));
-            }
+        for what in differences.left_out {
+            tracing::warn!(code = "left-out", epoch = manifest.epoch.0, "{what} is in the checkpoint and not in the job: it is left out");
         }
     }
     for task in tasks {
