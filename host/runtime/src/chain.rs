@@ -10,6 +10,7 @@ use wasmill_connector::{Prepared, Sink};
 use wasmill_flow::{Barrier, Batch, Message, Progress, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
 use wasmill_operator::{Context, Due, Operator};
+use wasmill_state::SnapshotKind;
 use wasmill_time::ProcessingClock;
 
 use crate::clock::TaskClock;
@@ -277,7 +278,7 @@ impl Chain {
             match work {
                 Work::Operator(work) => {
                     if let Some(state) = &mut work.context.state {
-                        state.snapshot(barrier.epoch);
+                        state.snapshot(barrier.epoch, SnapshotKind::Base);
                         work.snapshot = Some(Vec::new());
                         work.at_barrier = work.context.watermark;
                     }

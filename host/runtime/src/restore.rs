@@ -95,7 +95,7 @@ async fn restore_state(
         let (store, epoch) = (Arc::clone(&durability.store), manifest.epoch);
         let (name, file) = (operator.to_owned(), object.clone());
         let bytes = blocking(move || store.read_object(epoch, &name, &file)).await?;
-        state.restore(&bytes, groups, owned.clone(), object.first_group..object.end_group).map_err(|error| JobError {
+        state.restore(&[&bytes], groups, owned.clone(), object.first_group..object.end_group).map_err(|error| JobError {
             operator: Some(operator.to_owned()),
             ..JobError::new("checkpoint-state", format!("operator `{operator}`, state file {}: {error}", object.name))
         })?;
