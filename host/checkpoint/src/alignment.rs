@@ -190,11 +190,11 @@ mod tests {
     use super::*;
 
     fn barrier(epoch: u64) -> Barrier {
-        Barrier { epoch: Epoch(epoch), last: false, whole: true }
+        Barrier { epoch: Epoch(epoch), last: false, since: None }
     }
 
     fn last(epoch: u64) -> Barrier {
-        Barrier { epoch: Epoch(epoch), last: true, whole: true }
+        Barrier { epoch: Epoch(epoch), last: true, since: None }
     }
 
     #[test]

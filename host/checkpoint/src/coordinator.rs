@@ -135,6 +135,8 @@ pub struct Coordinator {
     /// How many may follow before state must be snapshotted whole again.
     deltas_left: u32,
     last_wanted: bool,
+    /// The last one that is complete.
+    complete: Option<Epoch>,
     /// Labels that the next one is wanted under.
     savepoints: Vec<String>,
     /// Labels of the one under way.
@@ -155,6 +157,7 @@ impl Coordinator {
             began: Duration::ZERO,
             deltas_left: 0,
             last_wanted: false,
+            complete: None,
             savepoints: Vec::new(),
             labels: Vec::new(),
             phase: Phase::Idle,
@@ -169,6 +172,11 @@ impl Coordinator {
             Phase::Aligning { .. } | Phase::Storing { .. } => Some(self.began.saturating_add(self.cadence.timeout)),
             Phase::Over => None,
         }
+    }
+
+    /// Has state snapshotted whole the next time: what changed has become more than it is worth.
+    pub fn want_base(&mut self) {
+        self.deltas_left = 0;
     }
 
     /// How long the checkpoint under way has taken so far.
@@ -226,7 +234,8 @@ impl Coordinator {
         // A savepoint needs nothing of the checkpoints before it.
         let whole = self.deltas_left == 0 || !self.labels.is_empty();
         self.deltas_left = if whole { self.cadence.base_every.get() - 1 } else { self.deltas_left - 1 };
-        let barrier = Barrier { epoch: self.next, last: self.last_wanted, whole };
+        let since = self.complete.filter(|_| !whole);
+        let barrier = Barrier { epoch: self.next, last: self.last_wanted, since };
         self.next = self.next.next();
         self.began = self.now;
         self.due = self.now.saturating_add(self.cadence.every);
@@ -258,6 +267,7 @@ impl Coordinator {
 
     fn stored(&mut self, epoch: Epoch) -> Result<Vec<Action>, Unexpected> {
         let barrier = self.being_written(epoch)?;
+        self.complete = Some(epoch);
         if barrier.last {
             self.phase = Phase::Over;
             return Ok(vec![Action::Commit(epoch), Action::Stop]);

@@ -171,6 +171,16 @@ impl Manifest {
         objects.iter().filter(move |object| object.first_group < groups.end && groups.start < object.end_group)
     }
 
+    /// Whether an operator's deltas have come to more than half of its bases: then it is cheaper to write state whole again.
+    #[must_use]
+    pub fn wants_base(&self) -> bool {
+        self.operators.values().any(|chains| {
+            let bases: u64 = chains.iter().map(|chain| chain.bytes).sum();
+            let deltas: u64 = chains.iter().map(StateObject::delta_bytes).sum();
+            deltas > bases / 2
+        })
+    }
+
     /// All files that it names.
     pub fn files(&self) -> impl Iterator<Item = StateFile<'_>> {
         self.operators.values().flatten().flat_map(StateObject::files)

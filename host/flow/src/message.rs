@@ -23,6 +23,6 @@ pub struct Barrier {
     pub epoch: Epoch,
     /// The job stops once this epoch is committed.
     pub last: bool,
-    /// State is snapshotted whole, not only what changed since the epoch before.
-    pub whole: bool,
+    /// The latest epoch whose checkpoint is complete, where only what changed in state since is snapshotted; none where all of it is.
+    pub since: Option<Epoch>,
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 use wasmill_connector::{BatchLimit, Visibility};
-use wasmill_flow::{Barrier, Epoch, KeyGroups, TaskIndex, Watermark};
+use wasmill_flow::{Barrier, Epoch, KeyGroups, TaskIndex};
 use wasmill_job::graph::{Input, Job, NodeId};
 use wasmill_job::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target as PlanTarget};
 use wasmill_operator::{Combiner, Context};
@@ -189,7 +189,6 @@ impl Parts<'_> {
                         context,
                         keys,
                         snapshot: None,
-                        at_barrier: Watermark::NONE,
                         charge: Charge::new(self.memory, &counts.memory),
                         state_keys: Share::of(&counts.state_keys),
                         state_bytes: Share::of(&counts.state_bytes),

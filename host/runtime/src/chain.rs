@@ -11,10 +11,11 @@ use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{Barrier, Batch, Message, Progress, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
 use wasmill_operator::{Context, Due, Operator};
+use wasmill_state::SnapshotKind;
 use wasmill_time::ProcessingClock;
 
 use crate::clock::TaskClock;
-use crate::control::Part;
+use crate::control::{Part, StateSnapshot};
 use crate::counts::{JobCounts, NodeCounts, Share};
 use crate::dead_letters::{DeadLetters, receiver_gone};
 use crate::error::JobError;
@@ -70,9 +71,7 @@ pub(crate) struct OperatorWork {
     /// For each input, the names of its key's columns.
     pub keys: Vec<Vec<String>>,
     /// The snapshot under way, as far as it has come.
-    pub snapshot: Option<Vec<u8>>,
-    /// How far event time had come at that snapshot's barrier.
-    pub at_barrier: Watermark,
+    pub snapshot: Option<StateSnapshot>,
     /// What its state and its plugin's instance have of the process's memory.
     pub charge: Charge,
     /// Its part of the keys that the operator has state of, and of that state's bytes.
@@ -85,7 +84,7 @@ impl OperatorWork {
     fn charge(&mut self, rows: usize) -> bool {
         // Half as much again for the former, smaller copies of tables that grew: the allocator keeps their memory for a while.
         let state = self.context.state.as_ref().map_or(0, |state| state.bytes() / 2 * 3 + state.growth(rows));
-        let snapshot = self.snapshot.as_ref().map_or(0, Vec::len);
+        let snapshot = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.bytes.len());
         self.charge.set((state + snapshot) as u64 + self.operator.plugin_counts().memory);
         if let Some(state) = &self.context.state {
             self.state_keys.set(state.keys() as u64);
@@ -284,9 +283,16 @@ impl Chain {
             match work {
                 Work::Operator(work) => {
                     if let Some(state) = &mut work.context.state {
-                        state.snapshot(barrier.epoch);
-                        work.snapshot = Some(Vec::new());
-                        work.at_barrier = work.context.watermark;
+                        let kind = match barrier.since {
+                            None => SnapshotKind::Base,
+                            Some(since) => {
+                                state.confirm_snapshot(since);
+                                SnapshotKind::Delta
+                            }
+                        };
+                        let since = state.snapshot(barrier.epoch, kind);
+                        let (operator, task, watermark) = (work.index, self.task, work.context.watermark);
+                        work.snapshot = Some(StateSnapshot { operator, task, bytes: Vec::new(), since, watermark });
                     }
                 }
                 Work::Sink(id, sink) => {
@@ -310,11 +316,11 @@ impl Chain {
     pub fn snapshot_step(&mut self, part: &mut Part) {
         for node in &mut self.nodes {
             if let Work::Operator(work) = &mut node.work
-                && let OperatorWork { snapshot: Some(bytes), context: Context { state: Some(state), .. }, .. } = &mut **work
+                && let OperatorWork { snapshot: Some(taken), context: Context { state: Some(state), .. }, .. } = &mut **work
             {
                 match state.snapshot_step(SNAPSHOT_KEYS) {
-                    Some(piece) => bytes.extend_from_slice(&piece),
-                    None => part.states.push((work.index, self.task, work.snapshot.take().unwrap_or_default(), work.at_barrier)),
+                    Some(piece) => taken.bytes.extend_from_slice(&piece),
+                    None => part.states.extend(work.snapshot.take()),
                 }
             }
         }

@@ -34,8 +34,14 @@ const NEVER: Cadence =
 enum Written {
     /// What a task handed in at a barrier.
     Part(TaskId, Barrier, Vec<Part>),
-    /// A manifest, and the savepoints that it makes.
-    Manifest(Epoch, Vec<(String, Result<Epoch, JobError>)>),
+    /// A manifest.
+    Manifest {
+        epoch: Epoch,
+        /// The savepoints that it makes, or why not.
+        savepoints: Vec<(String, Result<Epoch, JobError>)>,
+        /// What changed since its bases takes more than it is worth.
+        base_wanted: bool,
+    },
 }
 
 /// What others ask of a running job.
@@ -87,7 +93,7 @@ impl Driver {
         });
         let writer = durability.map(|Durability { store, facts, .. }| {
             let counts = Arc::clone(&counts);
-            Arc::new(Writer { store, facts, names, groups, clock, counts, delay: Mutex::default() })
+            Arc::new(Writer { store, facts, names, groups, clock, counts, last: Mutex::default(), delay: Mutex::default() })
         });
         let (_, none) = mpsc::unbounded_channel();
         Self {
@@ -181,8 +187,11 @@ impl Driver {
     fn written(&mut self, written: Written) -> Option<Happened> {
         match written {
             Written::Part(task, barrier, parts) => Some(Happened::TaskAcked { task: task.0, epoch: barrier.epoch, parts }),
-            Written::Manifest(epoch, labels) => {
-                for (label, kept) in labels {
+            Written::Manifest { epoch, savepoints, base_wanted } => {
+                if base_wanted {
+                    self.coordinator.want_base();
+                }
+                for (label, kept) in savepoints {
                     for request in self.savepoints.extract_if(.., |request| request.label == label) {
                         let _ = request.done.send(kept.clone());
                     }
@@ -240,16 +249,18 @@ impl Driver {
     fn write_manifest(&mut self, barrier: Barrier, parts: Vec<Part>, savepoints: Vec<String>) {
         let writer = self.writer.clone();
         self.writing.spawn(async move {
-            let mut labels = Vec::new();
+            let mut kept = Vec::new();
+            let mut base_wanted = false;
             if let Some(writer) = writer {
                 let manifest = writer.write_manifest(barrier, parts).await?;
+                base_wanted = manifest.wants_base();
                 for label in savepoints {
                     // The checkpoint is complete all the same: only who asked for the savepoint hears of it.
-                    let kept = writer.keep(&label, &manifest).await.map(|()| barrier.epoch);
-                    labels.push((label, kept));
+                    let epoch = writer.keep(&label, &manifest).await.map(|()| barrier.epoch);
+                    kept.push((label, epoch));
                 }
             }
-            Ok(Written::Manifest(barrier.epoch, labels))
+            Ok(Written::Manifest { epoch: barrier.epoch, savepoints: kept, base_wanted })
         });
     }
 

@@ -11,7 +11,7 @@ use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{Barrier, KeyGroups};
 use wasmill_time::ProcessingClock;
 
-use crate::control::{Part as TaskPart, SourcePlace};
+use crate::control::{Part as TaskPart, SourcePlace, StateSnapshot};
 use crate::counts::JobCounts;
 use crate::error::JobError;
 use crate::names::Names;
@@ -29,6 +29,8 @@ pub(crate) struct Writer {
     pub groups: KeyGroups,
     pub clock: ProcessingClock,
     pub counts: Arc<JobCounts>,
+    /// The last manifest that was written.
+    pub last: Mutex<Option<Manifest>>,
     /// Why the last attempt failed, while there hasn't been another that did not.
     pub delay: Mutex<Option<String>>,
 }
@@ -55,7 +57,7 @@ impl Writer {
         parts.extend(prepared.into_iter().map(|(sink, task, prepared)| {
             Part::Sink(Prepared { sink: self.names.sink(sink), task: task.index, prepared: prepared.0 })
         }));
-        for (operator, task, bytes, watermark) in states {
+        for StateSnapshot { operator, task, bytes, since, watermark } in states {
             let operator = &self.names.operators[operator];
             let bytes = Bytes::from(bytes);
             let object = self
@@ -69,7 +71,7 @@ impl Writer {
             self.counts.checkpoint_bytes.fetch_add(object.bytes, Relaxed);
             hit(Failpoint::StateWritten);
             let watermark = Some(watermark.0).filter(|watermark| *watermark > i64::MIN);
-            parts.push(Part::State { operator: operator.clone(), object, since: None, watermark });
+            parts.push(Part::State { operator: operator.clone(), object, since, watermark });
         }
         Ok(parts)
     }
@@ -77,17 +79,19 @@ impl Writer {
     /// Writes the manifest of what all tasks handed in: when this has returned, the checkpoint is complete.
     pub async fn write_manifest(&self, barrier: Barrier, parts: Vec<Part>) -> Result<Manifest, JobError> {
         let created = u64::try_from(self.clock.now()).unwrap_or(0);
-        let manifest = Manifest::assemble(barrier, created, self.facts.clone(), parts, None)
+        let before = self.last.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let manifest = Manifest::assemble(barrier, created, self.facts.clone(), parts, before.as_ref())
             .map_err(|what| JobError::new("internal-checkpoint", format!("epoch {} is not whole: {what}", barrier.epoch)))?;
         hit(Failpoint::BeforeManifest);
         self.patiently(barrier, || self.store.write(&manifest)).await?;
         hit(Failpoint::ManifestWritten);
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(manifest.clone());
         Ok(manifest)
     }
 
     /// Keeps a checkpoint that is complete under a label, until somebody deletes it.
     pub async fn keep(&self, label: &str, manifest: &Manifest) -> Result<(), JobError> {
-        let barrier = Barrier { epoch: manifest.epoch, last: manifest.last, whole: true };
+        let barrier = Barrier { epoch: manifest.epoch, last: manifest.last, since: None };
         self.patiently(barrier, || self.store.keep(label, manifest)).await
     }
 

@@ -32,13 +32,26 @@ pub(crate) struct SourcePlace {
     pub reached: Reached,
 }
 
+/// What a task's operator held at a barrier.
+#[derive(Debug)]
+pub(crate) struct StateSnapshot {
+    /// The operator, by its place in the job.
+    pub operator: usize,
+    pub task: TaskIndex,
+    pub bytes: Vec<u8>,
+    /// The epoch that it holds the changes since; none where it holds all.
+    pub since: Option<Epoch>,
+    /// How far event time had come.
+    pub watermark: Watermark,
+}
+
 /// One task's part of a checkpoint.
 #[derive(Debug, Default)]
 pub(crate) struct Part {
     /// Where its source is.
     pub position: Option<SourcePlace>,
-    /// The snapshots of its operators' state, and how far event time had come for each.
-    pub states: Vec<(usize, TaskIndex, Vec<u8>, Watermark)>,
+    /// The snapshots of its operators' state.
+    pub states: Vec<StateSnapshot>,
     /// What its sinks have made durable.
     pub prepared: Vec<(SinkId, TaskIndex, Prepared)>,
 }

@@ -1,5 +1,6 @@
 //! Brings a job's tasks to where a checkpoint left them.
 
+use futures_util::future::try_join_all;
 use wasmill_checkpoint::{Manifest, Prepared, recovery};
 use wasmill_connector::{Position, Prepared as SinkPrepared, Sink};
 use wasmill_failpoint::{Failpoint, hit};
@@ -86,11 +87,10 @@ async fn restore_state(
         if object.end_group <= owned.start || object.first_group >= owned.end {
             continue;
         }
-        let mut chain = Vec::new();
-        for file in object.files() {
-            chain.push(durability.store.read_object(manifest.epoch, operator, file).await?);
-        }
-        state.restore(&chain[0], groups, owned.clone(), object.first_group..object.end_group).map_err(|error| JobError {
+        let files = object.files().map(|file| durability.store.read_object(manifest.epoch, operator, file));
+        let files = try_join_all(files).await?;
+        let chain: Vec<&[u8]> = files.iter().map(|bytes| &bytes[..]).collect();
+        state.restore(&chain, groups, owned.clone(), object.first_group..object.end_group).map_err(|error| JobError {
             operator: Some(operator.to_owned()),
             ..JobError::new("checkpoint-state", format!("operator `{operator}`, state file {}: {error}", object.name))
         })?;

@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, Int64Array};
 use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Epoch, KeyGroups, TaskIndex};
 use wasmill_state::memory::MemoryState;
-use wasmill_state::{CallKeys, KeyedState, StateNeed, StateWrite, Values};
+use wasmill_state::{CallKeys, KeyedState, SnapshotKind, StateNeed, StateWrite, Values};
 
 const ROWS: usize = 1_024;
 /// Batches that are made before the clock starts, and used in turn.
@@ -81,7 +81,7 @@ fn run(prepared: &[Prepared], batches: usize, snapshot_every: usize) -> (Spent, 
         let start = Instant::now();
         if snapshot_every != 0 && batch % snapshot_every == 0 {
             while state.snapshot_step(1_024).is_some() {}
-            state.snapshot(Epoch(batch as u64));
+            state.snapshot(Epoch(batch as u64), SnapshotKind::Base);
         }
         if snapshot_every != 0 {
             std::hint::black_box(state.snapshot_step(1_024));

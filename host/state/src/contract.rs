@@ -132,12 +132,24 @@ pub enum ItemChange {
     ClearMaps(Vec<u32>),
 }
 
+/// What a snapshot holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SnapshotKind {
+    /// Everything.
+    Base,
+    /// What changed since the latest snapshot that was confirmed. Everything, where none was.
+    Delta,
+}
+
 /// Why state can't be restored.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
     /// Bytes that are no snapshot, or a damaged one.
     #[error("the snapshot is damaged: {0}")]
     Damaged(String),
+    /// Snapshots that aren't a base and deltas that go on from each other.
+    #[error("the snapshots don't follow on each other: {0}")]
+    Chain(String),
     /// The snapshot holds a state that the operator doesn't have.
     #[error("the snapshot holds state `{state}`, which the operator no longer has; --fresh starts without the snapshot")]
     Unmatched {
@@ -203,13 +215,23 @@ impl fmt::Display for StateKind {
 ///    is finished. A call's places may be dealt out to several `CallKeys`, each with an `apply_items` of its own. Nothing changes before they are called, and what they were given is changed entirely: a call either happened or did not.
 ///    (Conformance suite.)
 /// 2. A key without a value in any state takes no memory after `finish`. (Conformance suite, by [`Self::keys`].)
-/// 3. `snapshot(epoch)` fixes what the snapshot holds: exactly what was applied before it. It returns at once; `snapshot_step`
-///    then hands over the bytes piece by piece while calls go on. (Conformance suite, against a model.)
-/// 4. One snapshot is under way at a time: `snapshot` while another isn't finished is a bug of the caller, and panics.
-/// 5. `restore` takes the concatenated pieces of one snapshot, of whichever parallelism, and keeps the keys of the task's own
-///    groups; it may be called once for each of several snapshots' files, before the first call. On an error nothing is promised
-///    of the content: the task doesn't start. (Conformance suite.)
-/// 6. What is forgotten with its space is gone, and is in the snapshot under way where it was there at its mark. (Conformance suite.)
+/// 3. `snapshot` fixes what the snapshot holds: exactly what was applied before it, or what of that changed since the snapshot that it goes on
+///    from. It returns at once; `snapshot_step` then hands over the bytes piece by piece while calls go on. (Conformance suite, against a model.)
+/// 4. One snapshot is under way at a time: `snapshot` while another isn't finished or abandoned is a bug of the caller, and panics.
+/// 5. A delta goes on from the latest snapshot that was confirmed, whatever was marked since and was abandoned, or not stored, or not confirmed:
+///    so a snapshot that is never confirmed needs no call. What is confirmed is the latest snapshot, when it is finished; the confirmation of
+///    any other changes nothing. The first snapshot after `restore` is a base. (Conformance suite.)
+/// 6. `restore` takes a chain: a base, and deltas each of which goes on from the one before it, as `snapshot` said; each the concatenated pieces of one
+///    snapshot, all of one task of whichever parallelism. It keeps the keys of the task's own groups. It may be called once for each of several tasks'
+///    chains, before the first call. On an error nothing is promised of the content: the task doesn't start. (Conformance suite.)
+/// 7. What is forgotten with its space is gone, and is in the snapshot under way where it was there at its mark. (Conformance suite.)
+///
+/// # What the runtime does with it
+/// It asks for a base every so many epochs, or when the deltas of a chain have more than half of their base's bytes, and for deltas between. It
+/// writes down with each snapshot which one it goes on from, as `snapshot` returned it, and keeps the objects of a chain as long as a checkpoint
+/// has one that goes on from them. It confirms an epoch when its checkpoint is complete, before the next mark; where all tasks are to
+/// agree on what they go on from, the barrier says which epoch is confirmed. Memory beside the state: two bits for each key and state, the
+/// entries of maps that changed, and the keys that were removed, since the confirmed snapshot.
 pub trait KeyedState: Send {
     /// The states, in order of their index. Behind the operator's own stand other versions of them, where snapshots have had such and the backend
     /// was made to keep them.
@@ -263,18 +285,27 @@ pub trait KeyedState: Send {
     /// Ends a call: forgets keys that it only looked at, or whose values it removed.
     fn finish(&mut self, call: &CallKeys);
 
-    /// Starts a snapshot of what is there now. Constant time.
-    fn snapshot(&mut self, epoch: Epoch);
+    /// Starts a snapshot of what is there now, and returns the epoch whose snapshot it goes on from; none where it is a base. Takes as long as
+    /// clearing one bit for each key: microseconds for a million. After a snapshot that wasn't confirmed, also as long as adding what changed
+    /// since to what changed before.
+    fn snapshot(&mut self, epoch: Epoch, kind: SnapshotKind) -> Option<Epoch>;
 
-    /// The next piece of the snapshot under way, of some `keys` keys; `None` when it is complete, or when none is under way.
+    /// The next piece of the snapshot under way, of some `keys` keys or a few hundred KiB, and what calls have handed over since the last; `None` when
+    /// it is complete, or when none is under way.
     fn snapshot_step(&mut self, keys: usize) -> Option<Vec<u8>>;
 
-    /// Adds what a snapshot holds of the key groups `owned`, the task's own; `of` are those of the task that made it. A broadcast map is taken whole
+    /// Gives up the snapshot under way, if there is one.
+    fn abandon_snapshot(&mut self);
+
+    /// The snapshot of this epoch is part of a complete checkpoint: later deltas go on from it.
+    fn confirm_snapshot(&mut self, epoch: Epoch);
+
+    /// Adds what a chain of snapshots holds of the key groups `owned`, the task's own; `of` are those of the task that made it. A broadcast map is taken whole
     /// by every task, the items of a task's own list by the tasks that own groups of `of`, each its share in order.
     ///
     /// # Errors
     /// [`StateError`] where the bytes are damaged or don't fit the states.
-    fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>, of: Range<u32>) -> Result<(), StateError>;
+    fn restore(&mut self, chain: &[&[u8]], groups: KeyGroups, owned: Range<u32>, of: Range<u32>) -> Result<(), StateError>;
 
     /// How many keys have a value.
     fn keys(&self) -> usize;

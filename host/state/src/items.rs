@@ -84,14 +84,19 @@ pub(crate) fn store(item: &[u8], into: &mut Vec<u8>) {
     into.extend_from_slice(item);
 }
 
+/// The first of byte strings as they are stored, and the rest. None where there is none, or the bytes aren't such.
+pub(crate) fn split_stored(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, behind) = bytes.split_first_chunk::<4>()?;
+    behind.split_at_checked(u32::from_le_bytes(*length) as usize)
+}
+
 /// The byte strings of a stored list; of a stored map entries and values in turn. None where the bytes aren't such.
 #[must_use]
 pub fn stored(bytes: &[u8]) -> Option<Vec<&[u8]>> {
     let mut items = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (length, behind) = rest.split_first_chunk::<4>()?;
-        let (item, behind) = behind.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        let (item, behind) = split_stored(rest)?;
         items.push(item);
         rest = behind;
     }

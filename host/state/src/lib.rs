@@ -14,6 +14,8 @@ pub mod snapshot;
 #[cfg(any(test, feature = "test-suite"))]
 pub mod conformance;
 
-pub use contract::{CallKeys, ItemChange, ItemWrite, KeyedState, NO_KEY, StateError, StateKind, StateNeed, StateWrite};
+pub use contract::{
+    CallKeys, ItemChange, ItemWrite, KeyedState, NO_KEY, SnapshotKind, StateError, StateKind, StateNeed, StateWrite,
+};
 pub use items::Items;
 pub use values::Values;

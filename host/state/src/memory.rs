@@ -1,12 +1,14 @@
 //! The hot tier: keyed state in memory.
 //!
-//! A key has a slot (`slots`); each state keeps a cell for each slot (`cells`). A snapshot under way (`cut`) walks the slots
-//! while calls go on, and is handed the old entry of a slot that is written before it got there.
+//! A key has a slot (`slots`); each state keeps a cell for each slot (`cells`), and notes what changes (`changes`). A snapshot under way (`cut`) walks
+//! the slots while calls go on, and is handed what was in a cell that is written before it got there.
 
 mod bits;
 mod cells;
+mod changes;
 mod cut;
 mod packed_key;
+mod restore;
 mod slots;
 mod spaces;
 #[cfg(test)]
@@ -16,15 +18,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use wasmill_flow::key::{self, EncodedKeys};
+use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Epoch, KeyGroups};
 
 use self::cells::Cells;
 use self::cut::Cut;
 use self::slots::Slots;
-use crate::contract::{CallKeys, ItemChange, ItemWrite, KeyedState, NO_KEY, StateError, StateKind, StateNeed, StateWrite};
-use crate::items::{self, Items};
-use crate::snapshot::Snapshot;
+use crate::contract::{CallKeys, ItemChange, ItemWrite, KeyedState, SnapshotKind, StateError, StateNeed, StateWrite};
+use crate::items::Items;
 use crate::values::Values;
 
 /// The bytes of a space behind a key: its number, little-endian.
@@ -75,135 +76,15 @@ impl MemoryState {
         self
     }
 
-    /// Adds states for the versions of a snapshot's that aren't the operator's.
-    fn add_versions(&mut self, found: &[StateNeed]) {
-        for state in found {
-            let of_name = |other: &&StateNeed| other.name == state.name && other.kind == state.kind;
-            if self.states.iter().any(|other| of_name(&other))
-                && !self.states.iter().any(|other| of_name(&other) && other.version == state.version)
-            {
-                let mut cells = Cells::new(state);
-                cells.grow(self.slots.count());
-                self.cells.push(cells);
-                self.states.push(state.clone());
-            }
-        }
-    }
-
-    /// Lets go of versions that the snapshots only named: nothing of them is left.
-    fn drop_versions(&mut self) {
-        let own = self.kept_behind.unwrap_or(usize::MAX);
-        while self.states.len() > own && self.cells.last().is_some_and(Cells::is_empty) {
-            self.states.pop();
-            self.cells.pop();
-        }
-    }
-
-    /// Makes room for the slots that were made since `doubtful` had this length. They are in no snapshot under way.
+    /// Makes room for the slots that were made since `doubtful` had this length.
     fn grow(&mut self, made_from: usize) {
         if self.doubtful.len() == made_from {
             return;
         }
         let count = self.slots.count();
         self.cells.iter_mut().for_each(|cells| cells.grow(count));
-        self.cut.exclude(&self.doubtful[made_from..], count);
+        self.cut.made(&self.doubtful[made_from..], count);
     }
-
-    /// Keeps what a snapshot has of the task's own states: of lists the share of a task that owns these groups.
-    fn put_of_task(
-        &mut self,
-        indices: &[usize],
-        values: &[Option<&[u8]>],
-        owned: &Range<u32>,
-        of: &Range<u32>,
-    ) -> Result<(), StateError> {
-        let table = self.slots.table(0);
-        let place = self.slots.find_or_make(NO_KEY, key::hash(NO_KEY), table, &mut self.doubtful);
-        self.grow(0);
-        self.doubtful.clear();
-        for (&index, value) in indices.iter().zip(values) {
-            match (self.states[index].kind, value) {
-                (_, None) => {}
-                // All tasks have the same.
-                (StateKind::Broadcast, Some(stored)) if !self.cells[index].is_present(place) => {
-                    self.cells[index].put(place, stored)?
-                }
-                (StateKind::Broadcast, Some(_)) => {}
-                (StateKind::Task, Some(stored)) => {
-                    let mut all = self.cells[index].get(place).map(Cow::into_owned).unwrap_or_default();
-                    all.extend(share(stored, owned, of)?);
-                    if !all.is_empty() {
-                        self.cells[index].remove(place);
-                        self.cells[index].put(place, &all)?;
-                    }
-                }
-                (StateKind::Value | StateKind::List | StateKind::Map, Some(_)) => {
-                    return Err(StateError::Damaged(format!("state `{}` is of no key", self.states[index].name)));
-                }
-            }
-        }
-        if !self.cells.iter().any(|cells| cells.is_present(place)) {
-            self.slots.free(place);
-        }
-        Ok(())
-    }
-
-    /// Keeps an entry of a snapshot; its values are those of states `indices`.
-    fn put(&mut self, key: &[u8], space: i64, hash: u64, indices: &[usize], values: &[Option<&[u8]>]) -> Result<(), StateError> {
-        let table = self.slots.table(space);
-        let place = self.slots.find_or_make(key, hash, table, &mut self.doubtful);
-        if self.doubtful.is_empty() {
-            return Err(StateError::Damaged(format!("key {key:02x?} comes twice")));
-        }
-        self.grow(0);
-        self.doubtful.clear();
-        for (&index, value) in indices.iter().zip(values) {
-            if let Some(value) = value {
-                self.cells[index].put(place, value)?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The items of a task's list that fall to one that owns these groups, where the groups of the task were `of`: each in its turn falls to the next group.
-fn share(stored: &[u8], owned: &Range<u32>, of: &Range<u32>) -> Result<Vec<u8>, StateError> {
-    let items = items::stored(stored).ok_or_else(|| StateError::Damaged("the list of a task can't be read".to_owned()))?;
-    let groups = u64::from(of.end.saturating_sub(of.start)).max(1);
-    let mut share = Vec::new();
-    for (index, item) in (0_u64..).zip(&items) {
-        let group = u64::from(of.start) + index * groups / items.len() as u64;
-        if (u64::from(owned.start)..u64::from(owned.end)).contains(&group) {
-            items::store(item, &mut share);
-        }
-    }
-    Ok(share)
-}
-
-/// For each state of a snapshot, which of the operator's it is. One name may stand for several versions.
-fn match_states(found: &[StateNeed], expected: &[StateNeed]) -> Result<Vec<usize>, StateError> {
-    let mut indices = Vec::with_capacity(found.len());
-    for state in found {
-        let of_name = || expected.iter().enumerate().filter(|(_, other)| other.name == state.name);
-        let Some((index, other)) = of_name().find(|(_, other)| other.version == state.version).or_else(|| of_name().next())
-        else {
-            return Err(StateError::Unmatched { state: state.name.clone() });
-        };
-        if other.kind != state.kind {
-            return Err(StateError::Kind { state: state.name.clone(), found: state.kind, expected: other.kind });
-        }
-        if other.version != state.version {
-            return Err(StateError::Version { state: state.name.clone(), found: state.version, expected: other.version });
-        }
-        if other.width != state.width {
-            return Err(StateError::Width { state: state.name.clone(), found: state.width, expected: other.width });
-        }
-        if indices.contains(&index) {
-            return Err(StateError::Damaged(format!("state `{}` comes twice", state.name)));
-        }
-        indices.push(index);
-    }
-    Ok(indices)
 }
 
 impl KeyedState for MemoryState {
@@ -238,7 +119,7 @@ impl KeyedState for MemoryState {
     fn forget(&mut self, space: i64) {
         let mut places = std::mem::take(&mut self.places);
         self.slots.places_in(space, &mut places);
-        self.cut.hand_over(&places, &self.slots, &self.cells);
+        self.cut.before_forgetting(space, &places, &self.slots, &mut self.cells);
         for cells in &mut self.cells {
             for &place in &places {
                 cells.remove(place);
@@ -268,7 +149,7 @@ impl KeyedState for MemoryState {
                     &chosen
                 }
             };
-            self.cut.hand_over(places, &self.slots, &self.cells);
+            self.cut.before_write(write.state, places, &self.slots, &mut self.cells);
             self.cells[write.state].store(places, slots, &write.values, &mut self.doubtful);
         }
         self.places = chosen;
@@ -300,14 +181,23 @@ impl KeyedState for MemoryState {
             | ItemChange::ClearMaps(keys)) = &write.change;
             places.clear();
             places.extend(keys.iter().map(|&key| call.places[key as usize]));
-            self.cut.hand_over(&places, &self.slots, &self.cells);
+            let (state, cut, cells) = (write.state, &mut self.cut, &mut self.cells);
+            match &write.change {
+                ItemChange::Append { .. } => cut.before_items(state, &places, cells),
+                ItemChange::Put { entries, .. } => cut.before_entries(state, &places, entries, &self.slots, cells),
+                ItemChange::ClearLists(_) | ItemChange::ClearMaps(_) => cut.before_clear(state, &places, &self.slots, cells),
+            }
             self.cells[write.state].change(&call.places, &write.change, &mut self.doubtful);
         }
         self.places = places;
     }
 
     fn append(&mut self, call: &CallKeys, state: usize, more: &Values) {
-        self.cut.hand_over(&call.places, &self.slots, &self.cells);
+        for (index, &place) in call.places.iter().enumerate() {
+            if more.is_present(index) {
+                self.cut.before_append(state, place, &self.slots, &mut self.cells);
+            }
+        }
         self.cells[state].extend(&call.places, more);
     }
 
@@ -318,44 +208,30 @@ impl KeyedState for MemoryState {
     fn finish(&mut self, _call: &CallKeys) {
         for place in self.doubtful.drain(..) {
             if !self.cells.iter().any(|cells| cells.is_present(place)) {
+                self.cut.before_removal(place, &self.slots, &mut self.cells);
                 self.slots.free(place);
             }
         }
     }
 
-    fn snapshot(&mut self, epoch: Epoch) {
-        self.cut.start(epoch, &self.states, self.slots.count());
+    fn snapshot(&mut self, epoch: Epoch, kind: SnapshotKind) -> Option<Epoch> {
+        self.cut.start(epoch, kind, &self.states, &self.slots, &mut self.cells)
+    }
+
+    fn abandon_snapshot(&mut self) {
+        self.cut.abandon();
+    }
+
+    fn confirm_snapshot(&mut self, epoch: Epoch) {
+        self.cut.confirm(epoch, &mut self.cells);
     }
 
     fn snapshot_step(&mut self, keys: usize) -> Option<Vec<u8>> {
         self.cut.step(keys, &self.slots, &self.cells)
     }
 
-    fn restore(&mut self, snapshot: &[u8], groups: KeyGroups, owned: Range<u32>, of: Range<u32>) -> Result<(), StateError> {
-        let snapshot = Snapshot::open(snapshot)?;
-        if self.kept_behind.is_some() {
-            self.add_versions(snapshot.states());
-        }
-        let indices = match_states(snapshot.states(), &self.states)?;
-        let restored = snapshot.for_each(|entry| {
-            let (key, space) = match entry.key.split_last_chunk::<SPACE_BYTES>().filter(|_| self.slots.spaced) {
-                Some((key, space)) => (key, i64::from_le_bytes(*space)),
-                None if self.slots.spaced => {
-                    return Err(StateError::Damaged(format!("key {:02x?} is in no space", entry.key)));
-                }
-                None => (entry.key, 0),
-            };
-            if key.is_empty() {
-                return self.put_of_task(&indices, &entry.values, &owned, &of);
-            }
-            let hash = key::hash(key);
-            if owned.contains(&groups.group(hash)) {
-                self.put(key, space, hash, &indices, &entry.values)?;
-            }
-            Ok(())
-        });
-        self.drop_versions();
-        restored
+    fn restore(&mut self, chain: &[&[u8]], groups: KeyGroups, owned: Range<u32>, of: Range<u32>) -> Result<(), StateError> {
+        self.restore_chain(chain, groups, &owned, &of)
     }
 
     fn keys(&self) -> usize {

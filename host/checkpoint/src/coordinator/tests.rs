@@ -19,11 +19,11 @@ fn acked(task: u32, epoch: u64) -> Event {
 }
 
 fn trigger(epoch: u64, last: bool) -> Action {
-    Action::TriggerBarrier(Barrier { epoch: Epoch(epoch), last, whole: true })
+    Action::TriggerBarrier(Barrier { epoch: Epoch(epoch), last, since: None })
 }
 
 fn write(epoch: u64, last: bool) -> Action {
-    let barrier = Barrier { epoch: Epoch(epoch), last, whole: true };
+    let barrier = Barrier { epoch: Epoch(epoch), last, since: None };
     Action::WriteManifest { barrier, parts: vec![part(0), part(1)], savepoints: vec![] }
 }
 
@@ -92,22 +92,25 @@ fn a_stop_waits_for_the_checkpoint_under_way() {
 fn state_is_snapshotted_whole_at_the_start_and_every_so_often() {
     let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), ..CADENCE };
     let mut coordinator = Coordinator::new(1, cadence, Epoch(1));
-    let mut whole = Vec::new();
+    let mut since = Vec::new();
     for epoch in 1..=7 {
         let actions = coordinator.on(Event::Tick(SECOND * epoch)).expect("a barrier");
         let [Action::TriggerBarrier(barrier)] = actions[..] else { panic!("{actions:?}") };
-        whole.push(barrier.whole);
+        since.push(barrier.since.map_or(0, |since| since.0));
         coordinator.on(acked(0, epoch.into())).expect("acknowledged");
         coordinator.on(Event::Stored(Epoch(epoch.into()))).expect("stored");
     }
-    assert_eq!(whole, [true, false, false, true, false, false, true]);
+    assert_eq!(since, [0, 1, 2, 0, 4, 5, 0]);
 }
 
 #[test]
 fn a_savepoint_is_taken_at_once_or_after_the_one_under_way_and_is_whole() {
     let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), ..CADENCE };
     let mut coordinator = Coordinator::new(1, cadence, Epoch(1));
-    let barrier = |epoch, whole| Barrier { epoch: Epoch(epoch), last: false, whole };
+    let barrier = |epoch, whole: bool| {
+        let since = (!whole).then_some(Epoch(epoch - 1));
+        Barrier { epoch: Epoch(epoch), last: false, since }
+    };
     let wanted = |label: &str| Event::SavepointRequested(label.to_owned());
     let manifest = |barrier, savepoints: &[&str]| Action::WriteManifest {
         barrier,

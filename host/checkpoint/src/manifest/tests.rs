@@ -46,7 +46,7 @@ pub fn parts() -> Vec<Part> {
 
 /// The checkpoint of an epoch.
 pub fn manifest(epoch: u64) -> Manifest {
-    let barrier = Barrier { epoch: Epoch(epoch), last: false, whole: true };
+    let barrier = Barrier { epoch: Epoch(epoch), last: false, since: None };
     Manifest::assemble(barrier, 1_793_318_400_000, job(), parts(), None).expect("a whole checkpoint")
 }
 
@@ -101,7 +101,7 @@ fn how_far_event_time_had_come_is_kept_of_the_task_that_was_furthest_behind() {
         }
     }
     let least = (0..states).filter_map(|state| times[state % times.len()]).min();
-    let barrier = Barrier { epoch: Epoch(42), last: false, whole: true };
+    let barrier = Barrier { epoch: Epoch(42), last: false, since: None };
     let made = Manifest::assemble(barrier, 1, manifest(42).job, parts, None).expect("whole");
     assert_eq!(made.watermarks.get("hourly").copied(), least);
     let again = Manifest::from_bytes(&made.to_bytes()).expect("a manifest");
@@ -153,7 +153,7 @@ fn what_makes_no_sense_is_said_though_the_checksum_holds() {
 #[test]
 fn parts_that_make_no_whole_are_no_checkpoint() {
     let assemble =
-        |parts| Manifest::assemble(Barrier { epoch: Epoch(1), last: true, whole: true }, 0, job(), parts, None).expect_err("not whole");
+        |parts| Manifest::assemble(Barrier { epoch: Epoch(1), last: true, since: None }, 0, job(), parts, None).expect_err("not whole");
     let without =
         |index: usize| parts().into_iter().enumerate().filter(|(at, _)| *at != index).map(|(_, part)| part).collect::<Vec<_>>();
     let with = |part: Part| [parts(), vec![part]].concat();

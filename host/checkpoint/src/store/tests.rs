@@ -30,7 +30,7 @@ fn objects(store: &Store, epoch: u64) -> Result<Manifest, CheckpointError> {
         let object = wait(writer.finish(task * 64..(task + 1) * 64))?;
         parts.push(Part::State { operator: "hourly".to_owned(), object, since: None, watermark: None });
     }
-    Ok(Manifest::assemble(Barrier { epoch: Epoch(epoch), last: false, whole: true }, 0, job(), parts, None)
+    Ok(Manifest::assemble(Barrier { epoch: Epoch(epoch), last: false, since: None }, 0, job(), parts, None)
         .expect("a whole checkpoint"))
 }
 

@@ -17,6 +17,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use wasmill_flow::key::EncodedKeys;
 use wasmill_flow::{Epoch, KeyGroups, TaskIndex};
+use wasmill_state::SnapshotKind;
 use wasmill_state::memory::MemoryState;
 
 use super::model::{Model, Out, REFUSED, Row, Shape};
@@ -302,7 +303,7 @@ impl Tasks {
         let mut snapshots = Vec::new();
         for (_, cx) in &mut self.tasks {
             let state = cx.state.as_mut().expect("state");
-            state.snapshot(Epoch(1));
+            state.snapshot(Epoch(1), SnapshotKind::Base);
             snapshots.push(std::iter::from_fn(|| state.snapshot_step(3)).flatten().collect::<Vec<u8>>());
         }
         let groups = KeyGroups::DEFAULT;
@@ -312,7 +313,11 @@ impl Tasks {
             let (mut operator, mut cx) = self.task();
             let owned = groups.owned_by(TaskIndex { index, of });
             for snapshot in &snapshots {
-                cx.state.as_mut().expect("state").restore(snapshot, groups, owned.clone(), 0..groups.count()).expect("restored");
+                cx.state
+                    .as_mut()
+                    .expect("state")
+                    .restore(&[snapshot], groups, owned.clone(), 0..groups.count())
+                    .expect("restored");
             }
             operator.restored(&mut cx).expect("state of windows");
             self.tasks.push((operator, cx));

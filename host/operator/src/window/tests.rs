@@ -6,6 +6,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use futures_util::FutureExt as _;
 use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_flow::{Epoch, KeyGroups};
+use wasmill_state::SnapshotKind;
 use wasmill_state::memory::MemoryState;
 
 use super::*;
@@ -139,7 +140,7 @@ fn a_restored_task_goes_on_with_its_own_keys_and_says_nothing_twice() {
     let fired = out(&mut cx, 0).len();
     assert_eq!(fired, 40);
     let state = cx.state.as_mut().expect("state");
-    state.snapshot(Epoch(1));
+    state.snapshot(Epoch(1), SnapshotKind::Base);
     let mut bytes = Vec::new();
     while let Some(piece) = state.snapshot_step(7) {
         bytes.extend(piece);
@@ -151,7 +152,7 @@ fn a_restored_task_goes_on_with_its_own_keys_and_says_nothing_twice() {
         let owned = groups.owned_by(wasmill_flow::TaskIndex { index, of: 3 });
         let (mut operator, mut cx) = windowed(lateness);
         cx.watermark = Watermark(9);
-        cx.state.as_mut().expect("state").restore(&bytes, groups, owned.clone(), owned.clone()).expect("restored");
+        cx.state.as_mut().expect("state").restore(&[&bytes], groups, owned.clone(), owned.clone()).expect("restored");
         operator.restored(&mut cx).expect("state of windows");
         advance(&mut operator, &mut cx, 10);
         assert_eq!(out(&mut cx, 0), Vec::<String>::new(), "0..10 has come out before");
@@ -203,13 +204,13 @@ fn sums(restored: &[i64]) -> Vec<String> {
         let watermark = i64::from(time) - 3;
         if restored.contains(&watermark) {
             let state = cx.state.as_mut().expect("state");
-            state.snapshot(Epoch(1));
+            state.snapshot(Epoch(1), SnapshotKind::Base);
             let snapshot: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(9)).flatten().collect();
             let before = cx.watermark;
             (operator, cx) = make();
             let groups = KeyGroups::DEFAULT;
             let owned = groups.owned_by(wasmill_flow::TaskIndex { index: 0, of: 1 });
-            cx.state.as_mut().expect("state").restore(&snapshot, groups, owned, 0..groups.count()).expect("restored");
+            cx.state.as_mut().expect("state").restore(&[&snapshot], groups, owned, 0..groups.count()).expect("restored");
             cx.watermark = before;
         }
         advance(&mut operator, &mut cx, watermark);

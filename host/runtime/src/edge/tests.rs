@@ -22,7 +22,7 @@ fn rows(values: &[i64]) -> Message {
 }
 
 fn barrier(epoch: u64) -> Message {
-    Message::Barrier(Barrier { epoch: Epoch(epoch), last: false, whole: true })
+    Message::Barrier(Barrier { epoch: Epoch(epoch), last: false, since: None })
 }
 
 fn values(received: Received) -> Vec<i64> {

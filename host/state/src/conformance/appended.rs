@@ -7,10 +7,11 @@ use arrow_array::{ArrayRef, Int64Array};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use wasmill_flow::KeyGroups;
 use wasmill_flow::key::EncodedKeys;
-use wasmill_flow::{Epoch, KeyGroups};
 
 use super::Make;
+use super::snapshots::{Action, Snapshots, actions};
 use crate::contract::{CallKeys, KeyedState, StateNeed, StateWrite};
 use crate::values::Values;
 
@@ -23,8 +24,7 @@ enum Operation {
     Append(Vec<(u8, Option<usize>)>),
     /// Bytes in the place of the values of these keys; none remove them.
     Put(Vec<u8>, usize),
-    Snapshot,
-    Step,
+    Snapshot(Action),
 }
 
 fn states() -> Vec<StateNeed> {
@@ -37,11 +37,10 @@ pub(super) fn any_run_does_as_a_map_does(make: Make<'_>, cases: u32) {
     let operation = prop_oneof![
         6 => vec((key(), proptest::option::weighted(0.9, 0..40_usize)), 1..10).prop_map(Operation::Append),
         1 => (vec(key(), 1..6), 0..40_usize).prop_map(|(keys, length)| Operation::Put(keys, length)),
-        1 => Just(Operation::Snapshot),
-        2 => Just(Operation::Step),
+        3 => actions().prop_map(Operation::Snapshot),
     ];
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
-    let ran = runner.run(&vec(operation, 1..40), |operations| {
+    let ran = runner.run(&vec(operation, 1..60), |operations| {
         run(make, &operations);
         Ok(())
     });
@@ -51,7 +50,7 @@ pub(super) fn any_run_does_as_a_map_does(make: Make<'_>, cases: u32) {
 fn run(make: Make<'_>, operations: &[Operation]) {
     let mut backend = make(states());
     let mut held = Held::new();
-    let mut under_way: Option<(Held, Vec<u8>)> = None;
+    let mut snapshots = Snapshots::new();
     for (number, operation) in (1_u8..).zip(operations) {
         match operation {
             Operation::Append(of) => {
@@ -65,17 +64,15 @@ fn run(make: Make<'_>, operations: &[Operation]) {
                     keys.iter().map(|&key| (key, (*length > 0).then(|| vec![number; *length]))).collect();
                 put(backend.as_mut(), &mut held, &keys);
             }
-            Operation::Snapshot if under_way.is_none() => {
-                backend.snapshot(Epoch(1));
-                under_way = Some((held.clone(), Vec::new()));
-            }
-            Operation::Snapshot => {}
-            Operation::Step => step(make, backend.as_mut(), &mut under_way),
+            Operation::Snapshot(action) => snapshots.act(action, backend.as_mut(), &held),
         }
         assert_eq!(found_in(backend.as_ref()), held);
     }
-    while under_way.is_some() {
-        step(make, backend.as_mut(), &mut under_way);
+    while snapshots.step(3, backend.as_mut()) {}
+    for (held, chain) in snapshots.chains() {
+        let mut restored = make(states());
+        restored.restore(&chain, KeyGroups::new(8).expect("groups"), 0..8, 0..8).expect("a snapshot");
+        assert_eq!(found_in(restored.as_ref()), *held, "as it was at its mark");
     }
 }
 
@@ -129,17 +126,4 @@ fn put(backend: &mut dyn KeyedState, held: &mut Held, now: &BTreeMap<u8, Option<
 
 fn found_in(backend: &dyn KeyedState) -> Held {
     backend.dump().into_iter().map(|(key, values)| (key, values[1].clone().expect("a value"))).collect()
-}
-
-fn step(make: Make<'_>, backend: &mut dyn KeyedState, under_way: &mut Option<(Held, Vec<u8>)>) {
-    let Some((held, bytes)) = under_way else { return };
-    match backend.snapshot_step(3) {
-        Some(piece) => bytes.extend(piece),
-        None => {
-            let mut restored = make(states());
-            restored.restore(bytes, KeyGroups::new(8).expect("groups"), 0..8, 0..8).expect("a snapshot");
-            assert_eq!(found_in(restored.as_ref()), *held, "as it was at its mark");
-            *under_way = None;
-        }
-    }
 }

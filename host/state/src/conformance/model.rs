@@ -10,8 +10,9 @@ use proptest::prelude::*;
 use wasmill_flow::key::{self, EncodedKeys};
 use wasmill_flow::{Epoch, KeyGroups};
 
+use super::snapshots::{Action, Snapshots, actions};
 use super::{Make, tasks};
-use crate::contract::{CallKeys, ItemChange, ItemWrite, KeyedState, StateKind, StateNeed, StateWrite};
+use crate::contract::{CallKeys, ItemChange, ItemWrite, KeyedState, SnapshotKind, StateKind, StateNeed, StateWrite};
 use crate::items::{self, Items};
 use crate::values::Values;
 
@@ -37,10 +38,8 @@ pub enum Operation {
         /// What is written, in order.
         writes: Option<Vec<Write>>,
     },
-    /// Starts a snapshot, if none is under way.
-    Snapshot,
-    /// A step of the snapshot under way.
-    Step(usize),
+    /// Something about snapshots.
+    Snapshot(Action),
 }
 
 /// A write to one state: of values; to lists, where a value is an item that is added, and none clears; to maps, where a value is an entry and its
@@ -73,10 +72,9 @@ pub fn operations() -> impl Strategy<Value = Vec<Operation>> {
         .prop_map(|(state, chosen, values)| Write { state, chosen, values });
     let operation = prop_oneof![
         6 => (vec(0..90u16, 1..60), option::weighted(0.9, vec(write, 0..4))).prop_map(|(keys, writes)| Operation::Call { keys, writes }),
-        2 => Just(Operation::Snapshot),
-        3 => (0..30usize).prop_map(Operation::Step),
+        5 => actions().prop_map(Operation::Snapshot),
     ];
-    vec(operation, 1..40)
+    vec(operation, 1..60)
 }
 
 /// The text of a key: null, or of one to 60 bytes, so that backends that treat short and long keys differently are tried with both.
@@ -94,10 +92,7 @@ pub struct Run {
     backend: Box<dyn KeyedState>,
     call: CallKeys,
     now: Held,
-    epoch: Epoch,
-    /// What the snapshot under way should hold, and its bytes so far.
-    under_way: Option<(Held, Vec<u8>)>,
-    finished: Vec<(Held, Vec<u8>)>,
+    snapshots: Snapshots<Held>,
 }
 
 impl Run {
@@ -105,7 +100,7 @@ impl Run {
     pub fn new(make: Make<'_>) -> Self {
         let backend = make(states());
         assert_eq!(backend.states(), states());
-        Self { backend, call: CallKeys::default(), now: Held::new(), epoch: Epoch(0), under_way: None, finished: Vec::new() }
+        Self { backend, call: CallKeys::default(), now: Held::new(), snapshots: Snapshots::new() }
     }
 
     /// The backend.
@@ -123,9 +118,9 @@ impl Run {
         self.now.clone()
     }
 
-    /// What finished snapshots should hold, and their bytes.
-    pub fn finished(&self) -> &[(Held, Vec<u8>)] {
-        &self.finished
+    /// How many snapshots were finished.
+    pub fn finished(&self) -> usize {
+        self.snapshots.chains().count()
     }
 
     /// A call that only looks.
@@ -322,44 +317,35 @@ impl Run {
         StateWrite { state: write.state, keys, values }
     }
 
-    /// Starts a snapshot, if none is under way.
+    /// Does something about snapshots.
+    pub fn act(&mut self, action: &Action) {
+        self.snapshots.act(action, self.backend.as_mut(), &self.now);
+    }
+
+    /// Starts a base, if no snapshot is under way.
     pub fn snapshot(&mut self) {
-        if self.under_way.is_none() {
-            self.epoch = self.epoch.next();
-            self.backend.snapshot(self.epoch);
-            self.under_way = Some((self.now.clone(), Vec::new()));
-        }
+        self.act(&Action::Mark(SnapshotKind::Base));
     }
 
     /// A step of the snapshot under way; whether there is more.
     pub fn step(&mut self, keys: usize) -> bool {
-        let piece = self.backend.snapshot_step(keys);
-        match (piece, &mut self.under_way) {
-            (Some(piece), Some((_, bytes))) => {
-                bytes.extend_from_slice(&piece);
-                true
-            }
-            (None, under_way) => {
-                self.finished.extend(under_way.take());
-                false
-            }
-            (Some(_), None) => panic!("a piece, though no snapshot is under way"),
-        }
+        self.snapshots.step(keys, self.backend.as_mut())
     }
 
     /// The bytes of a snapshot of now.
     pub fn whole_snapshot(&mut self) -> Vec<u8> {
         self.snapshot();
         while self.step(1) {}
-        self.finished.last().map(|(_, bytes)| bytes.clone()).unwrap_or_default()
+        self.snapshots.chains().last().map(|(_, chain)| chain.concat()).unwrap_or_default()
     }
 
-    /// Restores every finished snapshot at several parallelisms, and what those restored tasks snapshot at others.
+    /// Restores the chain of every finished snapshot at several parallelisms, and what those restored tasks snapshot at others.
     pub fn check_restores(&self, make: Make<'_>) {
-        for (held, bytes) in &self.finished {
+        for (held, chain) in self.snapshots.chains() {
             for of in [1, 2, 5] {
-                let files = restore(make, std::slice::from_ref(bytes), of, held);
+                let files = restore(make, std::slice::from_ref(&chain), of, held);
                 let again = if of == 2 { 3 } else { 1 };
+                let files: Vec<_> = files.iter().map(|file| vec![&file[..]]).collect();
                 restore(make, &files, again, held);
             }
         }
@@ -378,15 +364,15 @@ fn item(bytes: &[u8]) -> Items {
     items
 }
 
-/// Restores snapshots into the tasks of some parallelism, checks that together they hold what they should, and snapshots each.
-fn restore(make: Make<'_>, snapshots: &[Vec<u8>], of: u32, held: &Held) -> Vec<Vec<u8>> {
+/// Restores chains into the tasks of some parallelism, checks that together they hold what they should, and snapshots each.
+fn restore(make: Make<'_>, chains: &[Vec<&[u8]>], of: u32, held: &Held) -> Vec<Vec<u8>> {
     let groups = KeyGroups::DEFAULT;
     let mut together = Held::new();
     let mut files = Vec::new();
     for task in tasks(of) {
         let mut backend = make(states());
-        for snapshot in snapshots {
-            backend.restore(snapshot, groups, groups.owned_by(task), 0..groups.count()).expect("a good snapshot");
+        for chain in chains {
+            backend.restore(chain, groups, groups.owned_by(task), 0..groups.count()).expect("a good snapshot");
         }
         let dump = backend.dump();
         assert_eq!(backend.keys(), dump.len());
@@ -394,7 +380,7 @@ fn restore(make: Make<'_>, snapshots: &[Vec<u8>], of: u32, held: &Held) -> Vec<V
             assert!(groups.owned_by(task).contains(&groups.group(key::hash(&key))), "a task keeps the keys of its own groups");
             together.insert(key, values);
         }
-        backend.snapshot(Epoch(99));
+        assert_eq!(backend.snapshot(Epoch(99), SnapshotKind::Delta), None, "the first after a restore is a base");
         files.push(std::iter::from_fn(|| backend.snapshot_step(4)).flatten().collect());
     }
     assert_eq!(&together, held, "what {of} tasks restored together");

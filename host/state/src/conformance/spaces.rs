@@ -7,9 +7,10 @@ use arrow_array::{ArrayRef, StringViewArray};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use wasmill_flow::KeyGroups;
 use wasmill_flow::key::EncodedKeys;
-use wasmill_flow::{Epoch, KeyGroups};
 
+use super::snapshots::{Action, Snapshots, actions};
 use super::{Make, tasks};
 use crate::contract::{CallKeys, KeyedState, StateNeed, StateWrite};
 use crate::values::Values;
@@ -22,8 +23,7 @@ enum Operation {
     /// A value for each of these spaces and keys, or none.
     Write(Vec<(i64, u8)>, Option<u8>),
     Forget(i64),
-    Snapshot,
-    Step,
+    Snapshot(Action),
 }
 
 fn state() -> Vec<StateNeed> {
@@ -42,11 +42,10 @@ pub(super) fn any_run_does_as_a_map_does(make: Make<'_>, cases: u32) {
     let operation = prop_oneof![
         6 => (vec((space(), 0..30_u8), 0..40), proptest::option::weighted(0.8, any::<u8>())).prop_map(|(of, value)| Operation::Write(of, value)),
         2 => space().prop_map(Operation::Forget),
-        1 => Just(Operation::Snapshot),
-        2 => Just(Operation::Step),
+        3 => actions().prop_map(Operation::Snapshot),
     ];
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
-    let ran = runner.run(&vec(operation, 1..40), |operations| {
+    let ran = runner.run(&vec(operation, 1..60), |operations| {
         run(make, &operations);
         Ok(())
     });
@@ -56,7 +55,7 @@ pub(super) fn any_run_does_as_a_map_does(make: Make<'_>, cases: u32) {
 fn run(make: Make<'_>, operations: &[Operation]) {
     let mut backend = make(state());
     let mut held = Held::new();
-    let mut under_way: Option<(Held, Vec<u8>)> = None;
+    let mut snapshots = Snapshots::new();
     let mut call = CallKeys::default();
     for operation in operations {
         match operation {
@@ -87,18 +86,14 @@ fn run(make: Make<'_>, operations: &[Operation]) {
                 backend.forget(*space);
                 held.retain(|(of, _), _| of != space);
             }
-            Operation::Snapshot if under_way.is_none() => {
-                backend.snapshot(Epoch(1));
-                under_way = Some((held.clone(), Vec::new()));
-            }
-            Operation::Snapshot => {}
-            Operation::Step => step(make, backend.as_mut(), &mut under_way),
+            Operation::Snapshot(action) => snapshots.act(action, backend.as_mut(), &held),
         }
         assert_eq!(backend.keys(), held.len());
         assert_eq!(found_in(backend.as_mut()), held);
     }
-    while under_way.is_some() {
-        step(make, backend.as_mut(), &mut under_way);
+    while snapshots.step(2, backend.as_mut()) {}
+    for (held, chain) in snapshots.chains() {
+        check_restore(make, held, &chain);
     }
 }
 
@@ -120,18 +115,13 @@ fn found_in(backend: &mut dyn KeyedState) -> Held {
     found
 }
 
-/// A step of the snapshot under way; when it is whole, three tasks are restored from it, each with its own keys.
-fn step(make: Make<'_>, backend: &mut dyn KeyedState, under_way: &mut Option<(Held, Vec<u8>)>) {
-    let Some((held, bytes)) = under_way else { return };
-    if let Some(piece) = backend.snapshot_step(2) {
-        bytes.extend(piece);
-        return;
-    }
+/// Three tasks are restored from a chain, each with its own keys.
+fn check_restore(make: Make<'_>, held: &Held, chain: &[&[u8]]) {
     let groups = KeyGroups::DEFAULT;
     let mut together = Held::new();
     for task in tasks(3) {
         let mut restored = make(state());
-        restored.restore(bytes, groups, groups.owned_by(task), 0..groups.count()).expect("a good snapshot");
+        restored.restore(chain, groups, groups.owned_by(task), 0..groups.count()).expect("a good snapshot");
         for (key, value) in found_in(restored.as_mut()) {
             let group = groups.group(wasmill_flow::key::hash(&key.1));
             assert!(groups.owned_by(task).contains(&group), "a key's task is the same in all spaces");
@@ -139,5 +129,4 @@ fn step(make: Make<'_>, backend: &mut dyn KeyedState, under_way: &mut Option<(He
         }
     }
     assert_eq!(together, *held);
-    *under_way = None;
 }

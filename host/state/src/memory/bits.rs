@@ -18,9 +18,23 @@ impl Bits {
         self.words.get(index).copied().unwrap_or(0)
     }
 
-    /// Sets all bits of a word to one value.
-    pub fn fill_word(&mut self, index: usize, value: bool) {
-        self.words[index] = if value { u64::MAX } else { 0 };
+    /// Clears all bits.
+    pub fn clear(&mut self) {
+        self.words.fill(0);
+    }
+
+    /// Sets the bits that are set in another.
+    pub fn add(&mut self, other: &Self) {
+        self.words.resize(self.words.len().max(other.words.len()), 0);
+        self.words.iter_mut().zip(&other.words).for_each(|(word, other)| *word |= other);
+    }
+
+    /// The bits that are set, ascending.
+    pub fn set(&self) -> impl Iterator<Item = u32> {
+        (0_u32..).step_by(64).zip(&self.words).flat_map(|(first, &word)| {
+            std::iter::successors((word != 0).then_some(word), |word| Some(word & (word - 1)).filter(|&word| word != 0))
+                .map(move |word| first + word.trailing_zeros())
+        })
     }
 
     /// One bit.
@@ -58,7 +72,15 @@ mod tests {
         assert!(!bits.get(63) && bits.get(64) && !bits.get(65));
         assert_eq!((bits.word(0), bits.word(1), bits.word(9)), (0, 1, 0));
         assert!(bits.replace(64, false));
-        bits.fill_word(2, true);
-        assert!(bits.get(129) && !bits.get(64));
+        let mut others = Bits::default();
+        others.grow(200);
+        for place in [0, 63, 64, 129, 199] {
+            others.replace(place, true);
+        }
+        bits.replace(1, true);
+        bits.add(&others);
+        assert_eq!(bits.set().collect::<Vec<_>>(), [0, 1, 63, 64, 129, 199]);
+        bits.clear();
+        assert_eq!(bits.set().count(), 0);
     }
 }

@@ -3,18 +3,21 @@
 mod fixed;
 mod lists;
 mod maps;
-mod short_bytes;
+pub mod short_bytes;
 mod variable;
 
 use std::borrow::Cow;
 
 use fixed::FixedCells;
 use lists::Lists;
-use maps::Maps;
+use maps::{Map, Maps};
 use variable::VariableCells;
 
 use super::bits::Bits;
+use super::changes::Changes;
 use crate::contract::{ItemChange, StateError, StateKind, StateNeed};
+use crate::snapshot::Change;
+use crate::snapshot::reader::map_changes;
 use crate::values::Values;
 
 /// The values, lists or maps of one state. A slot has a value, here, where its list or map has something.
@@ -24,6 +27,10 @@ pub struct Cells {
     /// How many slots have a value.
     count: usize,
     layout: Layout,
+    /// What changed from the confirmed snapshot to the latest mark.
+    pub before: Changes,
+    /// What changed since the latest mark.
+    pub since: Changes,
 }
 
 #[derive(Debug)]
@@ -43,17 +50,64 @@ impl Cells {
             (StateKind::List | StateKind::Task, _) => Layout::Lists(Lists::default()),
             (StateKind::Map | StateKind::Broadcast, _) => Layout::Maps(Maps::default()),
         };
-        Self { present: Bits::default(), count: 0, layout }
+        Self { present: Bits::default(), count: 0, layout, before: Changes::default(), since: Changes::default() }
     }
 
     /// Makes room for `slots` slots; new ones have no value.
     pub fn grow(&mut self, slots: usize) {
         self.present.grow(slots);
+        self.before.grow(slots);
+        self.since.grow(slots);
         match &mut self.layout {
             Layout::Fixed(cells) => cells.grow(slots),
             Layout::Variable(cells) => cells.grow(slots),
             Layout::Lists(cells) => cells.grow(slots),
             Layout::Maps(cells) => cells.grow(slots),
+        }
+    }
+
+    /// Makes room for so many more slots.
+    pub fn reserve(&mut self, slots: usize) {
+        match &mut self.layout {
+            Layout::Fixed(cells) => cells.reserve(slots),
+            Layout::Variable(cells) => cells.reserve(slots),
+            Layout::Lists(cells) => cells.reserve(slots),
+            Layout::Maps(cells) => cells.reserve(slots),
+        }
+    }
+
+    /// Whether it has values, not lists or maps.
+    #[inline]
+    pub fn is_of_values(&self) -> bool {
+        matches!(self.layout, Layout::Fixed(_) | Layout::Variable(_))
+    }
+
+    /// Whether it has values of one width.
+    pub fn is_fixed(&self) -> bool {
+        matches!(self.layout, Layout::Fixed(_))
+    }
+
+    /// Whether it has lists.
+    pub fn is_of_lists(&self) -> bool {
+        matches!(self.layout, Layout::Lists(_))
+    }
+
+    /// Whether a slot has nothing, and had nothing at the confirmed snapshot.
+    pub fn has_nothing_to_say(&self, place: u32) -> bool {
+        !self.present.get(place) && !self.before.has(place) && !self.since.has(place)
+    }
+
+    /// Marks a snapshot: what changed is before it now.
+    pub fn mark(&mut self) {
+        self.before.absorb(&mut self.since);
+    }
+
+    /// Notes that the list or map of a slot is cleared.
+    pub fn note_cleared(&mut self, place: u32) {
+        if self.is_of_lists() {
+            self.since.replace(&[place]);
+        } else {
+            self.since.clear_map(place);
         }
     }
 
@@ -130,21 +184,37 @@ impl Cells {
         }
     }
 
-    /// Puts what a snapshot has into a slot that has nothing yet.
-    pub fn put(&mut self, place: u32, stored: &[u8]) -> Result<(), StateError> {
-        let (what, taken) = match &mut self.layout {
-            Layout::Fixed(_) | Layout::Variable(_) => {
-                self.write(place, stored);
+    /// Does to a slot what a snapshot says.
+    pub fn restore(&mut self, place: u32, change: Change<'_>) -> Result<(), StateError> {
+        let more = match change {
+            Change::Set(value) => {
+                self.write(place, value);
                 return Ok(());
             }
-            Layout::Lists(cells) => ("list", cells.put(place, stored)),
-            Layout::Maps(cells) => ("map", cells.put(place, stored)),
+            Change::Remove => {
+                self.remove(place);
+                return Ok(());
+            }
+            Change::Add(more) => more,
         };
-        // One without anything in it would be there and not there.
-        if taken.is_none() || stored.is_empty() {
-            return Err(StateError::Damaged(format!("a {what} of {} bytes can't be read", stored.len())));
+        let (what, is, taken) = match &mut self.layout {
+            Layout::Fixed(_) => ("value of fixed width", true, false),
+            Layout::Variable(cells) => {
+                cells.append(place, more);
+                ("value", true, true)
+            }
+            // A list or map without anything in it would be there and not there.
+            Layout::Lists(cells) => ("list", true, !more.is_empty() && cells.add(place, more).is_some()),
+            Layout::Maps(cells) => {
+                let taken = !more.is_empty() && map_changes(more, |entry, value| cells.set(place, entry, value));
+                ("map", !cells.is_empty(place), taken)
+            }
+        };
+        if !taken {
+            return Err(StateError::Damaged(format!("a {what} of {} bytes can't be read", more.len())));
         }
-        self.count += usize::from(!self.present.replace(place, true));
+        let was = self.present.replace(place, is);
+        self.count = self.count + usize::from(is) - usize::from(was);
         Ok(())
     }
 
@@ -235,28 +305,28 @@ impl Cells {
         was
     }
 
-    /// Appends the value of a slot that has one, as snapshots have it: with its length before it, where that isn't fixed.
-    pub fn append(&self, place: u32, into: &mut Vec<u8>) {
+    /// The value of a slot, where this is a state of values.
+    pub fn value(&self, place: u32) -> &[u8] {
         match &self.layout {
-            Layout::Fixed(cells) => into.extend_from_slice(cells.get(place)),
-            Layout::Variable(cells) => {
-                let value = cells.get(place);
-                #[expect(clippy::cast_possible_truncation, reason = "values came with offsets in a u32")]
-                into.extend_from_slice(&(value.len() as u32).to_le_bytes());
-                into.extend_from_slice(value);
-            }
-            Layout::Lists(cells) => {
-                let stored = cells.stored(place);
-                into.extend_from_slice(&(stored.len() as u64).to_le_bytes());
-                into.extend_from_slice(stored);
-            }
-            Layout::Maps(cells) => {
-                let start = into.len();
-                into.extend_from_slice(&[0; 8]);
-                cells.store(place, into);
-                let length = (into.len() - start - 8) as u64;
-                into[start..start + 8].copy_from_slice(&length.to_le_bytes());
-            }
+            Layout::Fixed(cells) => cells.get(place),
+            Layout::Variable(cells) => cells.get(place),
+            Layout::Lists(_) | Layout::Maps(_) => unreachable!("lists and maps are looked at by other calls"),
+        }
+    }
+
+    /// Takes a slot's list as it is stored, before it is removed.
+    pub fn take_list(&mut self, place: u32) -> Vec<u8> {
+        match &mut self.layout {
+            Layout::Lists(lists) => lists.take(place),
+            _ => unreachable!("a call is of its state's kind"),
+        }
+    }
+
+    /// Takes a slot's map, before it is removed.
+    pub fn take_map(&mut self, place: u32) -> Map {
+        match &mut self.layout {
+            Layout::Maps(maps) => maps.take(place),
+            _ => unreachable!("a call is of its state's kind"),
         }
     }
 
@@ -287,6 +357,8 @@ impl Cells {
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
         self.present.held()
+            + self.before.held()
+            + self.since.held()
             + match &self.layout {
                 Layout::Fixed(cells) => cells.held(),
                 Layout::Variable(cells) => cells.held(),

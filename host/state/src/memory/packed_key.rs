@@ -2,6 +2,8 @@
 
 /// Marks a key that is kept elsewhere; otherwise the byte is the key's length.
 const LONG: u64 = 0xff;
+/// Marks that there is none.
+const FREE: u64 = 0xfe;
 /// The longest key that is kept in the 16 bytes.
 pub const INLINE: usize = 15;
 
@@ -14,6 +16,9 @@ pub struct PackedKey {
 }
 
 impl PackedKey {
+    /// No key's.
+    pub const FREE: Self = Self { low: 0, high: FREE << 56 };
+
     /// Packs a key of at most [`INLINE`] bytes; `None` for a longer one. Two loads for 8 bytes or more, whatever the length.
     #[inline]
     pub fn short(key: &[u8]) -> Option<Self> {

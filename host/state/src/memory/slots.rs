@@ -180,9 +180,13 @@ impl Slots {
         self.spaces.find_or_make(space)
     }
 
-    /// The slot of a key of a table, made where there is none.
+    /// The slot of a key of a space, if it has one.
+    pub fn find(&self, key: &[u8], hash: u64, space: i64) -> Option<u32> {
+        self.find_in(key, hash, self.spaces.find(space)?)
+    }
+
     #[inline]
-    pub fn find_or_make(&mut self, key: &[u8], hash: u64, table: u32, made: &mut Vec<u32>) -> u32 {
+    fn find_in(&self, key: &[u8], hash: u64, table: u32) -> Option<u32> {
         let slots = &self.spaces.table(table).slots;
         let found = match PackedKey::short(key) {
             Some(packed) => slots.find(position(hash), |&place| self.slots[place as usize].key == packed),
@@ -191,8 +195,14 @@ impl Slots {
                 slot.hash == hash && slot.key.long_place().is_some_and(|place| self.long_keys.get(place) == key)
             }),
         };
-        match found {
-            Some(&place) => place,
+        found.copied()
+    }
+
+    /// The slot of a key of a table, made where there is none.
+    #[inline]
+    pub fn find_or_make(&mut self, key: &[u8], hash: u64, table: u32, made: &mut Vec<u32>) -> u32 {
+        match self.find_in(key, hash, table) {
+            Some(place) => place,
             None => {
                 let place = self.make(key, hash, table);
                 made.push(place);
@@ -236,7 +246,23 @@ impl Slots {
             self.spaces.forget(number);
         }
         self.long_keys.remove(slot.key);
+        self.slots[place as usize].key = PackedKey::FREE;
         self.free.push(place);
+    }
+
+    /// Whether a slot is free.
+    #[inline]
+    pub fn is_free(&self, place: u32) -> bool {
+        self.slots[place as usize].key == PackedKey::FREE
+    }
+
+    /// Makes room for so many more keys.
+    pub fn reserve(&mut self, keys: usize) {
+        self.slots.reserve(keys);
+        if !self.spaced {
+            let table = self.table(0);
+            self.spaces.reserve(table, keys, |&place| position(self.slots[place as usize].hash));
+        }
     }
 
     /// Forgets a space, whose slots are `places`.
@@ -244,7 +270,8 @@ impl Slots {
         let Some(number) = self.spaces.find(space) else { return };
         self.spaces.forget(number);
         for &place in places.iter().rev() {
-            self.long_keys.remove(self.slots[place as usize].key);
+            let key = std::mem::replace(&mut self.slots[place as usize].key, PackedKey::FREE);
+            self.long_keys.remove(key);
             self.free.push(place);
         }
     }

@@ -73,6 +73,14 @@ impl Spaces {
         self.latest = number;
     }
 
+    /// Makes room for so many more slots in a table.
+    pub fn reserve(&mut self, number: u32, keys: usize, hash: impl Fn(&u32) -> u64) {
+        let slots = &mut self.tables[number as usize].slots;
+        self.bytes -= slots.allocation_size();
+        slots.reserve(keys, hash);
+        self.bytes += slots.allocation_size();
+    }
+
     /// Takes a slot out of a table, if it is there.
     pub fn remove(&mut self, number: u32, place: u32, hash: u64) -> bool {
         let Ok(entry) = self.tables[number as usize].slots.find_entry(hash, |&other| other == place) else { return false };

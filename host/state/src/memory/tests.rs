@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, StringViewArray};
 use wasmill_flow::TaskIndex;
-use wasmill_flow::key::EncodedKeys;
+use wasmill_flow::key::{self, EncodedKeys};
 
 use super::*;
 use crate::conformance;
+use crate::contract::{NO_KEY, StateKind};
 
 fn encoded(texts: &[&str]) -> EncodedKeys {
     let mut keys = EncodedKeys::default();
@@ -72,12 +73,12 @@ fn a_slot_that_is_used_again_while_a_snapshot_is_under_way_is_not_in_it() {
     let mut state = counting();
     write(&mut state, &["a", "b"], key::hash, Some(1));
     let before = state.dump();
-    state.snapshot(Epoch(1));
+    state.snapshot(Epoch(1), SnapshotKind::Base);
     write(&mut state, &["a"], key::hash, None);
     write(&mut state, &["c"], key::hash, Some(2));
     let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
     let mut restored = counting();
-    restored.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
+    restored.restore(&[&bytes], KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
     assert_eq!(restored.dump(), before);
 }
 
@@ -88,10 +89,10 @@ fn a_key_that_is_first_written_after_a_snapshot_within_its_call_is_in_the_next()
     let mut call = CallKeys::default();
     state.resolve(&keys, &keys.hashes(), &mut call);
     for (epoch, held) in [(1, 0), (2, 1)] {
-        state.snapshot(Epoch(epoch));
+        state.snapshot(Epoch(epoch), SnapshotKind::Base);
         let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
         let mut restored = counting();
-        restored.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
+        restored.restore(&[&bytes], KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
         assert_eq!(restored.keys(), held);
         let values = Values { present: vec![1], offsets: Vec::new(), data: vec![5] };
         state.apply(&call, &[StateWrite { state: 0, keys: None, values }]);
@@ -105,7 +106,7 @@ fn a_step_hands_over_as_many_keys_as_it_was_asked_for() {
     let mut state = counting();
     let texts: Vec<String> = (0..1_000).map(|number| format!("key {number}")).collect();
     write(&mut state, &texts.iter().map(String::as_str).collect::<Vec<_>>(), key::hash, Some(1));
-    state.snapshot(Epoch(1));
+    state.snapshot(Epoch(1), SnapshotKind::Base);
     let steps = std::iter::from_fn(|| state.snapshot_step(100)).count();
     assert_eq!(steps, 10);
 }
@@ -114,12 +115,12 @@ fn a_step_hands_over_as_many_keys_as_it_was_asked_for() {
 fn a_key_that_two_files_hold_is_damage() {
     let mut state = counting();
     write(&mut state, &["a"], key::hash, Some(1));
-    state.snapshot(Epoch(1));
+    state.snapshot(Epoch(1), SnapshotKind::Base);
     let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(1)).flatten().collect();
     let mut restored = counting();
-    restored.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
-    let error = restored.restore(&bytes, KeyGroups::DEFAULT, 0..128, 0..128).expect_err("the same again");
-    let expected = "the snapshot is damaged: block at byte 58: key [01, 01, 00, 00, 00, 61] comes twice";
+    restored.restore(&[&bytes], KeyGroups::DEFAULT, 0..128, 0..128).expect("a good snapshot");
+    let error = restored.restore(&[&bytes], KeyGroups::DEFAULT, 0..128, 0..128).expect_err("the same again");
+    let expected = "the snapshot is damaged: block at byte 75: key [01, 01, 00, 00, 00, 61] comes twice";
     assert_eq!(error.to_string(), expected);
 }
 
@@ -156,7 +157,7 @@ fn states_of_the_task_are_copied_or_dealt_out_when_the_parallelism_changes() {
         state.finish(&call);
     };
     let snapshot = |state: &mut MemoryState| -> Vec<u8> {
-        state.snapshot(Epoch(1));
+        state.snapshot(Epoch(1), SnapshotKind::Base);
         std::iter::from_fn(|| state.snapshot_step(8)).flatten().collect()
     };
     let read = |state: &mut MemoryState| -> (bool, Vec<String>) {
@@ -188,7 +189,7 @@ fn states_of_the_task_are_copied_or_dealt_out_when_the_parallelism_changes() {
             let mut state = MemoryState::new(states());
             let own = owned(index, of);
             for (bytes, range) in files.iter().filter(|(_, range)| range.start < own.end && own.start < range.end) {
-                state.restore(bytes, groups, own.clone(), range.clone()).expect("a good snapshot");
+                state.restore(&[bytes], groups, own.clone(), range.clone()).expect("a good snapshot");
             }
             assert_eq!(read(&mut state), (true, expected.into_iter().map(str::to_owned).collect()), "task {index} of {of}");
         }

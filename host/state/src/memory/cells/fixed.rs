@@ -24,6 +24,11 @@ impl FixedCells {
         self.data.resize((slots * self.width).max(self.data.len()), 0);
     }
 
+    /// Makes room for so many more values.
+    pub fn reserve(&mut self, slots: usize) {
+        self.data.reserve(slots * self.width);
+    }
+
     /// Appends the values of some slots.
     pub fn load(&self, places: &[u32], into: &mut Vec<u8>) {
         match self.width {

@@ -23,6 +23,11 @@ impl Lists {
         self.lists.resize(slots.max(self.lists.len()), List::default());
     }
 
+    /// Makes room for so many more lists.
+    pub fn reserve(&mut self, slots: usize) {
+        self.lists.reserve(slots);
+    }
+
     /// Adds an item to a slot's list.
     pub fn append(&mut self, place: u32, item: &[u8]) {
         let list = &mut self.lists[place as usize];
@@ -32,18 +37,27 @@ impl Lists {
         self.outside += list.stored.capacity();
     }
 
-    /// Puts a list as it is stored in the place of a slot's. None, and no change, where it isn't one.
-    pub fn put(&mut self, place: u32, stored: &[u8]) -> Option<()> {
+    /// Adds items as they are stored to a slot's list. None, and no change, where they aren't such.
+    pub fn add(&mut self, place: u32, stored: &[u8]) -> Option<()> {
         let count = items::stored(stored)?.len();
-        self.clear(place);
-        self.lists[place as usize] = List { stored: stored.to_vec(), count };
-        self.outside += self.lists[place as usize].stored.capacity();
+        let list = &mut self.lists[place as usize];
+        self.outside -= list.stored.capacity();
+        list.stored.extend_from_slice(stored);
+        list.count += count;
+        self.outside += list.stored.capacity();
         Some(())
     }
 
     /// Forgets a slot's list, and gives its memory back.
     pub fn clear(&mut self, place: u32) {
-        self.outside -= std::mem::take(&mut self.lists[place as usize]).stored.capacity();
+        self.take(place);
+    }
+
+    /// Takes a slot's list as it is stored.
+    pub fn take(&mut self, place: u32) -> Vec<u8> {
+        let list = std::mem::take(&mut self.lists[place as usize]);
+        self.outside -= list.stored.capacity();
+        list.stored
     }
 
     /// A slot's list as it is stored.

@@ -9,7 +9,8 @@ use crate::items;
 /// What an entry takes in a tree whose nodes are about two thirds full, without what stands outside.
 const ENTRY: usize = size_of::<ShortBytes>() * 3;
 
-type Map = BTreeMap<ShortBytes, ShortBytes>;
+/// Entries and their values.
+pub type Map = BTreeMap<ShortBytes, ShortBytes>;
 
 /// A map for each slot; the empty one for a slot without.
 #[derive(Debug, Default)]
@@ -23,6 +24,11 @@ impl Maps {
     /// Makes room for `slots` maps.
     pub fn grow(&mut self, slots: usize) {
         self.maps.resize(slots.max(self.maps.len()), Map::new());
+    }
+
+    /// Makes room for so many more maps.
+    pub fn reserve(&mut self, slots: usize) {
+        self.maps.reserve(slots);
     }
 
     /// The value of an entry.
@@ -58,23 +64,21 @@ impl Maps {
         self.maps[place as usize].is_empty()
     }
 
-    /// Puts a map as it is stored in the place of a slot's. None, and no change, where it isn't one.
-    pub fn put(&mut self, place: u32, stored: &[u8]) -> Option<()> {
-        let items = items::stored(stored)?;
-        let (pairs, rest) = items.as_chunks::<2>();
-        if !rest.is_empty() || !pairs.is_sorted_by(|one, next| one[0] < next[0]) {
-            return None;
-        }
-        self.clear(place);
-        let map: Map = pairs.iter().map(|[entry, value]| (ShortBytes::from(*entry), ShortBytes::from(*value))).collect();
-        self.outside += bytes(&map);
-        self.maps[place as usize] = map;
-        Some(())
+    /// A slot's map.
+    pub fn map(&self, place: u32) -> &Map {
+        &self.maps[place as usize]
     }
 
     /// Forgets a slot's map.
     pub fn clear(&mut self, place: u32) {
-        self.outside -= bytes(&std::mem::take(&mut self.maps[place as usize]));
+        self.take(place);
+    }
+
+    /// Takes a slot's map.
+    pub fn take(&mut self, place: u32) -> Map {
+        let map = std::mem::take(&mut self.maps[place as usize]);
+        self.outside -= bytes(&map);
+        map
     }
 
     /// Appends a slot's map as it is stored.

@@ -15,6 +15,11 @@ impl VariableCells {
         self.cells.resize(slots.max(self.cells.len()), ShortBytes::EMPTY);
     }
 
+    /// Makes room for so many more values.
+    pub fn reserve(&mut self, slots: usize) {
+        self.cells.reserve(slots);
+    }
+
     /// Appends the values of some slots, and where each ends; a first offset of 0 before them.
     pub fn load(&self, places: &[u32], offsets: &mut Vec<u32>, data: &mut Vec<u8>) {
         offsets.reserve(places.len() + 1);
