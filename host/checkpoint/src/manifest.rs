@@ -1,14 +1,7 @@
-//! The manifest: the one file whose presence makes a checkpoint. A stable format, version 2.
+//! The manifest: the one file whose presence makes a checkpoint. A stable format, version 2, told in `docs/formats/manifest.md`.
 //!
-//! The file is one JSON object, written so that the checksum covers the manifest's bytes as they are:
-//!
-//! ```text
-//! {"format":2,"sha256":"<64 hexadecimal digits>","manifest":
-//! <the manifest, a JSON object: the bytes that the checksum is of>
-//! }
-//! ```
-//! and a line feed. The fields of the manifest are those of [`Manifest`]. A manifest names all that a checkpoint consists of; what it
-//! doesn't name isn't part of it.
+//! The file is one JSON object, written so that the checksum covers the manifest's bytes as they are. The fields of the manifest are those of
+//! [`Manifest`]. A manifest names all that a checkpoint consists of; what it doesn't name isn't part of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;

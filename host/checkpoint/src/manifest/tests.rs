@@ -74,7 +74,7 @@ fn what_is_written_is_what_is_read() {
     let bytes = manifest.to_bytes();
     assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest));
     let json: serde_json::Value = serde_json::from_slice(&bytes).expect("the file is JSON");
-    assert_eq!((&json["format"], &json["manifest"]["epoch"]), (&json!(1), &json!(42)));
+    assert_eq!((&json["format"], &json["manifest"]["epoch"]), (&json!(2), &json!(42)));
 }
 
 #[test]
@@ -82,7 +82,53 @@ fn a_manifest_of_version_1_still_reads() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifest-v1.json");
     let bytes = std::fs::read(fixture).expect("the fixture");
     assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest(42)));
-    assert_eq!(bytes, manifest(42).to_bytes(), "version 1 is written as it was");
+}
+
+/// The manifest of the epoch behind that of [`manifest`], whose state holds what changed since.
+fn following() -> Manifest {
+    let before = manifest(42);
+    let barrier = Barrier { epoch: Epoch(43), last: true, since: Some(Epoch(42)) };
+    let delta = |part| match part {
+        Part::State { operator, object, .. } => {
+            let name = object.name.replace("42", "43");
+            Part::State { operator, object: StateObject { name, bytes: 3, ..object }, since: Some(Epoch(42)), watermark: Some(9_000) }
+        }
+        part => part,
+    };
+    let parts = parts().into_iter().map(delta).collect();
+    Manifest::assemble(barrier, 1_793_318_401_000, job(), parts, Some(&before)).expect("a whole checkpoint")
+}
+
+#[test]
+fn a_manifest_of_version_2_is_written_and_read_as_it_was() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifest-v2.json");
+    if std::env::var_os("WASMILL_TEST_ACCEPT").is_some() {
+        std::fs::write(&fixture, following().to_bytes()).expect("written");
+    }
+    let bytes = std::fs::read(fixture).expect("the fixture");
+    assert_eq!(Manifest::from_bytes(&bytes), Ok(following()));
+    assert_eq!(bytes, following().to_bytes());
+}
+
+#[test]
+fn what_changed_follows_the_file_that_it_changed_since() {
+    let following = following();
+    let names: Vec<_> = following.operators["hourly"][0].files().map(|file| file.name.to_owned()).collect();
+    assert_eq!(names, ["42-hourly-0.state", "43-hourly-0.state"]);
+    assert!(!following.wants_base());
+    let part = |since, groups| {
+        let mut parts = parts();
+        parts.retain(|part| !matches!(part, Part::State { .. }));
+        parts.push(Part::State { operator: "hourly".to_owned(), object: object("x.state", groups), since: Some(Epoch(since)), watermark: None });
+        parts
+    };
+    let barrier = Barrier { epoch: Epoch(44), last: false, since: Some(Epoch(43)) };
+    let refused = |parts| Manifest::assemble(barrier, 0, job(), parts, Some(&following)).expect_err("no chain");
+    assert_eq!(
+        refused(part(42, 0..64)),
+        "state of operator `hourly`, key groups 0..64, holds what changed since 42, which isn't the checkpoint before"
+    );
+    assert_eq!(refused(part(43, 0..128)), "state of operator `hourly`, key groups 0..128: the checkpoint before has no such file");
 }
 
 #[test]
