@@ -75,6 +75,8 @@ impl Shell {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut shell = Command::new("sh");
         shell.args(["-c", command]).current_dir(&self.folder).env("PATH", format!("{}:{path}", program.display()));
+        // Jobs of chapters are reached by chapters only.
+        shell.env("XDG_RUNTIME_DIR", self.target.parent().expect("a folder"));
         shell.env("XDG_CACHE_HOME", env!("CARGO_TARGET_TMPDIR")).env("CARGO_TARGET_DIR", &self.target);
         let output = shell.output().expect("a shell");
         let said = String::from_utf8_lossy(&output.stderr);

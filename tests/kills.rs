@@ -24,9 +24,8 @@ struct Chance(u64);
 
 impl Chance {
     fn new() -> Self {
-        let seed = number("WASMILL_TEST_SEED").unwrap_or_else(|| {
-            SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_nanos().into()
-        });
+        let seed = number("WASMILL_TEST_SEED")
+            .unwrap_or_else(|| SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_nanos().into());
         println!("seed {seed}: run again with WASMILL_TEST_SEED={seed}");
         Self(seed | 1)
     }
@@ -131,7 +130,11 @@ impl Case {
             } else {
                 let place = Failpoint::ALL[usize::try_from(chance.below(Failpoint::ALL.len() as u64)).expect("small")];
                 places.push(place);
-                let most = if matches!(place, Failpoint::RowsRead | Failpoint::BeforeProcess | Failpoint::AfterProcess) { 120 } else { 12 };
+                let most = if matches!(place, Failpoint::RowsRead | Failpoint::BeforeProcess | Failpoint::AfterProcess) {
+                    120
+                } else {
+                    12
+                };
                 (Some(format!("{place}:{}", chance.below(most))), None)
             };
             let status = self.live(tasks, place, after);

@@ -85,7 +85,13 @@ impl Manifest {
     /// # Errors
     /// What is missing or too much, as a sentence: each source and sink has a part for each of its tasks, and each operator with
     /// state has each key group in exactly one file.
-    pub fn assemble(barrier: Barrier, created_ms: u64, job: JobFacts, parts: Vec<Part>, before: Option<&Self>) -> Result<Self, String> {
+    pub fn assemble(
+        barrier: Barrier,
+        created_ms: u64,
+        job: JobFacts,
+        parts: Vec<Part>,
+        before: Option<&Self>,
+    ) -> Result<Self, String> {
         let mut manifest = Self {
             epoch: barrier.epoch,
             last: barrier.last,
@@ -236,10 +242,14 @@ fn checksum(bytes: &[u8]) -> String {
 fn continued(before: Option<&Manifest>, operator: &str, since: Epoch, delta: &StateObject) -> Result<StateObject, String> {
     let groups = delta.groups();
     let Some(before) = before.filter(|before| before.epoch == since) else {
-        return Err(format!("state of operator `{operator}`, key groups {groups:?}, holds what changed since {since}, which isn't the checkpoint before"));
+        return Err(format!(
+            "state of operator `{operator}`, key groups {groups:?}, holds what changed since {since}, which isn't the checkpoint before"
+        ));
     };
     let chain = before.objects(operator, groups.clone()).find(|object| object.groups() == groups);
-    let chain = chain.ok_or_else(|| format!("state of operator `{operator}`, key groups {groups:?}: the checkpoint before has no such file"))?;
+    let chain = chain.ok_or_else(|| {
+        format!("state of operator `{operator}`, key groups {groups:?}: the checkpoint before has no such file")
+    })?;
     Ok(chain.followed_by(delta))
 }
 

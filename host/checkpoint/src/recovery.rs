@@ -66,9 +66,9 @@ pub fn check(manifest: &Manifest, job: &JobFacts, fit: Fit) -> Result<Difference
             left_out.push(format!("{kind} {name}"));
             Ok(())
         }
-        Fit::Changed { .. } => differs(format!(
-            "it holds {what} `{name}`, which the job doesn't have; `--allow-unmatched` goes on without it"
-        )),
+        Fit::Changed { .. } => {
+            differs(format!("it holds {what} `{name}`, which the job doesn't have; `--allow-unmatched` goes on without it"))
+        }
         Fit::Same => differs(format!("it holds {what} `{name}`, which the job doesn't have")),
     };
     for lost in then.stateful.difference(&job.stateful) {
@@ -141,10 +141,7 @@ mod tests {
             refused(|job| job.sources.extend([("quakes".to_owned(), 2)])),
             says("source `quakes` had 1 tasks and now has 2; going on with another number is not in this version")
         );
-        assert_eq!(
-            refused(|job| job.plan.clear()),
-            says("the job file says something else than it did then")
-        );
+        assert_eq!(refused(|job| job.plan.clear()), says("the job file says something else than it did then"));
     }
 
     #[test]

@@ -98,6 +98,16 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts, memory: &MemoryBud
     text.sample(&of_job, number(NodeCounts::get(&counts.failed_checkpoints)));
     text.family("wasmill_checkpoint_last_epoch", Kind::Gauge, "The epoch of the last completed checkpoint; 0 for none.");
     text.sample(&of_job, number(NodeCounts::get(&counts.last_epoch)));
+    text.family(
+        "wasmill_checkpoint_last_duration_seconds",
+        Kind::Gauge,
+        "How long the last completed checkpoint took from its barrier.",
+    );
+    text.sample(&of_job, number(NodeCounts::get(&counts.checkpoint_micros)) / 1e6);
+    text.family("wasmill_checkpoint_state_bytes_total", Kind::Counter, "Bytes of state that checkpoints have written.");
+    text.sample(&of_job, number(NodeCounts::get(&counts.checkpoint_bytes)));
+    text.family("wasmill_job_restarts_total", Kind::Counter, "How often the job went on from its last checkpoint after a fault.");
+    text.sample(&of_job, number(NodeCounts::get(&counts.restarts)));
 
     text.family("wasmill_build_info", Kind::Gauge, "Always 1; the version is a label.");
     text.sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);

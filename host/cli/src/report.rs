@@ -81,7 +81,7 @@ pub fn refusal(refusal: &Refusal) {
     if event::as_json() {
         Event::new("error", code, message.as_str()).with("hint", hint.clone()).print();
     } else {
-        let hint = hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
+        let hint = hint.as_ref().map(|hint| format!("\n   = hint: {hint}")).unwrap_or_default();
         say(&format!("error[{code}]: {message}{hint}"));
     }
 }

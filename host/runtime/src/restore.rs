@@ -29,7 +29,11 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
             );
         }
         for what in differences.left_out {
-            tracing::warn!(code = "left-out", epoch = manifest.epoch.0, "{what} is in the checkpoint and not in the job: it is left out");
+            tracing::warn!(
+                code = "left-out",
+                epoch = manifest.epoch.0,
+                "{what} is in the checkpoint and not in the job: it is left out"
+            );
         }
     }
     for task in tasks {

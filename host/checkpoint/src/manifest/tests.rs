@@ -24,7 +24,14 @@ pub fn job() -> JobFacts {
 /// A state file.
 pub fn object(name: &str, groups: Range<u32>) -> StateObject {
     let sha256 = checksum(name.as_bytes());
-    StateObject { name: name.to_owned(), sha256, bytes: name.len() as u64, first_group: groups.start, end_group: groups.end, deltas: Vec::new() }
+    StateObject {
+        name: name.to_owned(),
+        sha256,
+        bytes: name.len() as u64,
+        first_group: groups.start,
+        end_group: groups.end,
+        deltas: Vec::new(),
+    }
 }
 
 /// What the job's tasks hand in.
@@ -91,7 +98,12 @@ fn following() -> Manifest {
     let delta = |part| match part {
         Part::State { operator, object, .. } => {
             let name = object.name.replace("42", "43");
-            Part::State { operator, object: StateObject { name, bytes: 3, ..object }, since: Some(Epoch(42)), watermark: Some(9_000) }
+            Part::State {
+                operator,
+                object: StateObject { name, bytes: 3, ..object },
+                since: Some(Epoch(42)),
+                watermark: Some(9_000),
+            }
         }
         part => part,
     };
@@ -119,7 +131,12 @@ fn what_changed_follows_the_file_that_it_changed_since() {
     let part = |since, groups| {
         let mut parts = parts();
         parts.retain(|part| !matches!(part, Part::State { .. }));
-        parts.push(Part::State { operator: "hourly".to_owned(), object: object("x.state", groups), since: Some(Epoch(since)), watermark: None });
+        parts.push(Part::State {
+            operator: "hourly".to_owned(),
+            object: object("x.state", groups),
+            since: Some(Epoch(since)),
+            watermark: None,
+        });
         parts
     };
     let barrier = Barrier { epoch: Epoch(44), last: false, since: Some(Epoch(43)) };
@@ -128,7 +145,10 @@ fn what_changed_follows_the_file_that_it_changed_since() {
         refused(part(42, 0..64)),
         "state of operator `hourly`, key groups 0..64, holds what changed since 42, which isn't the checkpoint before"
     );
-    assert_eq!(refused(part(43, 0..128)), "state of operator `hourly`, key groups 0..128: the checkpoint before has no such file");
+    assert_eq!(
+        refused(part(43, 0..128)),
+        "state of operator `hourly`, key groups 0..128: the checkpoint before has no such file"
+    );
 }
 
 #[test]
@@ -198,8 +218,9 @@ fn what_makes_no_sense_is_said_though_the_checksum_holds() {
 
 #[test]
 fn parts_that_make_no_whole_are_no_checkpoint() {
-    let assemble =
-        |parts| Manifest::assemble(Barrier { epoch: Epoch(1), last: true, since: None }, 0, job(), parts, None).expect_err("not whole");
+    let assemble = |parts| {
+        Manifest::assemble(Barrier { epoch: Epoch(1), last: true, since: None }, 0, job(), parts, None).expect_err("not whole")
+    };
     let without =
         |index: usize| parts().into_iter().enumerate().filter(|(at, _)| *at != index).map(|(_, part)| part).collect::<Vec<_>>();
     let with = |part: Part| [parts(), vec![part]].concat();

@@ -50,11 +50,9 @@ impl Store {
         let name = self.savepoints_name().join(names::savepoint(label));
         match self.requests.get(&name).await? {
             Some(bytes) => self.parse(&name, &bytes),
-            None => Err(CheckpointError::NoSavepoint {
-                path: self.path(),
-                label: label.to_owned(),
-                there: self.savepoints().await?,
-            }),
+            None => {
+                Err(CheckpointError::NoSavepoint { path: self.path(), label: label.to_owned(), there: self.savepoints().await? })
+            }
         }
     }
 

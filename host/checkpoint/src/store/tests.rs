@@ -159,7 +159,10 @@ fn a_damaged_state_file_is_an_error_that_names_it() {
     fs::write(&path, &bytes[..200]).expect("written");
     let text = format!("STORE/runs/1/objects/{}: damaged: it has 200 bytes, expected {}", object.name, object.bytes);
     assert_eq!(said(&store.path(), wait(store.latest("earthquakes"))), ("checkpoint-corrupt", text.clone()));
-    assert_eq!(said(&store.path(), wait(store.read_object(Epoch(1), "hourly", object.files().next().expect("a file")))), ("checkpoint-corrupt", text));
+    assert_eq!(
+        said(&store.path(), wait(store.read_object(Epoch(1), "hourly", object.files().next().expect("a file")))),
+        ("checkpoint-corrupt", text)
+    );
 }
 
 #[test]

@@ -68,7 +68,9 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
         }
     };
     let opened = match (&job.checkpoint, start(args)) {
-        (Some(checkpoint), start) => runtime.block_on(recovery::open(checkpoint, &job.name, &start)).map(Some).map_err(JobError::from),
+        (Some(checkpoint), start) => {
+            runtime.block_on(recovery::open(checkpoint, &job.name, &start)).map(Some).map_err(JobError::from)
+        }
         (None, Start::From { .. }) => {
             report::error(
                 &JobError::new("invalid-option", "`--from` in a job without `checkpoint`: it has no store to go on from")
@@ -135,12 +137,7 @@ fn start(args: &RunArgs) -> Start {
 }
 
 /// What a job that runs says of itself.
-fn status(
-    job: &Job,
-    counts: &Arc<JobCounts>,
-    known: &Arc<Known>,
-    began: Instant,
-) -> impl Fn() -> Value + Send + Sync + use<> {
+fn status(job: &Job, counts: &Arc<JobCounts>, known: &Arc<Known>, began: Instant) -> impl Fn() -> Value + Send + Sync + use<> {
     let (job, counts, known) = (job.clone(), Arc::clone(counts), Arc::clone(known));
     move || {
         let known = known.facts();
