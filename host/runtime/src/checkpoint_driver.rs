@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ use crate::savepoint::SavepointRequest;
 
 /// How long the end of a job waits for the removal of checkpoints that aren't kept; what is left goes another time.
 const LAST_REMOVAL: Duration = Duration::from_secs(10);
+/// How long the end of a job that failed waits for what is on its way into the store.
+const SETTLING: Duration = Duration::from_secs(5);
 /// The cadence of a job without checkpoints: only the last barrier is sent.
 const NEVER: Cadence =
     Cadence { every: Duration::MAX, first_after: Duration::MAX, base_every: NonZero::<u32>::MIN, timeout: Duration::MAX };
@@ -93,7 +96,17 @@ impl Driver {
         });
         let writer = durability.map(|Durability { store, facts, .. }| {
             let counts = Arc::clone(&counts);
-            Arc::new(Writer { store, facts, names, groups, clock, counts, last: Mutex::default(), delay: Mutex::default() })
+            Arc::new(Writer {
+                store,
+                facts,
+                names,
+                groups,
+                clock,
+                counts,
+                last: Mutex::default(),
+                delay: Mutex::default(),
+                given_up: AtomicBool::new(false),
+            })
         });
         let (_, none) = mpsc::unbounded_channel();
         Self {
@@ -147,6 +160,15 @@ impl Driver {
         }
         let _ = timeout(LAST_REMOVAL, self.removal.join_next()).await;
         Ok(if self.stopped { Outcome::Stopped } else { Outcome::Finished })
+    }
+
+    /// Lets what is on its way into the store come to an end, when the job has failed: whoever goes on from what is there must not be surprised
+    /// by what comes late.
+    pub async fn settle(&mut self) {
+        if let Some(writer) = &self.writer {
+            writer.give_up();
+            let _ = timeout(SETTLING, async { while self.writing.join_next().await.is_some() {} }).await;
+        }
     }
 
     /// What a task's event is to the coordinator; nothing for one that only the driver cares for.

@@ -1,6 +1,6 @@
 //! Brings what tasks handed in into the store, and the manifest that makes a checkpoint of it; patient with a store that fails for a while.
 
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,12 +33,19 @@ pub(crate) struct Writer {
     pub last: Mutex<Option<Manifest>>,
     /// Why the last attempt failed, while there hasn't been another that did not.
     pub delay: Mutex<Option<String>>,
+    /// The job has failed: nothing is tried again.
+    pub given_up: AtomicBool,
 }
 
 impl Writer {
     /// Why the checkpoint under way isn't in the store yet, where that is the store's fault.
     pub fn delayed_by(&self) -> Option<String> {
         self.delay.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tries nothing again from now on.
+    pub fn give_up(&self) {
+        self.given_up.store(true, Relaxed);
     }
 
     /// Writes a task's part of a checkpoint; what the manifest must say of it.
@@ -108,7 +115,7 @@ impl Writer {
                     *self.delay.lock().unwrap_or_else(PoisonError::into_inner) = None;
                     return Ok(done);
                 }
-                Err(error) if error.is_passing() => {
+                Err(error) if error.is_passing() && !self.given_up.load(Relaxed) => {
                     tracing::warn!(
                         code = "checkpoint-delayed",
                         epoch = barrier.epoch.0,

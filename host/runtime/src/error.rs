@@ -59,7 +59,7 @@ impl JobError {
 
     pub(crate) fn operator(name: &str, error: OperatorError) -> Self {
         let OperatorError { code, message, row, hint } = error;
-        let passing = code == "plugin-trap";
+        let passing = matches!(code, "plugin-trap" | "plugin-limit" | "plugin-retry");
         Self { code, message, operator: Some(name.to_owned()), row, place: None, hint, passing }
     }
 

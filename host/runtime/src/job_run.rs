@@ -77,6 +77,7 @@ impl JobRun<'_> {
         };
         if outcome.is_err() {
             running.abort_all();
+            driver.settle().await;
         }
         // All tasks are about to end by themselves, or none may go on.
         let mut outcome = outcome;
