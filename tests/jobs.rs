@@ -216,6 +216,53 @@ fn every_job_gives_what_its_folder_says() {
     println!("{} jobs, of which {failing} must fail", cases.len());
 }
 
+/// Runs a case with checkpoints on two tasks, killed when one is complete, and on from there on three; whether a job like it can have checkpoints.
+fn check_resumed(case: &Path, wrong: &mut Wrong) -> bool {
+    let folder = Folder::new();
+    copy(case, &folder, "");
+    let set = fs::read_to_string(case.join("set")).unwrap_or_default();
+    let run = |tasks: &str, place: Option<&str>| {
+        let mut arguments = vec!["run", "job.yaml", "--parallelism", tasks];
+        arguments.extend(set.lines().flat_map(|line| ["--set", line]));
+        arguments.extend(["--set", "checkpoint={every: 1ms, store: ./store, base-every: 2}", "--set", "batch.max-rows=3"]);
+        let mut command = folder.command(&arguments);
+        Ended::of(command.envs(place.map(|place| ("WASMILL_ABORT_AT", place))).output().expect("the program starts"))
+    };
+    let killed = run("2", Some("manifest-written:1"));
+    if killed.code == Some(2) {
+        // Not every format can be written epoch by epoch.
+        return false;
+    }
+    let ended = run("3", None);
+    if ended.code != Some(0) {
+        wrong.push(format!("killed ({:?}) and gone on with, it ended with {:?}:\n{}", killed.code, ended.code, ended.err));
+    } else {
+        compare_output(case, &folder, false, wrong);
+    }
+    true
+}
+
+#[test]
+fn every_job_that_is_killed_behind_a_checkpoint_and_gone_on_with_gives_the_same() {
+    let (mut resumed, mut refused, mut wrong) = (0, Vec::new(), Vec::new());
+    for entry in fs::read_dir(from_root("tests/jobs")).expect("cases") {
+        let case = entry.expect("an entry").path();
+        if case.join("expected-error").exists() {
+            continue;
+        }
+        let name = case.file_name().expect("a name").to_string_lossy().into_owned();
+        let mut of_case = Vec::new();
+        if check_resumed(&case, &mut of_case) {
+            resumed += 1;
+        } else {
+            refused.push(name.clone());
+        }
+        wrong.extend(of_case.into_iter().map(|what| format!("== {name}: {what}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(resumed > 60 && refused.len() < 20, "{resumed} jobs were gone on with; these can't have checkpoints: {refused:?}");
+}
+
 #[test]
 fn a_summary_accounts_for_every_row() {
     let folder = Folder::of_job(

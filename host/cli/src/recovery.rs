@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::recovery::{Fit, choose};
 use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Manifest, Store};
-use wasmill_flow::Epoch;
+use wasmill_flow::{Epoch, key};
 use wasmill_job::graph::Checkpoint;
 use wasmill_runtime::Durability;
 
@@ -119,7 +119,7 @@ impl Opened {
             store: Arc::new(store),
             cadence: Cadence {
                 every: checkpoint.every,
-                first_after: if soon { Duration::ZERO } else { checkpoint.every },
+                first_after: if soon { Duration::ZERO } else { spread(checkpoint.every, &facts.name) },
                 base_every: checkpoint.base_every,
                 timeout: checkpoint.timeout,
             },
@@ -132,6 +132,31 @@ impl Opened {
     }
 }
 
+/// When a job's first checkpoint is due: somewhere within the time between two, by the job's name. So jobs that start together don't take theirs together.
+fn spread(every: Duration, job: &str) -> Duration {
+    const PARTS: u32 = 1_000;
+    #[expect(clippy::cast_possible_truncation, reason = "less than PARTS")]
+    let part = (key::hash(job.as_bytes()) % u64::from(PARTS)) as u32;
+    every / PARTS * (part + 1)
+}
+
 fn named(id: &str, manifest: &Manifest) -> String {
     if id.parse::<u64>().is_ok() { format!("checkpoint {id}") } else { format!("savepoint `{id}` (epoch {})", manifest.epoch) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_jobs_begin_their_checkpoints_all_over_the_time_between_two() {
+        let every = Duration::from_secs(10);
+        let mut seconds = [0; 10];
+        for number in 0..1_000 {
+            let due = spread(every, &format!("job-{number}"));
+            assert!(due > Duration::ZERO && due <= every, "{due:?}");
+            seconds[((due.as_millis() - 1) / 1_000) as usize] += 1;
+        }
+        assert!(seconds.iter().all(|jobs| (70..130).contains(jobs)), "about a hundred in each second: {seconds:?}");
+    }
 }
