@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use wasmill_checkpoint::recovery::choose;
 use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Store};
-use wasmill_job::graph::Checkpoint;
+use wasmill_job::graph::{Checkpoint, StorePlace};
 use wasmill_runtime::Durability;
 
 use crate::report;
@@ -15,7 +15,16 @@ use crate::report;
 /// # Errors
 /// Where the store can't be used, or its newest checkpoint isn't intact or isn't this job's.
 pub async fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Result<Durability, CheckpointError> {
-    let mut store = Store::open(&Location::Directory(checkpoint.store.clone())).await?;
+    let location = location(&checkpoint.store);
+    // A bucket is taken over when it is opened: not by a job that couldn't go on from it.
+    if let (Location::Bucket(_), false) = (&location, fresh) {
+        match Store::look(&location).await {
+            Ok(store) => drop(store.latest(&facts.name).await?),
+            Err(CheckpointError::NoStore { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut store = Store::open(&location).await?;
     let restored = match choose(fresh, &store.epochs().await?) {
         Choice::Empty => None,
         Choice::LeaveBehind => {
@@ -27,7 +36,7 @@ pub async fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Resu
         Choice::Restore(epoch) => {
             let manifest = store.read(epoch, &facts.name).await?;
             let last = if manifest.last { ", taken when it ended or was stopped" } else { "" };
-            report::remark("going-on", &format!("going on from checkpoint {epoch} in {}{last}", checkpoint.store.display()));
+            report::remark("going-on", &format!("going on from checkpoint {epoch} in {}{last}", checkpoint.store));
             Some(manifest)
         }
     };
@@ -40,4 +49,11 @@ pub async fn open(checkpoint: &Checkpoint, facts: JobFacts, fresh: bool) -> Resu
         first,
         restored,
     })
+}
+
+fn location(store: &StorePlace) -> Location {
+    match store {
+        StorePlace::Directory(path) => Location::Directory(path.clone()),
+        StorePlace::Url(url) => Location::of(url),
+    }
 }

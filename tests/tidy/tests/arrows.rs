@@ -16,7 +16,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("connector", &["flow"]),
     ("plugin", &["flow", "state", "time", "operator", "connector"]),
     ("runtime", &["flow", "job", "state", "time", "checkpoint", "operator", "connector", "faulty-store"]),
-    ("cli", &["flow", "job", "state", "time", "checkpoint", "operator", "connector", "plugin", "runtime"]),
+    ("cli", &["flow", "job", "state", "time", "checkpoint", "operator", "connector", "plugin", "runtime", "faulty-store"]),
     // A component's side knows nothing of the host's.
     ("sdk", &["sdk-derive"]),
     ("sdk-derive", &[]),

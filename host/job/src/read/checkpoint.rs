@@ -1,4 +1,4 @@
-//! `checkpoint: { every: 1s, store: path, retain: 3 }`.
+//! `checkpoint: { every: 1s, store: path or URL, retain: 3 }`.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ pub fn read(field: &Field<'_>, problems: &mut Problems) -> Checkpoint {
     if let Some(retain) = keys.get("retain").and_then(|field| field.integer(1..=1_000_000, problems)) {
         checkpoint.retain = retain;
     }
-    let store = keys.require("store", "the directory that checkpoints are kept in", problems);
-    checkpoint.store = store.and_then(|field| field.text("the path of a directory", problems));
+    let store = keys.require("store", "the directory or the URL of the bucket that checkpoints are kept in", problems);
+    checkpoint.store = store.and_then(|field| field.text("the path of a directory, or the URL of a bucket", problems));
     checkpoint
 }

@@ -71,7 +71,8 @@ fn the_whole_job_is_read() {
         SinkConnector::File { format: FormatOut::Json(JsonOut { timestamps_as_millis: true }), .. }
     ));
     assert_eq!(job.dead_letters.as_ref().and_then(|letters| letters.limit), Some(10));
-    let checkpoint = Checkpoint { every: Duration::from_secs(2), store: PathBuf::from("jobs/./out/checkpoints"), retain: 3 };
+    let checkpoint =
+        Checkpoint { every: Duration::from_secs(2), store: StorePlace::Directory("jobs/./out/checkpoints".into()), retain: 3 };
     assert_eq!(job.checkpoint, Some(checkpoint));
 }
 
