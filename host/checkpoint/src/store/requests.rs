@@ -91,7 +91,7 @@ impl Requests {
         let put = if pieces.iter().map(Bytes::len).sum::<usize>() > PART {
             self.upload(name, pieces).await
         } else {
-            let payload: PutPayload = pieces.to_vec().into_iter().collect();
+            let payload: PutPayload = pieces.iter().cloned().collect();
             let bytes = payload.content_length() as u64;
             self.in_time(bytes, self.store.put_opts(name, payload, PutMode::Create.into())).await.map(drop)
         };
