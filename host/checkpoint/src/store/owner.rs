@@ -161,6 +161,10 @@ impl Ownership {
         }
         // What others began before they could know of the claim is seen only now.
         let owners = Owners::read(requests).await?;
+        if owners.newest > number {
+            let path = requests.path(&Name::default());
+            return Err(CheckpointError::Fenced { path, owner: number, by: owners.newest });
+        }
         Ok(Self { number, owners, begun: None, unsettled: None })
     }
 
