@@ -3,6 +3,7 @@
 mod aggregate;
 mod operator;
 mod plugin;
+mod store_place;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use wasmill_flow::KeyGroups;
 pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Results, Window, WindowShape};
 pub use operator::{Input, Operator};
 pub use plugin::{OnPoison, Plugin};
+pub use store_place::StorePlace;
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.
 #[derive(Debug, Clone)]
@@ -481,22 +483,4 @@ pub struct Checkpoint {
     pub store: StorePlace,
     /// How many are kept.
     pub retain: usize,
-}
-
-/// Where checkpoints are kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StorePlace {
-    /// A local directory.
-    Directory(PathBuf),
-    /// What a URL names, as `s3://bucket/prefix`.
-    Url(String),
-}
-
-impl std::fmt::Display for StorePlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Directory(path) => write!(f, "{}", path.display()),
-            Self::Url(url) => f.write_str(url),
-        }
-    }
 }
