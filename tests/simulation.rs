@@ -207,7 +207,7 @@ impl Simulation {
         let durability = match objects {
             None => None,
             Some(objects) => {
-                let store = Store::seeded(Arc::new(objects.clone()), "memory", world.below(u64::MAX)).await?;
+                let store = Store::over(Arc::new(objects.clone()), "memory", world.below(u64::MAX)).await?;
                 let restored: Option<Manifest> = store.latest(&job.name).await?;
                 world.happened(&format!("goes on from {:?}", restored.as_ref().map(|manifest| manifest.epoch.0)));
                 Some(Durability {

@@ -166,20 +166,6 @@ fn tried_for(passing: bool, tried: Duration) -> String {
 }
 
 impl CheckpointError {
-    /// Whether the same may succeed later, as when a store over a network doesn't answer for a while. What is damaged, missing or refused
-    /// stays so.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
-        match self {
-            Self::Request { passing, .. } => *passing,
-            Self::Io { error, .. } => {
-                !matches!(error.kind(), NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem | Unsupported)
-            }
-            _ => false,
-        }
-    }
-
     /// A stable code, as `checkpoint-corrupt`.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -199,6 +185,19 @@ impl CheckpointError {
             Self::Address { .. } => "checkpoint-address",
             Self::NoStore { .. } => "checkpoint-no-store",
             Self::InUse { .. } => "checkpoint-in-use",
+        }
+    }
+
+    /// Whether it may work when it is tried again.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, Unsupported};
+        match self {
+            Self::Io { error, .. } => {
+                !matches!(error.kind(), NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem | Unsupported)
+            }
+            Self::Request { passing, .. } => *passing,
+            _ => false,
         }
     }
 
@@ -274,6 +273,13 @@ mod tests {
             epoch: Epoch(42),
             there: there.into_iter().map(Epoch).collect(),
         };
+        let request = |passing| CheckpointError::Request {
+            path: "s3://bucket/x".into(),
+            doing: "read",
+            tried: Duration::from_secs(60),
+            passing,
+            error: "503".into(),
+        };
         let cases = [
             (
                 CheckpointError::Corrupt { path: path.clone(), what: "checksum".to_owned() },
@@ -324,6 +330,24 @@ mod tests {
                 "checkpoint-not-whole",
                 "checkpoint 42 isn't whole: a part",
             ),
+            (
+                CheckpointError::Fenced { path: path.clone(), owner: 3, by: 4 },
+                "checkpoint-fenced",
+                "store: another process has taken it over (this one was owner 3, now owner 4 writes)",
+            ),
+            (
+                CheckpointError::Address { url: "s3://".to_owned(), what: "expected a bucket".to_owned() },
+                "checkpoint-address",
+                "s3://: expected a bucket",
+            ),
+            (CheckpointError::NoStore { path: path.clone() }, "checkpoint-no-store", "store: no checkpoints were ever kept here"),
+            (
+                CheckpointError::InUse { path: path.clone(), epoch },
+                "checkpoint-in-use",
+                "store: checkpoint 42 is the newest, and a job may need it",
+            ),
+            (request(true), "checkpoint-store", "s3://bucket/x: can't read (tried for 60 s): 503"),
+            (request(false), "checkpoint-store", "s3://bucket/x: can't read: 503"),
             (
                 CheckpointError::Io { path, doing: "write", error: io::ErrorKind::StorageFull.into() },
                 "checkpoint-store",

@@ -19,6 +19,7 @@ pub mod recovery;
 pub mod error;
 
 pub use alignment::{Alignment, Disorder, Progress};
+pub use bytes::Bytes;
 pub use coordinator::{Action, Coordinator, Event, Unexpected};
 pub use error::CheckpointError;
 pub use manifest::{JobFacts, Manifest};

@@ -38,8 +38,8 @@ mod savepoints;
 mod tests;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -76,8 +76,8 @@ pub struct Store {
     grace: Duration,
     /// Who sees that no other process writes.
     guard: Guard,
-    /// What counted when the store was claimed.
-    owners: Owners,
+    /// Whose checkpoints count: what was found when the store was claimed, and this process.
+    owners: RwLock<Owners>,
 }
 
 #[derive(Debug)]
@@ -127,38 +127,35 @@ impl Store {
             Location::Memory => Arc::new(InMemory::new()),
             Location::Bucket(url) => Location::bucket(url)?,
         };
-        Self::over(objects, &location.to_string()).await.map_err(|error| location.explain(error))
+        Self::over(objects, &location.to_string(), names::unique()).await
     }
 
-    /// Opens a store in objects that are handed in, which errors call `name`; as a bucket, it is claimed.
+    /// Opens a store in objects that are handed in, which errors call `name`; as a bucket, it is claimed. Names and pauses are drawn from
+    /// `seed`, a number that no two processes may share.
     ///
     /// # Errors
     /// [`CheckpointError`].
-    pub async fn over(objects: Arc<dyn ObjectStore>, name: &str) -> Result<Self, CheckpointError> {
-        Self::claimed(Requests::new(objects, name.into(), Patience::STARTING), names::unique()).await
-    }
-
-    /// The same with nothing left to chance: the seed stands for the process, and must be no other process's.
-    ///
-    /// # Errors
-    /// [`CheckpointError`].
-    pub async fn seeded(objects: Arc<dyn ObjectStore>, name: &str, seed: u64) -> Result<Self, CheckpointError> {
-        let requests = Requests::new(objects, name.into(), Patience::STARTING).seeded(seed);
-        Self::claimed(requests, format!("{seed:016x}")).await
-    }
-
-    async fn claimed(mut requests: Requests, process: String) -> Result<Self, CheckpointError> {
-        let ownership = Ownership::claim(&requests, &process).await?;
+    pub async fn over(objects: Arc<dyn ObjectStore>, name: &str, seed: u64) -> Result<Self, CheckpointError> {
+        let mut requests = Requests::new(objects, name.into(), Patience::STARTING, seed);
+        let ownership = Ownership::claim(&requests, &format!("{seed:016x}")).await?;
         let owners = ownership.owners.clone();
         let run = current_run(&requests, &owners).await?;
         requests.patience = Patience::RUNNING;
         let guard = Guard::Owner(Mutex::new(ownership));
-        Ok(Self { process, ..Self::new(requests, run, guard, owners) })
+        Ok(Self::new(requests, run, guard, owners, seed))
     }
 
-    fn new(requests: Requests, run: u64, guard: Guard, owners: Owners) -> Self {
+    fn new(requests: Requests, run: u64, guard: Guard, owners: Owners, seed: u64) -> Self {
         let grace = if matches!(guard, Guard::Lock(..)) { Duration::ZERO } else { GRACE };
-        Self { requests, run, process: names::unique(), serial: AtomicU64::new(0), grace, guard, owners }
+        Self {
+            requests,
+            run,
+            process: format!("{seed:016x}"),
+            serial: AtomicU64::new(0),
+            grace,
+            guard,
+            owners: RwLock::new(owners),
+        }
     }
 
     async fn open_on(root: &Path, disk: Disk) -> Result<Self, CheckpointError> {
@@ -171,10 +168,11 @@ impl Store {
         })
         .await?;
         let objects = Arc::new(Directory::new(root.to_owned(), disk.clone()));
-        let requests = Requests::new(objects, root.to_owned(), Patience::DISK);
+        let seed = names::unique();
+        let requests = Requests::new(objects, root.to_owned(), Patience::DISK, seed);
         let owners = Owners::default();
         let run = current_run(&requests, &owners).await?;
-        let store = Self::new(requests, run, Guard::Lock(disk, lock), owners);
+        let store = Self::new(requests, run, Guard::Lock(disk, lock), owners, seed);
         store.make_run(true).await?;
         Ok(store)
     }
@@ -225,7 +223,10 @@ impl Store {
             Guard::Nobody => Err(self.only_looked_at(newest)),
             Guard::Owner(owner) => {
                 let base = base.map_or(0, |base| base.0);
-                owner.lock().await.begin(&self.requests, self.run, base, newest.0).await
+                let mut owner = owner.lock().await;
+                let first = owner.begin(&self.requests, self.run, base, newest.0).await?;
+                *self.owners.write().unwrap_or_else(PoisonError::into_inner) = owner.owners.clone();
+                Ok(first)
             }
         }
     }
@@ -250,8 +251,12 @@ impl Store {
         Ok(epochs?.into_iter().map(Epoch).collect())
     }
 
+    fn owners(&self) -> RwLockReadGuard<'_, Owners> {
+        self.owners.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn counts(&self, epoch: Epoch) -> bool {
-        self.owners.counts(self.run, epoch)
+        self.owners().counts(self.run, epoch)
     }
 
     /// Reads the newest checkpoint of a job, if there is one, as [`Self::read`] does.
@@ -298,6 +303,15 @@ impl Store {
     }
 
     async fn read_manifest(&self, epoch: Epoch) -> Result<Manifest, CheckpointError> {
+        let read = self.find_manifest(epoch).await;
+        if read.is_err() && matches!(self.guard, Guard::Owner(_)) {
+            // What another owner has written or removed meanwhile is no damage.
+            self.check_owner().await?;
+        }
+        read
+    }
+
+    async fn find_manifest(&self, epoch: Epoch) -> Result<Manifest, CheckpointError> {
         let name = self.manifests().join(names::manifest(epoch));
         let path = self.requests.path(&name);
         let Some(bytes) = self.requests.get(&name).await? else {
@@ -307,7 +321,10 @@ impl Store {
         if manifest.epoch != epoch {
             return Err(CheckpointError::Corrupt { path, what: format!("it is the manifest of epoch {}", manifest.epoch) });
         }
-        if let Some(owner) = self.owners.of(self.run, epoch).filter(|owner| *owner != manifest.owner) {
+        // A later one than is known may have begun since this store was looked at.
+        let is_wrong = |owner: &u64| manifest.owner < *owner || manifest.owner > *owner && !matches!(self.guard, Guard::Nobody);
+        let owner = self.owners().of(self.run, epoch);
+        if let Some(owner) = owner.filter(is_wrong) {
             let what = format!("owner {} wrote it, when only owner {owner} was to write", manifest.owner);
             return Err(CheckpointError::Corrupt { path, what });
         }
@@ -360,12 +377,13 @@ impl Store {
         ObjectWriter::new(self.requests.clone(), self.objects().join(name))
     }
 
-    /// Writes a manifest: when this has returned, the checkpoint is complete and durable. It is read back and compared.
+    /// Writes a manifest: when this has returned, the checkpoint is complete and durable. It is read back and compared. Written once more,
+    /// the same is complete already.
     ///
     /// # Errors
-    /// [`CheckpointError::Exists`] where there is one for this epoch; [`CheckpointError::Fenced`] where another process has taken the
-    /// store over; [`CheckpointError::Io`], [`CheckpointError::Request`]. After an error it may be there or not: the job must stop, and go
-    /// on from what is there then, in a store that is opened anew.
+    /// [`CheckpointError::Exists`] where there is another for this epoch; [`CheckpointError::Fenced`] where another process has taken the
+    /// store over; [`CheckpointError::Io`], [`CheckpointError::Request`]. After an error it may be there or not: the same is
+    /// written again, or the job stops, and goes on from what is there then, in a store that is opened anew.
     pub async fn write(&self, manifest: &Manifest) -> Result<(), CheckpointError> {
         let epoch = manifest.epoch;
         match &self.guard {
@@ -376,8 +394,9 @@ impl Store {
                 owner.may_write(&self.requests, epoch)?;
                 // Also where this is dropped while it waits.
                 owner.unsettled = Some(epoch);
-                self.write_once(&Manifest { owner: owner.number(), ..manifest.clone() }).await?;
+                let written = self.write_once(&Manifest { owner: owner.number(), ..manifest.clone() }).await;
                 owner.check(&self.requests).await?;
+                written?;
                 owner.unsettled = None;
                 Ok(())
             }

@@ -40,6 +40,9 @@ pub enum Command {
     Plugin(PluginCommand),
     /// Measure a workload.
     Bench(BenchArgs),
+    /// Look at the checkpoints of a store, or delete one: offline, whether a job uses the store or not.
+    #[command(subcommand)]
+    Checkpoints(CheckpointsCommand),
     /// Find out the columns of a file, or print the JSON Schema of an object that programs write or read.
     #[command(subcommand)]
     Schema(SchemaCommand),
@@ -83,9 +86,6 @@ pub enum Command {
     /// Not in this version: undo a swap.
     #[command(hide = true)]
     Rollback(Later),
-    /// Not in this version: look at a store.
-    #[command(hide = true)]
-    Checkpoints(Later),
     /// Not in this version: read an operator's state.
     #[command(hide = true)]
     State(Later),
@@ -103,6 +103,39 @@ pub enum Command {
 pub struct Later {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
     words: Vec<String>,
+}
+
+/// What to do with checkpoints. STORE is what a job has as `checkpoint.store`: a directory, or a bucket's URL.
+#[derive(Debug, Subcommand)]
+pub enum CheckpointsCommand {
+    /// List the checkpoints that a job would find, oldest first.
+    List {
+        /// The store.
+        store: String,
+        /// How to print them.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Show what a checkpoint holds: positions, state files, what sinks had prepared.
+    Show {
+        /// The store.
+        store: String,
+        /// The checkpoint, as it is listed.
+        id: u64,
+        /// How to print it.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
+    /// Delete a checkpoint and the state files that no other needs.
+    Delete {
+        /// The store.
+        store: String,
+        /// The checkpoint, as it is listed.
+        id: u64,
+        /// How to print what went.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
 }
 
 /// What to do with plugins.
@@ -285,6 +318,8 @@ pub enum Object {
     DeadLetter,
     /// Print the JSON Schema of what `bench` prints.
     Bench,
+    /// Print the JSON Schema of what `checkpoints` prints with `--format json`.
+    Checkpoints,
     /// Print the JSON Schema of what `explain --format json` prints.
     Explain,
 }

@@ -1,6 +1,7 @@
 //! One module a command.
 
 pub mod bench;
+mod checkpoints;
 mod control;
 mod explain;
 mod explain_error;
@@ -41,7 +42,7 @@ pub fn run(command: Command) -> Exit {
         Command::Savepoint { job, label, format } => control::savepoint(&job, label.as_deref(), format),
         Command::Swap(_) => not_in_this_version("`swap`", None),
         Command::Rollback(_) => not_in_this_version("`rollback`", None),
-        Command::Checkpoints(_) => not_in_this_version("`checkpoints`", None),
+        Command::Checkpoints(command) => checkpoints::checkpoints(&command),
         Command::State(_) => not_in_this_version("`state`", None),
         Command::Replay(_) => not_in_this_version("`replay`", None),
         Command::Server(_) => not_in_this_version("`server`", None),

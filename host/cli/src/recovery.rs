@@ -8,7 +8,7 @@ use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::recovery::{Fit, choose};
 use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Manifest, Store};
 use wasmill_flow::{Epoch, key};
-use wasmill_job::graph::Checkpoint;
+use wasmill_job::graph::{Checkpoint, StorePlace};
 use wasmill_runtime::Durability;
 
 use crate::report;
@@ -48,8 +48,17 @@ pub struct Opened {
 /// # Errors
 /// Where the store can't be used, or the checkpoint isn't there, isn't intact or isn't this job's.
 pub async fn open(checkpoint: &Checkpoint, job: &str, start: &Start) -> Result<Opened, CheckpointError> {
-    let mut store = Store::open(&Location::Directory(checkpoint.store.clone())).await?;
-    let shown = checkpoint.store.display();
+    let location = location(&checkpoint.store);
+    // A bucket is taken over when it is opened: not by a job that couldn't go on from it.
+    if let (Location::Bucket(_), Start::Newest) = (&location, start) {
+        match Store::look(&location).await {
+            Ok(store) => drop(store.latest(job).await?),
+            Err(CheckpointError::NoStore { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut store = Store::open(&location).await?;
+    let shown = &checkpoint.store;
     let (restored, fit) = match start {
         Start::From { id, allow_unmatched } => {
             let manifest = match id.parse() {
@@ -158,5 +167,12 @@ mod tests {
             seconds[((due.as_millis() - 1) / 1_000) as usize] += 1;
         }
         assert!(seconds.iter().all(|jobs| (70..130).contains(jobs)), "about a hundred in each second: {seconds:?}");
+    }
+}
+
+fn location(store: &StorePlace) -> Location {
+    match store {
+        StorePlace::Directory(path) => Location::Directory(path.clone()),
+        StorePlace::Url(url) => Location::of(url),
     }
 }

@@ -7,7 +7,7 @@ mod stages;
 
 use std::fmt::Write;
 
-use crate::graph::{Checkpoint, Job, MAIN_PORT, NodeId, SourceConnector, Upstream};
+use crate::graph::{Checkpoint, Job, MAIN_PORT, NodeId, SourceConnector, StorePlace, Upstream};
 use crate::measure::{show_duration, show_size};
 use crate::plan::Plan;
 
@@ -87,8 +87,11 @@ pub fn survives(job: &Job) -> Vec<String> {
     let mut sentences = vec![format!(
         "state, positions and output files go back to the last checkpoint: every {}, in {}, {retain} kept",
         show_duration(*every),
-        store.display()
+        store
     )];
+    if *store == StorePlace::Url("memory:".to_owned()) {
+        sentences[0] = "nothing survives a kill: checkpoints are kept in memory".to_owned();
+    }
     let inputs = job.sources.iter().filter(|source| matches!(source.connector, SourceConnector::Stdio { .. }));
     sentences
         .extend(inputs.map(|source| format!("{}: standard input can't be read again; what was read since is lost", source.name)));

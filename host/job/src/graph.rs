@@ -3,6 +3,7 @@
 mod aggregate;
 mod operator;
 mod plugin;
+mod store_place;
 mod survival;
 
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use wasmill_flow::KeyGroups;
 pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Results, Window, WindowShape};
 pub use operator::{Input, Operator};
 pub use plugin::{OnPoison, Plugin};
+pub use store_place::StorePlace;
 pub use survival::{Checkpoint, Restart};
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.

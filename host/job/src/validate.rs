@@ -284,8 +284,31 @@ fn refuse_nested_in_csv(sink: &written::Sink, connector: &graph::SinkConnector, 
     }
 }
 
+/// What stores' URLs begin with.
+const STORES: &[&str] = &["s3://", "gs://", "az://"];
+
+fn resolve_store(written: &At<String>, given: &Given<'_>, problems: &mut Problems) -> Option<graph::StorePlace> {
+    let url = &written.value;
+    let bucket = STORES.iter().find_map(|scheme| url.strip_prefix(scheme));
+    match bucket {
+        Some(bucket) if bucket.is_empty() || bucket.starts_with('/') => {
+            let problem = problems.error(code::INVALID_VALUE, &written.spot).found(url.clone());
+            problem.expected("a bucket behind `//`, as in s3://bucket/prefix");
+            None
+        }
+        Some(_) => Some(graph::StorePlace::Url(url.clone())),
+        None if url == "memory:" => Some(graph::StorePlace::Url(url.clone())),
+        None if url.contains("://") => {
+            let problem = problems.error(code::NOT_IN_THIS_VERSION, &written.spot).found(url.clone());
+            problem.expected("a path of the local file system, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix");
+            None
+        }
+        None => paths::local(written, given.dir, problems).map(graph::StorePlace::Directory),
+    }
+}
+
 fn resolve_checkpoint(checkpoint: &written::Checkpoint, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Checkpoint> {
-    let store = paths::local(checkpoint.store.as_ref()?, given.dir, problems)?;
+    let store = resolve_store(checkpoint.store.as_ref()?, given, problems)?;
     let written::Checkpoint { every, retain, base_every, timeout, .. } = *checkpoint;
     Some(graph::Checkpoint { every, store, retain, base_every, timeout })
 }

@@ -1,8 +1,9 @@
-//! An object store around another that fails as it is told to, and keeps a log of what it was asked. For tests.
+//! An object store around another that fails as it is told to, and keeps a log of what it was asked; and a real one ([`minio`]). For tests.
 //!
 //! Rules say which requests are slow or fail, how often, and how; chances are drawn from a seed, and time is tokio's, so that a test
 //! with a paused clock sees the same each time.
 
+pub mod minio;
 mod rule;
 mod upload;
 

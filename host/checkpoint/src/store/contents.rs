@@ -38,18 +38,18 @@ impl Store {
         };
         let is_directory = matches!(location, Location::Directory(_));
         let patience = if is_directory { Patience::DISK } else { Patience::STARTING };
-        let requests = Requests::new(objects, location.to_string().into(), patience);
-        Self::look_over(requests).await.map_err(|error| location.explain(error))
+        let requests = Requests::new(objects, location.to_string().into(), patience, names::unique());
+        Self::look_over(requests).await
     }
 
-    async fn look_over(requests: Requests) -> Result<Self, CheckpointError> {
+    pub(super) async fn look_over(requests: Requests) -> Result<Self, CheckpointError> {
         let there = requests.list(&"runs".into()).await?;
         let owners = Owners::read(&requests).await?;
         if there.common_prefixes.is_empty() && owners == Owners::default() {
             return Err(CheckpointError::NoStore { path: requests.path(&"".into()) });
         }
         let run = current_run(&requests, &owners).await?;
-        Ok(Self::new(requests, run, Guard::Nobody, owners))
+        Ok(Self::new(requests, run, Guard::Nobody, owners, names::unique()))
     }
 
     /// The checkpoints of the current run, in order.

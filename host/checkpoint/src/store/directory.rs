@@ -85,7 +85,12 @@ impl Directory {
 
     fn create(&self, path: &Path, payload: &PutPayload) -> Result<(), CheckpointError> {
         self.disk.create_dir(path.parent().unwrap_or(&self.root))?;
-        self.disk.write_once(path, payload.iter().map(|piece| &piece[..]))
+        let written = self.disk.write_once(path, payload.iter().map(|piece| &piece[..]));
+        if let Err(CheckpointError::Exists { .. }) = &written {
+            // Whoever finds that it is their own, of an earlier try, takes it for durable.
+            self.disk.sync_dir(path.parent().unwrap_or(&self.root))?;
+        }
+        written
     }
 
     /// Removes files, those that are there, and makes that durable.

@@ -49,6 +49,7 @@ const CLOUDS: &[Cloud] = &[
             &["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN"],
             &["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"],
             &["AWS_CONTAINER_CREDENTIALS_FULL_URI"],
+            &["AWS_SKIP_SIGNATURE"],
         ],
     },
     Cloud {
@@ -66,6 +67,7 @@ const CLOUDS: &[Cloud] = &[
             &["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_ACCOUNT_KEY"],
             &["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_STORAGE_SAS_KEY"],
             &["AZURE_STORAGE_ACCOUNT_NAME", "AZURE_CLIENT_ID"],
+            &["AZURE_STORAGE_USE_EMULATOR"],
         ],
     },
 ];
@@ -90,7 +92,14 @@ impl Location {
         if bucket.is_empty() {
             return Err(refused("expected a bucket after `//`, as in s3://bucket/prefix".to_owned()));
         }
-        let client = ClientOptions::new().with_connect_timeout(Duration::from_secs(5)).with_timeout(Duration::from_secs(30));
+        let Some(cloud) = CLOUDS.iter().find(|cloud| cloud.scheme == scheme) else {
+            return Err(refused(format!("`{scheme}` is no store; expected s3://, gs:// or az://")));
+        };
+        if let Some(lacks) = lacks(cloud) {
+            return Err(refused(lacks));
+        }
+        // How long a request may take depends on its bytes: `requests.rs` sees to that.
+        let client = ClientOptions::new().with_connect_timeout(Duration::from_secs(5)).with_timeout_disabled();
         // Requests are sent again by `requests.rs`, and parts of uploads, which only the client can send again, here.
         let retry = RetryConfig { max_retries: 2, retry_timeout: Duration::from_secs(10), ..RetryConfig::default() };
         let built: Result<Arc<dyn ObjectStore>, Error> = match scheme {
@@ -106,39 +115,26 @@ impl Location {
                 .with_retry(retry)
                 .build()
                 .map(|store| Arc::new(store) as _),
-            "az" => MicrosoftAzureBuilder::from_env()
+            _ => MicrosoftAzureBuilder::from_env()
                 .with_container_name(bucket)
                 .with_client_options(with_http(client, "AZURE_ALLOW_HTTP"))
                 .with_retry(retry)
                 .build()
                 .map(|store| Arc::new(store) as _),
-            _ => return Err(refused(format!("`{scheme}` is no store; expected s3://, gs:// or az://"))),
         };
         let store = built.map_err(|error| refused(error.to_string()))?;
         Ok(if prefix.as_ref().is_empty() { store } else { Arc::new(PrefixStore::new(store, prefix)) })
     }
+}
 
-    /// An error of the first request, with what the environment lacks, where it lacks something.
-    pub(super) fn explain(&self, error: CheckpointError) -> CheckpointError {
-        match (error, self.lacks()) {
-            (CheckpointError::Request { error, .. }, Some(lacks)) => {
-                CheckpointError::Address { url: self.to_string(), what: format!("{lacks}, and without: {error}") }
-            }
-            (error, _) => error,
-        }
+/// What the environment lacks for a cloud, as a sentence, where it lacks something. The metadata services of machines aren't asked.
+fn lacks(cloud: &Cloud) -> Option<String> {
+    let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cloud.wants.iter().any(|way| way.iter().all(is_set)) {
+        return None;
     }
-
-    /// What the environment lacks for a bucket, as a sentence, where it lacks something.
-    fn lacks(&self) -> Option<String> {
-        let Self::Bucket(url) = self else { return None };
-        let cloud = CLOUDS.iter().find(|cloud| url.starts_with(cloud.scheme))?;
-        let is_set = |name: &&str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        if cloud.wants.iter().any(|way| way.iter().all(is_set)) {
-            return None;
-        }
-        let missing = cloud.wants[0].iter().filter(|name| !is_set(name)).copied().collect::<Vec<_>>();
-        Some(format!("the environment doesn't have {}", missing.join(" and ")))
-    }
+    let missing = cloud.wants[0].iter().filter(|name| !is_set(name)).copied().collect::<Vec<_>>();
+    Some(format!("the environment doesn't have {}", missing.join(" and ")))
 }
 
 /// Plain HTTP where the environment allows it, as for a store on this machine.

@@ -64,12 +64,12 @@ pub fn owner(name: &str) -> Option<(u64, bool)> {
     (name == if begun { beginning(owner) } else { claim(owner) }).then_some((owner, begun))
 }
 
-/// Sixteen hexadecimal digits that no two processes share.
-pub fn unique() -> String {
+/// A number that no two processes share.
+pub fn unique() -> u64 {
     // The standard library's seed for its maps comes from the system's random numbers.
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
-    format!("{:016x}", hasher.finish())
+    hasher.finish()
 }
 
 /// The last part of a name, as it stands in the store.

@@ -32,7 +32,8 @@
 //! that `j` saw; or `e` is `k`'s `first`, and then `j` saw `k`'s beginning, for `k` created that and found nobody after it before it wrote.
 //! Either way `e` is less than `j`'s `first`; and as `j` didn't see it, it didn't choose it: `e` is more than `base`, or else `j` went on
 //! from something older than `e`'s place on purpose. In between nothing counts. A put that is lost on its way and lands at any later time
-//! is no other case: after a write whose outcome isn't known an owner writes nothing but the same again ([`Ownership::unsettled`]), until it has claimed anew.
+//! is no other case: after a write whose outcome isn't known an owner writes no other epoch ([`Ownership::unsettled`]), until it has claimed
+//! anew.
 //!
 //! **Names don't clash**, since `e < first`. Were a store to break its promises, the manifest says who wrote it (`owner`), and one that is
 //! not by the owner of its epoch is refused.
@@ -145,7 +146,7 @@ pub struct Ownership {
     pub owners: Owners,
     /// Where this owner began, once it has.
     begun: Option<Beginning>,
-    /// Why it may write no more.
+    /// The epoch of which it isn't known whether it was written. No other is written then.
     pub unsettled: Option<Epoch>,
 }
 
@@ -160,6 +161,10 @@ impl Ownership {
         }
         // What others began before they could know of the claim is seen only now.
         let owners = Owners::read(requests).await?;
+        if owners.newest > number {
+            let path = requests.path(&Name::default());
+            return Err(CheckpointError::Fenced { path, owner: number, by: owners.newest });
+        }
         Ok(Self { number, owners, begun: None, unsettled: None })
     }
 
@@ -196,7 +201,6 @@ impl Ownership {
     /// Sees that an epoch is this owner's to write.
     pub fn may_write(&self, requests: &Requests, epoch: Epoch) -> Result<(), CheckpointError> {
         let refused = |what: String| Err(CheckpointError::NotWhole { epoch, what });
-        // The same manifest again is no other write: it is there, or becomes so.
         if let Some(unsettled) = self.unsettled.filter(|unsettled| *unsettled != epoch) {
             return refused(format!(
                 "whether checkpoint {unsettled} was written to {} isn't known; the store must be claimed anew",

@@ -24,7 +24,7 @@ use crate::error::CheckpointError;
 /// How long requests are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
-    /// After this long, a request that has no answer is given up and sent again.
+    /// After this long, and a second for each [`SLOWEST`] bytes that travel, a request that has no answer is given up and sent again.
     pub answer: Duration,
     /// After this long, a request that fails isn't sent again.
     pub all: Duration,
@@ -48,6 +48,9 @@ pub const PART: usize = 8 << 20;
 /// Parts that are under way at once.
 const PARTS_AT_ONCE: usize = 4;
 
+/// Bytes that travel in a second at least: slower than that, and a request is taken for lost.
+const SLOWEST: u64 = 256 << 10;
+
 /// What became of a new object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
@@ -66,17 +69,12 @@ pub struct Requests {
     /// How long to try.
     pub patience: Patience,
     /// What pauses are drawn from.
-    chance: Arc<Mutex<StdRng>>,
+    random: Arc<Mutex<StdRng>>,
 }
 
 impl Requests {
-    pub fn new(store: Arc<dyn ObjectStore>, root: PathBuf, patience: Patience) -> Self {
-        Self { store, root, patience, chance: Arc::new(Mutex::new(rand::make_rng())) }
-    }
-
-    /// The same with pauses that are drawn from a seed.
-    pub fn seeded(self, seed: u64) -> Self {
-        Self { chance: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))), ..self }
+    pub fn new(store: Arc<dyn ObjectStore>, root: PathBuf, patience: Patience, seed: u64) -> Self {
+        Self { store, root, patience, random: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))) }
     }
 
     /// What an object is called in errors.
@@ -93,8 +91,9 @@ impl Requests {
         let put = if pieces.iter().map(Bytes::len).sum::<usize>() > PART {
             self.upload(name, pieces).await
         } else {
-            let payload: PutPayload = pieces.to_vec().into_iter().collect();
-            self.store.put_opts(name, payload, PutMode::Create.into()).await.map(drop)
+            let payload: PutPayload = pieces.iter().cloned().collect();
+            let bytes = payload.content_length() as u64;
+            self.in_time(bytes, self.store.put_opts(name, payload, PutMode::Create.into())).await.map(drop)
         };
         match put {
             Ok(()) => Ok(Put::Created),
@@ -117,17 +116,40 @@ impl Requests {
     /// Clouds have no way to complete an upload only where the name is free that `object_store` offers. Names of state files are no two
     /// writers', so there is nobody's object to be overwritten.
     async fn upload(&self, name: &Name, pieces: &[Bytes]) -> Result<(), Error> {
-        let mut upload = self.store.put_multipart_opts(name, PutMultipartOptions::default()).await?;
-        let sent = send_parts(upload.as_mut(), pieces).await;
-        let completed = match sent {
-            Ok(()) => upload.complete().await.map(drop),
+        let mut upload = self.in_time(0, self.store.put_multipart_opts(name, PutMultipartOptions::default())).await?;
+        let completed = match self.send_parts(upload.as_mut(), pieces).await {
+            Ok(()) => self.in_time(0, upload.complete()).await.map(drop),
             Err(error) => Err(error),
         };
         if completed.is_err() {
             // Where that fails too, the parts are the bucket's to expire: `docs/formats/store.md` says how.
-            let _ = upload.abort().await;
+            let _ = self.in_time(0, upload.abort()).await;
         }
         completed
+    }
+
+    /// Sends pieces as parts of equal size, but for the last.
+    async fn send_parts(&self, upload: &mut dyn MultipartUpload, pieces: &[Bytes]) -> Result<(), Error> {
+        let (mut part, mut filled, mut under_way) = (Vec::new(), 0, Vec::new());
+        for piece in pieces {
+            let mut rest = piece.clone();
+            while !rest.is_empty() {
+                let piece = rest.split_to(rest.len().min(PART - filled));
+                filled += piece.len();
+                part.push(piece);
+                if filled == PART {
+                    under_way.push(self.in_time(PART as u64, upload.put_part(part.drain(..).collect::<PutPayload>())));
+                    filled = 0;
+                }
+                if under_way.len() == PARTS_AT_ONCE {
+                    try_join_all(under_way.drain(..)).await?;
+                }
+            }
+        }
+        if !part.is_empty() {
+            under_way.push(self.in_time(PART as u64, upload.put_part(part.into_iter().collect())));
+        }
+        try_join_all(under_way).await.map(drop)
     }
 
     /// An object's bytes; none where it isn't there.
@@ -136,9 +158,9 @@ impl Requests {
     }
 
     async fn body(&self, name: &Name) -> Result<Bytes, Error> {
-        let answer = self.store.get(name).await?;
+        let answer = self.in_time(0, self.store.get(name)).await?;
         let size = answer.meta.size;
-        let bytes = answer.bytes().await?;
+        let bytes = self.in_time(size, answer.bytes()).await?;
         if bytes.len() as u64 != size {
             return Err(fault::passing(format!("the answer broke off after {} of {size} bytes", bytes.len())));
         }
@@ -147,12 +169,12 @@ impl Requests {
 
     /// What the store knows of an object; none where it isn't there.
     pub async fn head(&self, name: &Name) -> Result<Option<ObjectMeta>, CheckpointError> {
-        self.patiently("look at", name, || async { found(self.store.head(name).await) }.boxed()).await
+        self.patiently("look at", name, || async { found(self.in_time(0, self.store.head(name)).await) }.boxed()).await
     }
 
     /// What is right below a name.
     pub async fn list(&self, below: &Name) -> Result<ListResult, CheckpointError> {
-        self.patiently("list", below, || self.store.list_with_delimiter(Some(below))).await
+        self.patiently("list", below, || self.in_time(0, self.store.list_with_delimiter(Some(below))).boxed()).await
     }
 
     /// Deletes objects; those that aren't there are deleted.
@@ -163,10 +185,16 @@ impl Requests {
 
     async fn delete_once(&self, names: Vec<Name>) -> Result<(), Error> {
         let mut deleted = self.store.delete_stream(stream::iter(names.into_iter().map(Ok)).boxed());
-        while let Some(name) = deleted.next().await {
+        while let Some(name) = self.in_time(0, deleted.next().map(Ok)).await? {
             found(name)?;
         }
         Ok(())
+    }
+
+    /// What a request with so many bytes comes to, unless it takes too long.
+    async fn in_time<T>(&self, bytes: u64, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let limit = self.patience.answer + Duration::from_secs(bytes / SLOWEST);
+        timeout(limit, request).await.unwrap_or_else(|_| Err(fault::passing("no answer in time")))
     }
 
     /// Sends a request until it succeeds, or fails for good, or patience is over.
@@ -179,12 +207,12 @@ impl Requests {
         let start = Instant::now();
         let mut longest = FIRST_PAUSE;
         loop {
-            let answered = timeout(self.patience.answer, request()).await;
-            let error = match answered.unwrap_or_else(|_| Err(fault::passing("no answer in time"))) {
+            let error = match request().await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
-            let pause = longest.mul_f64(self.chance.lock().unwrap_or_else(PoisonError::into_inner).random_range(0.5..=1.0));
+            let part = self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(0.5..=1.0);
+            let pause = longest.mul_f64(part);
             if !fault::passes(&error) || start.elapsed() + pause > self.patience.all {
                 return Err(fault::in_words(error, self.path(name), doing, start.elapsed()));
             }
@@ -202,30 +230,6 @@ fn found<T>(answer: Result<T, Error>) -> Result<Option<T>, Error> {
         Err(Error::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Sends pieces as parts of equal size, but for the last.
-async fn send_parts(upload: &mut dyn MultipartUpload, pieces: &[Bytes]) -> Result<(), Error> {
-    let (mut part, mut filled, mut under_way) = (Vec::new(), 0, Vec::new());
-    for piece in pieces {
-        let mut rest = piece.clone();
-        while !rest.is_empty() {
-            let piece = rest.split_to(rest.len().min(PART - filled));
-            filled += piece.len();
-            part.push(piece);
-            if filled == PART {
-                under_way.push(upload.put_part(part.drain(..).collect::<PutPayload>()));
-                filled = 0;
-            }
-            if under_way.len() == PARTS_AT_ONCE {
-                try_join_all(under_way.drain(..)).await?;
-            }
-        }
-    }
-    if !part.is_empty() {
-        under_way.push(upload.put_part(part.into_iter().collect()));
-    }
-    try_join_all(under_way).await.map(drop)
 }
 
 /// Whether bytes are these pieces, one after the other.

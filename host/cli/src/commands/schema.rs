@@ -11,6 +11,7 @@ pub fn schema(object: Object) -> Exit {
         Object::Summary => include_str!("schema/summary.json"),
         Object::DeadLetter => include_str!("schema/dead-letter.json"),
         Object::Bench => include_str!("schema/bench.json"),
+        Object::Checkpoints => include_str!("schema/checkpoints.json"),
         Object::Explain => include_str!("schema/explain.json"),
     })
 }

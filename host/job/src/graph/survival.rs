@@ -1,16 +1,17 @@
 //! What of a job survives a fault, and how it goes on.
 
 use std::num::NonZero;
-use std::path::PathBuf;
 use std::time::Duration;
+
+use super::StorePlace;
 
 /// Whether and where checkpoints are taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Time between two.
     pub every: Duration,
-    /// A local directory.
-    pub store: PathBuf,
+    /// Where they are kept.
+    pub store: StorePlace,
     /// How many are kept.
     pub retain: usize,
     /// Every how many of them state is written whole.

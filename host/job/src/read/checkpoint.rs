@@ -1,4 +1,4 @@
-//! `checkpoint: { every: 1s, store: path, retain: 3, base-every: 10, timeout: 10min }`.
+//! `checkpoint: { every: 1s, store: path or URL, retain: 3, base-every: 10, timeout: 10min }`.
 
 use std::num::NonZero;
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub fn read(field: &Field<'_>, problems: &mut Problems) -> Checkpoint {
     if let Some(timeout) = keys.get("timeout").and_then(|field| field.duration(Duration::from_secs(1), problems)) {
         checkpoint.timeout = timeout;
     }
-    let store = keys.require("store", "the directory that checkpoints are kept in", problems);
-    checkpoint.store = store.and_then(|field| field.text("the path of a directory", problems));
+    let store = keys.require("store", "the directory or the URL of the bucket that checkpoints are kept in", problems);
+    checkpoint.store = store.and_then(|field| field.text("the path of a directory, or the URL of a bucket", problems));
     checkpoint
 }

@@ -134,7 +134,8 @@ fn claims<'a>(job: &'a Job, given: &'a Given<'_>) -> Vec<Claim<'a>> {
             }
         }
     }
-    if let Some(store) = job.checkpoint.as_ref().and_then(|checkpoint| checkpoint.store.as_ref()) {
+    let store = job.checkpoint.as_ref().and_then(|checkpoint| checkpoint.store.as_ref());
+    if let Some(store) = store.filter(|store| !store.value.contains("://") && store.value != "memory:") {
         claims.push(file(store, "checkpoints are kept in it".to_owned(), true));
     }
     let sinks = job.sinks.iter().map(|sink| (sink.connector.as_ref(), format!("sink `{}` writes it", sink.name.value)));

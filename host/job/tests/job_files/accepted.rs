@@ -74,7 +74,7 @@ fn the_whole_job_is_read() {
     assert_eq!(job.dead_letters.as_ref().and_then(|letters| letters.limit), Some(10));
     let checkpoint = Checkpoint {
         every: Duration::from_secs(2),
-        store: PathBuf::from("jobs/./out/checkpoints"),
+        store: StorePlace::Directory("jobs/./out/checkpoints".into()),
         retain: 3,
         base_every: NonZero::new(10).expect("not 0"),
         timeout: Duration::from_mins(10),

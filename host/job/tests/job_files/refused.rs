@@ -88,7 +88,7 @@ fn what_later_versions_bring_is_not_ignored() {
         ("state: { tier: disk }", "`disk`"),
         ("state: { memory: 1GiB }", "`memory`"),
         ("checkpoint: { store: x, base-every: 10 }", "`base-every`"),
-        ("checkpoint: { store: \"s3://bucket/x\" }", "`s3://bucket/x`"),
+        ("checkpoint: { store: \"hdfs://host/x\" }", "`hdfs://host/x`"),
         ("dead-letters: { connector: kafka, topic: x }", "`kafka`"),
         ("limits: { stack: 1MiB }", "`stack`"),
     ] {
@@ -169,7 +169,7 @@ fn values_of_the_wrong_kind_are_refused() {
     );
     assert_eq!(
         problem(&with("checkpoint: {}")),
-        "error[missing-key]: expected `store`, the directory that checkpoints are kept in\n  --> jobs/job.yaml:6:1 (checkpoint.store)"
+        "error[missing-key]: expected `store`, the directory or the URL of the bucket that checkpoints are kept in\n  --> jobs/job.yaml:6:1 (checkpoint.store)"
     );
     assert_eq!(
         problem(&with("checkpoint:")),

@@ -1,0 +1,161 @@
+//! The store over one that fails in ways that were chosen: what is tried again, what isn't, and what is said.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use object_store::memory::InMemory;
+use wasmill_faulty_store::{Fault, FaultyStore, Op, Rule};
+
+use super::*;
+
+/// A store that fails by this rule, and requests to it that aren't patient.
+fn failing(rule: Rule) -> (FaultyStore, Requests) {
+    let store = FaultyStore::new(Arc::new(InMemory::new()), 1);
+    store.rule(rule);
+    let patience = Patience { answer: Duration::from_millis(200), all: Duration::from_millis(900) };
+    let requests = Requests::new(Arc::new(store.clone()), "s3://bucket".into(), patience, 0);
+    (store, requests)
+}
+
+fn put(requests: &Requests) -> Result<Put, CheckpointError> {
+    wait(requests.create(&Name::from("a"), &[Bytes::from_static(b"ours")]))
+}
+
+#[test]
+fn a_put_whose_answer_is_lost_is_known_again_by_its_bytes() {
+    let (store, requests) = failing(Rule::always(Fault::DropReply).on(Op::Put).times(1));
+    assert_eq!(put(&requests).expect("ours"), Put::Created);
+    assert_eq!((store.count(Op::Put), store.count(Op::Get)), (2, 1));
+}
+
+#[test]
+fn a_409_where_nothing_landed_is_tried_again_and_not_taken_for_success() {
+    for fault in [Fault::Conflict, Fault::Precondition] {
+        let (store, requests) = failing(Rule::always(fault).on(Op::Put).times(2));
+        assert_eq!(put(&requests).expect("created"), Put::Created);
+        assert_eq!(store.count(Op::Put), 3);
+        assert_eq!(wait(requests.get(&Name::from("a"))).expect("an answer").as_deref(), Some(&b"ours"[..]));
+    }
+}
+
+#[test]
+fn another_s_object_under_the_name_is_not_ours() {
+    let (store, requests) = failing(Rule::always(Fault::Status(503)).times(0));
+    wait(requests.create(&Name::from("a"), &[Bytes::from_static(b"theirs")])).expect("created");
+    store.rule(Rule::always(Fault::DropReply).on(Op::Get).times(1));
+    assert_eq!(put(&requests).expect("an answer"), Put::Taken);
+}
+
+#[test]
+fn an_outage_is_waited_for_and_then_said_with_how_long() {
+    let (store, requests) = failing(Rule::always(Fault::Status(503)));
+    let error = put(&requests).expect_err("an outage");
+    assert!(error.is_passing());
+    assert_eq!(error.code(), "checkpoint-store");
+    let text = "s3://bucket/a: can't write (tried for 0 s): Server returned non-2xx status code: 503: told to fail";
+    assert_eq!(error.to_string(), text);
+    assert!(store.count(Op::Put) > 2, "tried {} times", store.count(Op::Put));
+    store.heal();
+    assert_eq!(put(&requests).expect("healed"), Put::Created);
+}
+
+#[test]
+fn a_request_that_is_never_answered_is_sent_again() {
+    let (store, requests) = failing(Rule::always(Fault::Hang).on(Op::Put).times(1));
+    assert_eq!(put(&requests).expect("created"), Put::Created);
+    assert_eq!(store.count(Op::Put), 2);
+}
+
+#[test]
+fn what_the_store_refuses_for_good_is_said_at_once() {
+    let (store, requests) = failing(Rule::always(Fault::Status(400)));
+    let error = put(&requests).expect_err("refused");
+    assert!(!error.is_passing());
+    assert_eq!(error.to_string(), "s3://bucket/a: can't write: Server returned non-2xx status code: 400: told to fail");
+    assert_eq!(store.count(Op::Put), 1);
+}
+
+#[test]
+fn an_answer_that_breaks_off_is_asked_for_again() {
+    let (store, requests) = failing(Rule::always(Fault::Short).on(Op::Get).times(1));
+    put(&requests).expect("created");
+    assert_eq!(wait(requests.get(&Name::from("a"))).expect("an answer").as_deref(), Some(&b"ours"[..]));
+    assert_eq!(store.count(Op::Get), 2);
+}
+
+#[test]
+fn an_upload_that_loses_a_part_leaves_nothing_and_is_sent_again() {
+    let (store, requests) = failing(Rule::always(Fault::Status(500)).on(Op::Part).after(1).times(1));
+    let name = Name::from("large");
+    assert_eq!(wait(requests.create(&name, &[vec![7; PART + 1].into()])).expect("created"), Put::Created);
+    assert_eq!((store.count(Op::Upload), store.count(Op::Abort), store.count(Op::Complete)), (2, 1, 1));
+    assert_eq!(wait(requests.head(&name)).expect("an answer").expect("there").size, PART as u64 + 1);
+}
+
+#[test]
+fn a_bit_that_is_wrong_is_damage_that_is_said() {
+    let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let faulty = FaultyStore::new(Arc::clone(&memory), 1);
+    let store = wait(Store::over(Arc::new(faulty.clone()), "s3://bucket", 1)).expect("opens");
+    wait(store.begin(None)).expect("begins");
+    checkpoint(&store, 1).expect("a checkpoint");
+    faulty.rule(Rule::always(Fault::Garbled).on(Op::Get).of("manifests/"));
+    let error = wait(store.latest("earthquakes")).expect_err("damaged");
+    assert_eq!(error.code(), "checkpoint-corrupt");
+    faulty.heal();
+    faulty.rule(Rule::always(Fault::Garbled).on(Op::Get).of("objects/"));
+    let manifest = wait(store.latest("earthquakes")).expect("intact").expect("one");
+    let error = wait(store.read_object(Epoch(1), "hourly", &manifest.operators["hourly"][0])).expect_err("damaged");
+    assert_eq!(error.code(), "checkpoint-corrupt");
+}
+
+#[test]
+fn a_write_whose_outcome_is_not_known_is_settled_before_another() {
+    let faulty = FaultyStore::new(Arc::new(InMemory::new()), 1);
+    let store = wait(Store::over(Arc::new(faulty.clone()), "store", 1)).expect("opens");
+    wait(store.begin(None)).expect("begins");
+    let (one, two) = (objects(&store, 1).expect("state files"), objects(&store, 2).expect("state files"));
+    faulty.rule(Rule::always(Fault::Status(400)).on(Op::Put).of("manifests/"));
+    assert_eq!(wait(store.write(&one)).expect_err("refused").code(), "checkpoint-store");
+    faulty.heal();
+    let error = wait(store.write(&two)).expect_err("no more");
+    let text = "checkpoint 2 isn't whole: whether checkpoint 1 was written to store isn't known; the store must be claimed anew";
+    assert_eq!(error.to_string(), text);
+    wait(store.write(&one)).expect("the same again settles it");
+    wait(store.write(&two)).expect("and on");
+}
+
+#[test]
+fn orphans_of_other_processes_stay_for_a_grace_time() {
+    let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let former = wait(Store::over(Arc::clone(&memory), "store", 1)).expect("opens");
+    wait(former.begin(None)).expect("begins");
+    checkpoint(&former, 1).expect("a checkpoint");
+    objects(&former, 2).expect("state files without a manifest");
+    let store = wait(Store::over(Arc::clone(&memory), "store", 2)).expect("opens");
+    let first = wait(store.begin(Some(Epoch(1)))).expect("begins").0;
+    checkpoint(&store, first).expect("a checkpoint");
+    let removed = wait(store.retain(ONE)).expect("removed");
+    assert_eq!((removed.epochs, removed.objects), (vec![Epoch(1)], vec![]), "they are young");
+    let store = store.with_grace(Duration::ZERO);
+    assert_eq!(wait(store.retain(ONE)).expect("removed").objects.len(), 4, "two of checkpoint 1, two of none");
+    assert_eq!(newest(&store).expect("intact"), Some(first));
+}
+
+#[test]
+fn a_checkpoint_costs_few_requests() {
+    let faulty = FaultyStore::new(Arc::new(InMemory::new()), 1);
+    let store = wait(Store::over(Arc::new(faulty.clone()), "store", 1)).expect("opens");
+    wait(store.begin(None)).expect("begins");
+    for epoch in 1..=3 {
+        checkpoint(&store, epoch).expect("a checkpoint");
+        wait(store.retain(ONE)).expect("removed");
+    }
+    let before = faulty.log().len();
+    checkpoint(&store, 4).expect("a checkpoint");
+    wait(store.retain(ONE)).expect("removed");
+    let asked: Vec<_> = faulty.log()[before..].iter().map(|asked| asked.op).collect();
+    let count = |op| asked.iter().filter(|asked| **asked == op).count();
+    // Two state files and the manifest are put, the manifest is read back, and the owner looked at; then what is old goes.
+    assert_eq!((count(Op::Put), count(Op::Get), count(Op::Head), count(Op::List), count(Op::Delete)), (3, 2, 2, 2, 3));
+}
