@@ -33,15 +33,23 @@ fn steps(draws: &mut Draws, count: i64, shoppers: u64) -> Vec<Step> {
     (0..count).map(step).collect()
 }
 
-/// A shopper, as the model knows one: items with how many and until when they stay; the sizes of orders.
+/// A shopper, as the model knows one: items with how many and until when they stay; the sizes of orders, and until when those are remembered.
 #[derive(Default)]
 struct Shopper {
     basket: BTreeMap<&'static str, (i64, i64)>,
-    orders: Vec<i64>,
+    orders: Vec<(i64, i64)>,
+    largest: i64,
+}
+
+/// For how long items stay in baskets and orders are remembered, in seconds.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    items: i64,
+    orders: i64,
 }
 
 /// The model: the orders, as text, and how many steps are rejected.
-fn model(steps: &[Step], keep: i64) -> (Vec<String>, usize) {
+fn model(steps: &[Step], kept: Kept) -> (Vec<String>, usize) {
     let mut shoppers: BTreeMap<i64, Shopper> = BTreeMap::new();
     let (mut told, mut rejected) = (Vec::new(), 0);
     for &(who, at, item, quantity) in steps {
@@ -50,7 +58,7 @@ fn model(steps: &[Step], keep: i64) -> (Vec<String>, usize) {
         if let Some(item) = item {
             let before = shopper.basket.get(item).copied().filter(live);
             let now = before.map_or(0, |(held, _)| held) + quantity;
-            let until = before.map_or(i64::MIN, |(_, until)| until).max(at + keep);
+            let until = before.map_or(i64::MIN, |(_, until)| until).max(at + kept.items);
             if now > 0 {
                 shopper.basket.insert(item, (now, until));
             } else {
@@ -67,17 +75,19 @@ fn model(steps: &[Step], keep: i64) -> (Vec<String>, usize) {
             continue;
         }
         let items: Vec<String> = items.iter().map(|(item, held)| format!("{item} {held}")).collect();
-        let before: Vec<String> = shopper.orders.iter().rev().take(3).rev().map(i64::to_string).collect();
-        shopper.orders.push(things);
-        let largest = shopper.orders.iter().max().expect("an order");
-        told.push(format!("{who} {} [{}] {things} {largest} [{}]", shopper.orders.len(), items.join(", "), before.join(",")));
+        let orders: Vec<i64> = shopper.orders.iter().filter(|(_, until)| at < *until).map(|(things, _)| *things).collect();
+        let before: Vec<String> = orders.iter().rev().take(3).rev().map(i64::to_string).collect();
+        shopper.orders.push((things, at + kept.orders));
+        shopper.largest = shopper.largest.max(things);
+        let (number, largest) = (orders.len() + 1, shopper.largest);
+        told.push(format!("{who} {number} [{}] {things} {largest} [{}]", items.join(", "), before.join(",")));
         shopper.basket.clear();
     }
     told.sort();
     (told, rejected)
 }
 
-fn job(keep: i64, batch: usize) -> String {
+fn job(Kept { items, orders }: Kept, batch: usize) -> String {
     let plugin = program::plugin("plugins/baskets").display().to_string();
     format!(
         "name: baskets
@@ -88,7 +98,7 @@ sources:
     format: {{ type: json, timestamps: s }}
     schema: {{ who: int64, at: timestamp not null, item: utf8, quantity: int64 not null }}
     event-time: {{ field: at, max-out-of-orderness: 10s }}
-operators: {{ orders: {{ input: steps, key-by: [who], plugin: {plugin}, settings: {{ keep-seconds: {keep} }} }} }}
+operators: {{ orders: {{ input: steps, key-by: [who], plugin: {plugin}, settings: {{ keep-seconds: {items}, recall-seconds: {orders} }} }} }}
 sinks: {{ out: {{ input: orders, connector: file, path: out.ndjson, format: json }} }}
 dead-letters: {{ connector: file, path: dead.ndjson, format: json }}
 batch: {{ max-rows: {batch} }}
@@ -124,7 +134,8 @@ fn lists_and_maps_do_not_depend_on_batches_nor_on_tasks() {
     let mut told = 0;
     for seed in 0..10 {
         let mut draws = Draws(seed);
-        let (shoppers, keep) = (1 + draws.below(12) as u64, 1 + draws.below(60));
+        let shoppers = 1 + draws.below(12) as u64;
+        let keep = Kept { items: 1 + draws.below(60), orders: 1 + draws.below(150) };
         let steps = steps(&mut draws, 500, shoppers);
         let (expected, rejected) = model(&steps, keep);
         told += expected.len();
@@ -132,7 +143,7 @@ fn lists_and_maps_do_not_depend_on_batches_nor_on_tasks() {
             let folder = Folder::of_job(&job(keep, batch));
             folder.write("steps.ndjson", as_text(&steps));
             folder.run(&["run", "job.yaml", "--parallelism", tasks]).says(0, &[]);
-            assert_eq!(orders(&folder), expected, "seed {seed}: items kept {keep} s, batches of {batch}, {tasks} tasks");
+            assert_eq!(orders(&folder), expected, "seed {seed}: {keep:?}, batches of {batch}, {tasks} tasks");
             assert_eq!(rows(&folder, "dead.ndjson").len(), rejected);
         }
     }
@@ -141,7 +152,7 @@ fn lists_and_maps_do_not_depend_on_batches_nor_on_tasks() {
 
 #[test]
 fn a_job_that_is_killed_loses_nothing_of_lists_and_maps() {
-    let keep = 50;
+    let keep = Kept { items: 50, orders: 300 };
     let steps = steps(&mut Draws(5), 60_000, 400);
     let (expected, _) = model(&steps, keep);
     assert!(expected.len() > 1_000, "{} orders", expected.len());

@@ -15,6 +15,7 @@ mod by_clock;
 mod changes;
 mod frame;
 mod keys;
+mod order;
 mod panes;
 mod rounds;
 mod rows;
@@ -36,8 +37,9 @@ use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError
 use crate::definition::DefinitionProblems;
 pub use by_clock::{ByClock, Ends};
 use changes::Changes;
-use frame::{Frame, bug, state, state_of, together};
+use frame::{Frame, bug, state, state_of};
 use keys::{Keys, removal};
+use order::Places;
 use panes::Panes;
 use rounds::Rounds;
 pub use rows::RowWindows;
@@ -94,17 +96,19 @@ enum From {
     Slices(Keys),
 }
 
-/// Rows of a batch that are counted into windows: a row's number, and the window's start.
+/// Rows of a batch that are counted into windows: a row's number, the window's start, and which of all that are counted it is, row by row.
 #[derive(Debug, Default)]
 struct Assigned {
     rows: Vec<u32>,
     starts: Vec<i64>,
+    places: Vec<i64>,
 }
 
 impl Assigned {
-    fn push(&mut self, row: u32, start: i64) {
+    fn push(&mut self, row: u32, start: i64, place: usize) {
         self.rows.push(row);
         self.starts.push(start);
+        self.places.push(place.cast_signed() as i64);
     }
 }
 
@@ -168,8 +172,11 @@ impl WindowedAggregate {
     async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {
         let times = batch.times.clone().ok_or_else(|| bug("rows without event times came to a window"))?;
         let once = self.panes.is_some() || self.windows.slide == self.windows.size;
-        if let Some(spaces) = self.windows.all_open(&times, cx.watermark.0).filter(|_| once) {
-            return self.count(input, batch, spaces, Emit::AtEnd { most_rows: usize::MAX }, cx).await;
+        let as_they_come = once && !(self.discards && self.trigger.every_rows.is_some());
+        if let Some(spaces) = self.windows.all_open(&times, cx.watermark.0).filter(|_| as_they_come) {
+            let emitted = cx.emitted.len();
+            self.count(input, batch, spaces, Emit::AtEnd { most_rows: usize::MAX }, cx).await?;
+            return self.finish(emitted, cx);
         }
         let (mut taken, mut late) = (Vec::new(), Vec::new());
         for (&time, row) in times.iter().zip(0_u32..) {
@@ -197,26 +204,37 @@ impl WindowedAggregate {
     async fn assign(&mut self, input: usize, batch: Batch, once: bool, cx: &mut Context) -> Result<(), OperatorError> {
         let alive = if once || batch.combined.is_some() { Some(batch) } else { self.alive(input, batch, cx)? };
         let Some(batch) = alive else { return Ok(()) };
-        let (mut open, mut closing) = (Assigned::default(), Assigned::default());
+        let (mut open, mut closing, mut times) = (Assigned::default(), Assigned::default(), Vec::new());
         for (&time, row) in batch.times.as_deref().unwrap_or_default().iter().zip(0_u32..) {
             for start in self.windows.starts(time) {
                 match self.windows.phase(start, cx.watermark.0) {
                     Phase::Open if self.panes.is_some() => {
-                        open.push(row, self.windows.slice(time));
+                        open.push(row, self.windows.slice(time), times.len());
+                        times.push(time);
                         break;
                     }
-                    Phase::Open => open.push(row, start),
-                    Phase::Closing => closing.push(row, start),
-                    Phase::Past => {}
+                    Phase::Open => open.push(row, start, times.len()),
+                    Phase::Closing => closing.push(row, start, times.len()),
+                    Phase::Past => continue,
                 }
+                times.push(time);
             }
         }
-        for (Assigned { rows, starts }, emit) in [(open, Emit::AtEnd { most_rows: usize::MAX }), (closing, Emit::EachRow)] {
+        let emitted = cx.emitted.len();
+        let comes = self.trigger.every_rows.is_some() || !closing.rows.is_empty();
+        let places = comes.then(|| Places::of(Some(times), cx));
+        for (Assigned { rows, starts, places }, emit) in [(open, Emit::AtEnd { most_rows: usize::MAX }), (closing, Emit::EachRow)]
+        {
             if !rows.is_empty() {
-                self.count(input, batch.take(&UInt32Array::from(rows)), starts, emit, cx).await?;
+                let rows = batch.take(&UInt32Array::from(rows));
+                let rows = if comes { rows.at(Some(places.into())) } else { rows };
+                self.count(input, rows, starts, emit, cx).await?;
             }
         }
-        Ok(())
+        if let Some(places) = places {
+            places.give_back(cx);
+        }
+        self.finish(emitted, cx)
     }
 
     /// The rows that no expression fails on: the others die once, and not in each of their windows. Of combined rows none does.
@@ -246,7 +264,6 @@ impl WindowedAggregate {
         if let Some(panes) = &mut self.panes {
             panes.touched(&starts, &rows, &self.key_by);
         }
-        let emitted = cx.emitted.len();
         let every = if emit == Emit::EachRow { Some(1) } else { self.trigger.every_rows };
         self.aggregate.set_emit(if every.is_some() { Emit::EachRow } else { emit });
         self.aggregate.set_comes(every.map_or(Comes::WithEach, Comes::Every));
@@ -264,10 +281,9 @@ impl WindowedAggregate {
                     self.count_once(input, rows.take(&now), Some(every), cx).await?;
                     self.discard(emitted, cx)?;
                 }
-                together(emitted, cx)?;
             }
         }
-        self.finish(emitted, cx)
+        Ok(())
     }
 
     /// Counts rows, and leaves those results that come with each so many rows of a key.

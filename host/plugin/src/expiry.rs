@@ -2,7 +2,9 @@
 //!
 //! A value begins with its moment. A queue has a moment for each key with a value, or for each entry of its map, which is never later than the value's own; when it has come,
 //! the value is looked at: it is taken away, or, where it was written anew since, it waits again. So a write of a key that has a value
-//! costs the queue nothing.
+//! costs the queue nothing. Items of lists are another matter (`expiry/lists.rs`).
+
+mod lists;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,13 +14,15 @@ use wasmill_state::{CallKeys, ItemChange, ItemWrite, Items, KeyedState, StateKin
 use wasmill_time::TimerQueue;
 
 use crate::bindings::wasmill::plugin::plan::TimeDomain;
+use lists::Lists;
 
-/// The values of one state that are forgotten: those of its keys, or of the entries of its maps.
+/// The values of one state that are forgotten: those of its keys, of the entries of its maps, or the items of its lists.
 #[derive(Debug)]
 pub(crate) struct Expiry {
     pub domain: TimeDomain,
     state: usize,
     maps: bool,
+    lists: Option<Lists>,
     width: Option<u32>,
     /// By keys, or by keys and entries ([`name_of`]).
     queue: TimerQueue,
@@ -37,23 +41,30 @@ type Moments<N> = BTreeMap<N, (Option<i64>, Option<i64>)>;
 impl Expiry {
     /// None yet, of the state with this index.
     pub fn new(domain: TimeDomain, state: usize, need: &StateNeed) -> Self {
-        Self { domain, state, maps: need.kind == StateKind::Map, width: need.width, queue: TimerQueue::default() }
+        let lists = (need.kind == StateKind::List).then(Lists::default);
+        Self { domain, state, maps: need.kind == StateKind::Map, lists, width: need.width, queue: TimerQueue::default() }
     }
 
     /// Finds the moments of what a restored state has; the error says what is wrong with it.
     pub fn restore(&mut self, state: &dyn KeyedState) -> Result<(), String> {
         self.queue.clear();
+        self.lists.iter_mut().for_each(Lists::clear);
         let mut broken = None;
-        let (maps, queue) = (self.maps, &mut self.queue);
-        let mut add = |name: &[u8], value: &[u8]| match moment_of(value) {
-            Some(moment) => queue.move_on(name, None, Some(moment)),
-            None => broken = Some(format!("a value of key {name:02x?} has {} bytes, and no moment", value.len())),
+        let (maps, lists, queue) = (self.maps, &mut self.lists, &mut self.queue);
+        let has_items = maps || lists.is_some();
+        let mut add = |name: &[u8], value: &[u8]| match (moment_of(value), &mut *lists) {
+            (Some(moment), Some(lists)) => lists.add(name, moment, queue),
+            (Some(moment), None) => queue.move_on(name, None, Some(moment)),
+            (None, _) => broken = Some(format!("a value of key {name:02x?} has {} bytes, and no moment", value.len())),
         };
         state.for_each_value(self.state, &mut |key, value| {
-            if !maps {
+            if !has_items {
                 return add(key, value);
             }
             let items = items::stored(value).unwrap_or_default();
+            if !maps {
+                return items.iter().for_each(|item| add(key, item));
+            }
             items.as_chunks::<2>().0.iter().for_each(|[entry, value]| add(&name_of(key, entry), value));
         });
         broken.map_or(Ok(()), Err)
@@ -62,7 +73,9 @@ impl Expiry {
     /// Notes the moments of what a call writes; before it is applied.
     pub fn note(&mut self, written: Written<'_>, call: &CallKeys, encoded: &EncodedKeys, state: &dyn KeyedState) {
         let name = |key: u32| encoded.get(call.first_row[key as usize] as usize);
-        if self.maps {
+        if let Some(lists) = &mut self.lists {
+            lists.note(self.state, written, name, &mut self.queue);
+        } else if self.maps {
             for ((key, entry), moments) in self.moments_of_entries(written.items, call, state) {
                 move_on(&mut self.queue, &name_of(name(key), &entry), moments);
             }
@@ -130,13 +143,18 @@ impl Expiry {
         self.queue.first()
     }
 
-    /// Forgets values whose moments have come, at most `most`; whether there may be more.
+    /// Forgets values whose moments have come, at most `most`, or of `most` lists; whether there may be more.
     pub fn forget(&mut self, moment: i64, most: usize, state: &mut dyn KeyedState) -> bool {
         let due: Vec<(i64, Vec<u8>)> = self.queue.due(moment, most).map(|(at, name)| (at, name.to_vec())).collect();
         if due.is_empty() {
             return false;
         }
         let (mut encoded, mut entries) = (EncodedKeys::default(), Items::default());
+        if let Some(lists) = &mut self.lists {
+            due.iter().for_each(|(_, key)| encoded.push(key));
+            lists.forget(self.state, &encoded, moment, state, &mut self.queue);
+            return true;
+        }
         for (_, name) in &due {
             let (key, entry) = if self.maps { parts_of(name) } else { (&name[..], &[][..]) };
             encoded.push(key);
@@ -191,9 +209,9 @@ impl Expiry {
         }
     }
 
-    /// The memory that the queue takes, in bytes.
+    /// The memory that the queue takes, in bytes; what is known of lists beside it takes about as much again.
     pub fn bytes(&self) -> usize {
-        self.queue.bytes()
+        self.queue.bytes() * if self.lists.is_some() { 2 } else { 1 }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use wasmill_sdk::{
-    Context, Error, EventTime, ExpiringMap, ListState, Open, Operator, Process, Record, ReducingState, Result, Timestamp,
+    Context, Error, EventTime, ExpiringList, ExpiringMap, Open, Operator, Process, Record, ReducingState, Result, Timestamp,
 };
 
 /// What a shopper does: with an item, puts so many of it into the basket, or takes some out again; without one, orders what is in it.
@@ -22,7 +22,7 @@ pub struct Step<'a> {
 /// An order, behind the columns of the key.
 #[derive(Record, Debug, PartialEq)]
 pub struct Order {
-    /// Which of the shopper's it is, counted from 1.
+    /// Which of those of the shopper's that are remembered it is, counted from 1.
     number: i64,
     /// The items in the order of their names, each with how many: `bread 1, tea 2`.
     items: String,
@@ -40,6 +40,13 @@ pub struct Order {
 pub struct Settings {
     /// An item that nobody has touched for so many seconds leaves the basket.
     keep_seconds: u32,
+    /// An order is remembered for so many seconds: a day, if nothing is said.
+    #[serde(default = "a_day")]
+    recall_seconds: u32,
+}
+
+fn a_day() -> u32 {
+    86_400
 }
 
 /// The operator.
@@ -47,7 +54,7 @@ pub struct Settings {
 #[operator(keep = "key")]
 pub struct Baskets {
     basket: ExpiringMap<String, i64, EventTime>,
-    orders: ListState<i64>,
+    orders: ExpiringList<i64, EventTime>,
     largest: ReducingState<i64>,
 }
 
@@ -57,12 +64,17 @@ impl Process for Baskets {
     type Settings = Settings;
 
     fn check(settings: &Settings) -> Result<()> {
-        if settings.keep_seconds == 0 { Err(Error::fail("settings: keep-seconds: expected 1 or more")) } else { Ok(()) }
+        let all = [("keep-seconds", settings.keep_seconds), ("recall-seconds", settings.recall_seconds)];
+        match all.iter().find(|(_, seconds)| *seconds == 0) {
+            Some((name, _)) => Err(Error::fail(format!("settings: {name}: expected 1 or more"))),
+            None => Ok(()),
+        }
     }
 
     fn open(settings: Settings, _: &mut Open) -> Result<Self> {
         let basket = ExpiringMap::new(Duration::from_secs(settings.keep_seconds.into()));
-        Ok(Self { basket, orders: ListState::new(), largest: ReducingState::new(i64::max) })
+        let orders = ExpiringList::new(Duration::from_secs(settings.recall_seconds.into()));
+        Ok(Self { basket, orders, largest: ReducingState::new(i64::max) })
     }
 
     fn prefetch(&mut self, step: &Step<'_>) {
@@ -102,11 +114,11 @@ impl Baskets {
             cx.reject("an order of an empty basket");
             return;
         }
-        let orders: Vec<i64> = self.orders.iter().collect();
+        let orders: Vec<i64> = self.orders.iter(at).collect();
         let before: Vec<String> = orders[orders.len().saturating_sub(3)..].iter().map(i64::to_string).collect();
         let largest = self.largest.add(things);
         cx.emit(Order { number: orders.len() as i64 + 1, items, things, largest, before: before.join(",") });
-        self.orders.push(things);
+        self.orders.push(things, at);
         self.basket.clear();
     }
 }

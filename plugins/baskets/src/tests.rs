@@ -30,4 +30,9 @@ fn a_basket_survives_a_restart_and_forgets_what_nobody_touches() {
     assert_eq!(harness.output(), [order]);
     assert_eq!(harness.list::<i64>("orders", &"ann"), [1]);
     assert_eq!((harness.keys("basket"), harness.state("largest", &"ann")), (0, Some(1_i64)));
+    let at = |second: i64| Timestamp::from_millis(second * 1_000);
+    harness.advance_watermark(at(95 + 86_400 - 1)).expect("a call that succeeds");
+    assert_eq!(harness.keys("orders"), 1);
+    harness.advance_watermark(at(95 + 86_400)).expect("a call that succeeds");
+    assert_eq!(harness.keys("orders"), 0);
 }

@@ -1,7 +1,7 @@
 //! Write Wasmill operators in Rust.
 //!
 //! An operator is a struct: what it remembers for a key are fields of type [`ValueState`], [`ListState`],
-//! [`MapState`], [`ReducingState`], [`AggregatingState`], and [`ExpiringState`] and [`ExpiringMap`], which forget; what it remembers
+//! [`MapState`], [`ReducingState`], [`AggregatingState`], and [`ExpiringState`], [`ExpiringList`] and [`ExpiringMap`], which forget; what it remembers
 //! whatever the key, [`BroadcastState`] and [`TaskState`]; moments at which it looks at a key again fields
 //! of type [`EventTimers`] and [`ProcessingTimers`], outputs beside the main one fields of type [`Port`], and the rest is its own. What it does with a record is [`Process`]; records are structs too ([`Record`]). An operator with
 //! several inputs reads an enum of records ([`Inputs`](trait@Inputs)).
@@ -119,8 +119,8 @@ pub use settings::NoSettings;
 #[doc(hidden)]
 pub use state::sum_of_widths;
 pub use state::{
-    AggregatingState, AsMapEntry, BroadcastState, Entries, ExpiringMap, ExpiringState, ListState, MapEntry, MapState,
-    ReducingState, Sink, StateValue, TaskState, ValueState,
+    AggregatingState, AsMapEntry, BroadcastState, Entries, ExpiringList, ExpiringMap, ExpiringState, ListState, MapEntry,
+    MapState, ReducingState, Sink, StateValue, TaskState, ValueState,
 };
 pub use timers::{Domain, EventTime, EventTimers, ProcessingTime, ProcessingTimers, TimeDomain, Timer, TimerBatch, Timers};
 pub use timestamp::Timestamp;

@@ -5,7 +5,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use wasmill_state::{KeyedState, StateWrite, Values};
 
-use super::collected::{Collected, Encoded, MOST_BYTES, NUMBER};
+use super::collected::{Collected, Encoded, NUMBER};
 use super::{Emit, RunningAggregate, Updated, damaged};
 use crate::contract::OperatorError;
 
@@ -51,12 +51,8 @@ impl RunningAggregate {
     }
 
     /// The rows of several keys one behind the other, of what those have in each state; nothing where rows aren't kept.
-    pub(crate) fn rows_together<'a>(&self, all: &'a [Values]) -> Result<Option<&'a [u8]>, OperatorError> {
-        let Some(rows) = all.get(NUMBER).filter(|_| self.collected.is_some()) else { return Ok(None) };
-        if rows.data.len() > 2 * MOST_BYTES {
-            return Err(too_long(rows.data.len()));
-        }
-        Ok(Some(&rows.data))
+    pub(crate) fn rows_together<'a>(&self, all: &'a [Values]) -> Option<&'a [u8]> {
+        Some(&all.get(NUMBER).filter(|_| self.collected.is_some())?.data)
     }
 
     /// What has so many keys forget their rows; nothing where rows aren't kept.
@@ -104,19 +100,5 @@ impl RunningAggregate {
         }
         let numbers: Vec<Option<u32>> = keys.iter().map(|&key| numbers[key as usize]).collect();
         Ok(collected.lists(state, &places).ok_or_else(damaged)?.after_each(&numbers, wanted))
-    }
-}
-
-/// Why two sessions can't be put together.
-fn too_long(bytes: usize) -> OperatorError {
-    OperatorError {
-        code: "window-too-large",
-        message: format!(
-            "sessions that come together hold {} MiB of rows, at most {} may be in one",
-            bytes >> 20,
-            (2 * MOST_BYTES) >> 20
-        ),
-        row: None,
-        hint: Some("a shorter gap, fewer columns that the plugin reads, or an aggregate in its place".to_owned()),
     }
 }

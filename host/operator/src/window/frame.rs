@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, TimestampMillisecondArray, UInt32Array};
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
-use arrow_select::concat::concat_batches;
 use wasmill_flow::Batch;
 use wasmill_flow::column_type::TIMESTAMP;
 use wasmill_state::{KeyedState, StateNeed};
@@ -95,19 +94,6 @@ impl Frame {
         }
         Ok(())
     }
-}
-
-/// Puts results that were emitted from a place on, one round after the other, into one batch.
-pub(super) fn together(emitted: usize, cx: &mut Context) -> Result<(), OperatorError> {
-    if cx.emitted.len() <= emitted + 1 {
-        return Ok(());
-    }
-    let rounds: Vec<Batch> = cx.emitted.split_off(emitted).into_iter().map(|emitted| emitted.batch).collect();
-    let times: Option<Vec<&[i64]>> = rounds.iter().map(|round| round.times.as_deref()).collect();
-    let schema = rounds[0].rows.schema();
-    let rows = concat_batches(&schema, rounds.iter().map(|round| &round.rows)).map_err(|error| bug(&error.to_string()))?;
-    cx.emit(0, Batch::unkeyed(rows).at(times.map(|times| times.concat().into())));
-    Ok(())
 }
 
 /// The operator's state.

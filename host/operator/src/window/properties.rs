@@ -395,6 +395,12 @@ fn collect(cx: &mut Context, run: &Run, out: &mut Out) {
     }
 }
 
+/// The key of a result, as text.
+fn key_of(result: &str, run: &Run) -> String {
+    let changes = usize::from(run.trigger.accumulation == Accumulation::Retracting);
+    result.split(' ').nth(changes).unwrap_or_default().to_owned()
+}
+
 /// A row of which only the key is known.
 fn nameless(key: u8) -> Row {
     Row { time: 0, key, value: None }
@@ -423,17 +429,19 @@ fn compare_as(run: &Run, combined: bool) -> Result<(), String> {
     let mut expected = Out::default();
     let mut now = i64::MIN;
     let mut at = 0;
-    let same = |mut expected: Out, mut found: Out, ordered: bool, at: usize| {
-        if !ordered {
-            expected.results.sort_unstable();
-            found.results.sort_unstable();
+    let same = |mut expected: Out, mut found: Out, tasks: usize, at: usize| {
+        for out in [&mut expected, &mut found] {
+            if combined {
+                out.late.iter_mut().for_each(|row| *row = nameless(row.key));
+            }
+            // Between tasks, and for rows that were combined, the order is that of each key.
+            if tasks > 1 {
+                out.results.sort_by_key(|result| key_of(result, run));
+            }
+            if tasks > 1 || combined {
+                out.late.sort_by_key(|row| row.key);
+            }
         }
-        if combined {
-            let late = expected.late.iter_mut().chain(&mut found.late);
-            late.for_each(|row| *row = nameless(row.key));
-        }
-        expected.late.sort_unstable();
-        found.late.sort_unstable();
         let expected = shown(expected, run.listed);
         if expected == found { Ok(()) } else { Err(format!("at event {at}: expected {expected:?}, found {found:?}")) }
     };
@@ -446,12 +454,12 @@ fn compare_as(run: &Run, combined: bool) -> Result<(), String> {
             tasks.waiting.push(row.clone());
             continue;
         }
-        same(std::mem::take(&mut expected), tasks.flush(), false, at)?;
+        let of = tasks.tasks.len();
+        same(std::mem::take(&mut expected), tasks.flush(), of, at)?;
         match event {
             Event::Watermark(watermark) if *watermark > now => {
                 now = *watermark;
-                let ordered = tasks.tasks.len() == 1;
-                same(model.watermark(now), tasks.watermark(now), ordered, at)?;
+                same(model.watermark(now), tasks.watermark(now), of, at)?;
             }
             Event::Restored(of) => tasks.restore(*of),
             _ => {}

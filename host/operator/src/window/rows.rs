@@ -10,8 +10,9 @@ use wasmill_flow::key::EncodedKeys;
 use wasmill_state::{CallKeys, Values};
 
 use super::changes::Changes;
-use super::frame::{bug, state, state_of, together};
+use super::frame::{bug, state, state_of};
 use super::keys::{Keys, removal};
+use super::order::Places;
 use super::rounds::Rounds;
 use super::trigger::{ROWS, counted, leave};
 use crate::aggregate::{Comes, Computation, Emit, RunningAggregate};
@@ -74,14 +75,17 @@ impl RowWindows {
         if !self.ends {
             return self.count(input, batch, cx).await;
         }
-        let all = cx.emitted.len();
         let mut rounds = Rounds::new(self.rows, &batch, &self.key_by, None, state(cx)?, &mut self.call);
+        let places = Places::of(batch.times.as_deref().map(<[i64]>::to_vec), cx);
+        let numbers = (0..).take(batch.len()).collect();
+        let batch = batch.at(Some(numbers));
         while let Some(now) = rounds.next(state_of(&mut cx.state)?, &mut self.call) {
             let emitted = cx.emitted.len();
             self.count(input, if now.len() == batch.len() { batch.clone() } else { batch.take(&now) }, cx).await?;
             self.forget(emitted, cx)?;
         }
-        together(all, cx)
+        places.give_back(cx);
+        Ok(())
     }
 
     /// Counts rows; what comes out is what is due.

@@ -297,7 +297,7 @@ impl SessionAggregate {
         }
         let (others, first) =
             (all.numbered(&(1..).take(segment.others.len()).collect()), all.numbered(&UInt32Array::from(vec![0])));
-        let rows = self.aggregate.rows_together(&apart)?;
+        let rows = self.aggregate.rows_together(&apart);
         self.remove(&others, cx)?;
         self.write(&first, [merged].into_iter().chain(rows.map(|rows| one(Some(rows), None))).collect(), cx)?;
         Ok(apart)

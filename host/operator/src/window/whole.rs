@@ -11,8 +11,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
 use arrow_array::{Array, ArrayRef, Int64Array, RecordBatch, UInt32Array};
 use arrow_buffer::ScalarBuffer;
-use arrow_schema::{DataType, Field, FieldRef, Schema, SchemaRef};
-use arrow_select::take::{take, take_record_batch};
+use arrow_schema::{ArrowError, DataType, Field, FieldRef, Schema, SchemaRef};
+use arrow_select::take::{take, take_arrays, take_record_batch};
 use futures_util::future::BoxFuture;
 use wasmill_flow::dead_letter::Kind;
 use wasmill_flow::{Batch, Watermark};
@@ -189,7 +189,7 @@ impl WholeWindows {
         times: Option<ScalarBuffer<i64>>,
         cx: &mut Context,
     ) -> Result<(), OperatorError> {
-        let failed = |error: arrow_schema::ArrowError| bug(&error.to_string());
+        let failed = |error: ArrowError| bug(&error.to_string());
         let (windows, starts) = (fired.windows.clone(), fired.starts.clone());
         let at = |of: &UInt32Array| {
             let of = of.values().iter();
@@ -197,6 +197,7 @@ impl WholeWindows {
         };
         let given = self.function.fire(fired).await?;
         for (of, columns) in given.rows.into_iter().filter(|(of, _)| !of.is_empty()) {
+            let (of, columns) = by_window(of, columns).map_err(failed)?;
             let own =
                 windows.columns().iter().map(|column| take(column, &of, None)).collect::<Result<Vec<_>, _>>().map_err(failed)?;
             let rows =
@@ -213,6 +214,17 @@ impl WholeWindows {
         }
         Ok(())
     }
+}
+
+/// Rows window by window, those of each as they were given: which windows go out in one call must not show.
+fn by_window(of: UInt32Array, columns: Vec<ArrayRef>) -> Result<(UInt32Array, Vec<ArrayRef>), ArrowError> {
+    if of.values().is_sorted() {
+        return Ok((of, columns));
+    }
+    let mut order: Vec<u32> = (0_u32..).take(of.len()).collect();
+    order.sort_by_key(|&row| of.value(row as usize));
+    let columns = take_arrays(&columns, &UInt32Array::from(order.clone()), None)?;
+    Ok((order.iter().map(|&row| of.value(row as usize)).collect(), columns))
 }
 
 /// The rows of some lists end to end.

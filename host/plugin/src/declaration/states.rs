@@ -46,12 +46,6 @@ pub(super) fn resolve(states: &[WitState], inputs: &[InputShape]) -> Result<Vec<
         if matches!(kind, StateKind::Broadcast | StateKind::Task) && state.expires.is_some() {
             return Err(format!("state `{}` is a {kind} that is forgotten, which is not in this version", state.name));
         }
-        if kind == StateKind::List && state.expires.is_some() {
-            return Err(format!(
-                "state `{}` is a list that is forgotten, which is not in this version; a map can be",
-                state.name
-            ));
-        }
         needs.push(StateNeed { name: state.name.clone(), version: state.version, kind, width: state.width });
     }
     debug_assert!(needs.iter().all(|need| need.width.is_none_or(|width| width as usize <= STATE_VALUE_BYTES)));

@@ -9,13 +9,14 @@ use crate::field;
 use crate::keep::Keep;
 
 /// The types of fields that are states.
-const STATES: [&str; 9] = [
+const STATES: [&str; 10] = [
     "ValueState",
     "ListState",
     "MapState",
     "ReducingState",
     "AggregatingState",
     "ExpiringState",
+    "ExpiringList",
     "ExpiringMap",
     "BroadcastState",
     "TaskState",

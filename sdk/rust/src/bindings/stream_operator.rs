@@ -915,7 +915,7 @@ pub mod wasmill {
         /// Every value has exactly this many bytes (1 to 1,024); absent where lengths differ, and for lists and maps. A fixed width saves the
         /// offsets on every load and store.
         pub width: ::core::option::Option<u32>,
-        /// Values, each value of a map by itself, are forgotten: each begins with the moment at which it is, eight bytes, little-endian. When time in this domain has come as
+        /// Values, each value of a map and each item of a list by itself, are forgotten: each begins with the moment at which it is, eight bytes, little-endian. When time in this domain has come as
         /// far, and timers of that moment have been handed over, the host takes it away. A call may still be given a value whose moment
         /// has passed for the row at hand: not to use it is the plugin's part.
         pub expires: ::core::option::Option<TimeDomain>,

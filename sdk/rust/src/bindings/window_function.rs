@@ -53,8 +53,8 @@ pub mod exports {
             f.debug_struct("Span").field("start", &self.start).field("end", &self.end).finish()
           }
         }
-        /// Rows that come out: row `i` is of window `of[i]` of the call, and has a value in each of the columns that the plan `gives`. They leave in
-        /// this order, with the key of their window and, for their event time, its last moment.
+        /// Rows that come out: row `i` is of window `of[i]` of the call, and has a value in each of the columns that the plan `gives`. They leave
+        /// window by window, those of one in this order, with its key and, for their event time, its last moment.
         #[derive(Clone)]
         pub struct Given {
           pub of: _rt::Vec::<u32>,

@@ -112,6 +112,11 @@ impl<P: ProcessBatch, K: Ord + Clone> Harness<P, K> {
         let lives = |value: &[u8]| value.first_chunk().is_some_and(|until| i64::from_le_bytes(*until) > moment);
         for (values, state) in self.states.iter_mut().zip(&self.plan.states).filter(|(_, state)| state.expires == Some(domain)) {
             values.retain(|_, value| {
+                if state.kind == StateKind::ListState {
+                    let stored = Some(std::mem::take(value));
+                    native::strings(&stored).filter(|item| lives(item)).for_each(|item| native::store_item(item, value));
+                    return !value.is_empty();
+                }
                 if state.kind != StateKind::MapState {
                     return lives(value);
                 }

@@ -88,6 +88,10 @@ impl<T: StateValue> ListState<T> {
 
     /// Adds an item to the end.
     pub fn push(&mut self, item: T) {
+        self.push_ref(&item);
+    }
+
+    pub(super) fn push_ref(&mut self, item: &T) {
         let list = &mut self.lists.get_mut()[self.key];
         let start = list.added.len();
         list.added.extend_from_slice(&[0; 4]);

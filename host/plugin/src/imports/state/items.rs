@@ -26,10 +26,14 @@ pub(super) fn list_load(host: &mut HostState, state: u32, first: u32) -> wasmtim
 }
 
 pub(super) fn list_append(host: &mut HostState, state: u32, keys: Vec<u32>, items: BinaryArrayResult) -> wasmtime::Result<()> {
+    let expires = expires(host, state);
     let (keyed, _) = keyed(host, "state.list-append", state, StateKind::List)?;
     check_keys("state.list-append", &keys, keyed.keys.count())?;
     let items = Items { offsets: items.offsets, data: items.data };
     items.check(keys.len(), STATE_VALUE_BYTES).map_err(|what| unfit(state, &what))?;
+    if expires && items.iter().any(|item| item.len() < 8) {
+        return Err(unfit(state, "an item that doesn't begin with the moment at which it is forgotten"));
+    }
     keyed.count_bytes(held(&items))?;
     let staged = &mut keyed.staged;
     staged.write(state as usize, ItemChange::Append { keys: keys.clone(), items });
