@@ -3,6 +3,7 @@
 mod aggregate;
 mod operator;
 mod plugin;
+mod table;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use wasmill_flow::KeyGroups;
 pub use aggregate::{Aggregate, AggregatePlugin, LATE_PORT, Results, Window, WindowShape};
 pub use operator::{Input, Operator};
 pub use plugin::{OnPoison, Plugin};
+pub use table::{Database, TableSink, TableWrite};
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.
 #[derive(Debug, Clone)]
@@ -418,6 +420,8 @@ pub enum SinkConnector {
         /// How rows are written.
         format: FormatOut,
     },
+    /// A table of a database.
+    Table(TableSink),
     /// Nowhere; counted.
     Blackhole,
 }

@@ -32,6 +32,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("wit-bindgen", &["sdk"]),
     ("datafusion", &["operator"]),
     ("saphyr", &["job"]),
+    ("sqlx", &["connector"]),
     ("tokio", &["connector", "plugin", "runtime", "cli", "fuzz"]),
     ("anyhow", &["cli"]),
     ("clap", &["cli"]),
