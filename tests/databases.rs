@@ -36,7 +36,7 @@ struct Random(u64);
 
 impl Random {
     fn new() -> Self {
-        let seed = match std::env::var("WASMILL_TEST_SEED") {
+        let seed: u64 = match std::env::var("WASMILL_TEST_SEED") {
             Ok(seed) => seed.parse().expect("WASMILL_TEST_SEED is a number"),
             Err(_) => SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_nanos().into(),
         };
@@ -53,7 +53,12 @@ impl Random {
 }
 
 fn sqlite(folder: &Folder, sql: &str) -> String {
-    let answer = Command::new("sqlite3").args(["-cmd", ".timeout 10000"]).arg(folder.path("out.db")).arg(sql).output().expect("sqlite3 runs");
+    let answer = Command::new("sqlite3")
+        .args(["-cmd", ".timeout 10000"])
+        .arg(folder.path("out.db"))
+        .arg(sql)
+        .output()
+        .expect("sqlite3 runs");
     assert!(answer.status.success(), "{sql}: {}", String::from_utf8_lossy(&answer.stderr));
     String::from_utf8_lossy(&answer.stdout).trim_end().to_owned()
 }
@@ -70,7 +75,10 @@ fn exactly_once(folder: &Folder, asked: &mut dyn FnMut(&str) -> String, disturb:
         disturb(kill);
         child.kill().expect("killed, or gone");
         child.wait().expect("gone");
-        let rows: u64 = match asked("SELECT count(*), count(DISTINCT id), coalesce(max(id) + 1, 0) FROM rows").split('|').collect::<Vec<_>>()[..] {
+        let rows: u64 = match asked("SELECT count(*), count(DISTINCT id), coalesce(max(id) + 1, 0) FROM rows")
+            .split('|')
+            .collect::<Vec<_>>()[..]
+        {
             [rows, distinct, next] => {
                 assert!(rows == distinct && rows == next, "after kill {kill}: {rows} rows, {distinct} numbers, up to {next}");
                 rows.parse().expect("a number")
@@ -131,13 +139,15 @@ fn what_a_database_refuses_is_said_and_what_is_wrong_in_the_job_too() {
         Folder::of_job(&format!("name: t\nsources: {source}\nsinks: {{ out: {{ input: rows, {sink} }} }}\n"))
     };
     let run = |sink: &str| job(sink).run(&["run", "job.yaml"]);
-    run("connector: sqlite, path: out.db, table: t").says(1, &["error[table-not-found]: sink `out`", "out.db: there is no table t"]);
-    run("connector: postgres, url: \"mysql://me:secret@db/orders\", table: t").says(2, &[
-        "sinks.out.url: found an address of another kind, expected postgres://USER:PASSWORD@HOST:PORT/DATABASE",
-    ]);
+    run("connector: sqlite, path: out.db, table: t")
+        .says(1, &["error[table-not-found]: sink `out`", "out.db: there is no table t"]);
+    run("connector: postgres, url: \"mysql://me:secret@db/orders\", table: t")
+        .says(2, &["sinks.out.url: found an address of another kind, expected postgres://USER:PASSWORD@HOST:PORT/DATABASE"]);
     run("connector: sqlite, path: out.db, table: t, mode: upsert").says(2, &["`key`, the columns that tell rows apart"]);
-    run("connector: sqlite, path: out.db, table: t, mode: upsert, key: [ide]").says(2, &["error[unknown-column]", "did you mean `id`"]);
+    run("connector: sqlite, path: out.db, table: t, mode: upsert, key: [ide]")
+        .says(2, &["error[unknown-column]", "did you mean `id`"]);
     run("connector: sqlite, path: out.db, table: t, key: [id]").says(2, &["found `key` without `mode: upsert`"]);
-    run("connector: sqlite, path: out.db, table: t, mode: upsert, key: [id], changes: id").says(2, &["expected a column of utf8"]);
+    run("connector: sqlite, path: out.db, table: t, mode: upsert, key: [id], changes: id")
+        .says(2, &["expected a column of utf8"]);
     run("connector: sqlite, path: out.db, table: t, on-refused: dead-letter").says(2, &["error[not-in-this-version]"]);
 }

@@ -41,7 +41,10 @@ impl Server {
 
     /// What a statement gives, asked by its own client: a line a row.
     pub fn asked(&self, sql: &str) -> String {
-        let answer = command("psql").args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()]).output().expect("psql runs");
+        let answer = command("psql")
+            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()])
+            .output()
+            .expect("psql runs");
         assert!(answer.status.success(), "{sql}: {}", String::from_utf8_lossy(&answer.stderr));
         String::from_utf8_lossy(&answer.stdout).trim_end().to_owned()
     }
@@ -68,7 +71,8 @@ impl Server {
 
     fn wait_until_ready(&self) {
         for _ in 0..300 {
-            let ready = command("pg_isready").args(["-h", "127.0.0.1", "-p", &self.port.to_string()]).output().expect("pg_isready runs");
+            let ready =
+                command("pg_isready").args(["-h", "127.0.0.1", "-p", &self.port.to_string()]).output().expect("pg_isready runs");
             if ready.status.success() {
                 return;
             }
@@ -89,14 +93,25 @@ impl Drop for Server {
 fn spawn(folder: &TempDir, port: u16) -> Child {
     let sockets = format!("unix_socket_directories={}", folder.path().display());
     let mut server = command("postgres");
-    server.arg("-D").arg(folder.path().join("data")).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-c", &sockets, "-c", "timezone=UTC"]);
+    server.arg("-D").arg(folder.path().join("data")).args([
+        "-p",
+        &port.to_string(),
+        "-h",
+        "127.0.0.1",
+        "-c",
+        &sockets,
+        "-c",
+        "timezone=UTC",
+    ]);
     server.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the server starts")
 }
 
 /// A program of the newest PostgreSQL that is installed; as root as another user, since the server refuses root.
 fn command(program: &str) -> Command {
     let mut found: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .map(|versions| versions.flatten().map(|version| version.path().join("bin").join(program)).filter(|path| path.exists()).collect())
+        .map(|versions| {
+            versions.flatten().map(|version| version.path().join("bin").join(program)).filter(|path| path.exists()).collect()
+        })
         .unwrap_or_default();
     found.sort();
     let path = found.pop().unwrap_or_else(|| PathBuf::from(program));

@@ -12,8 +12,8 @@ use crate::graph::{Checkpoint, Job, MAIN_PORT, NodeId, SourceConnector, Upstream
 use crate::measure::{show_duration, show_size};
 use crate::plan::Plan;
 
-pub use guarantee::{Guarantee, Guaranteed};
 pub use graph::{ColumnPart, Explanation, Flow, InputPart, OperatorPart, OutputPart, SinkPart, SourcePart, StagePart, Way};
+pub use guarantee::{Guarantee, Guaranteed};
 
 /// Explains a job. The text is for people and may change; it ends with a newline.
 #[must_use]

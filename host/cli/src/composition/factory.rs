@@ -299,7 +299,9 @@ impl Factory for JobFactory<'_> {
                 open(connector, [&self.job.name, name], schema, task, visibility)
             }
             SinkId::DeadLetters => match &self.job.dead_letters {
-                Some(letters) => open(&letters.connector, [&self.job.name, "dead-letters"], &dead_letter::schema(), task, visibility),
+                Some(letters) => {
+                    open(&letters.connector, [&self.job.name, "dead-letters"], &dead_letter::schema(), task, visibility)
+                }
                 None => Ok(Box::new(BlackholeSink::new())),
             },
         }

@@ -212,8 +212,10 @@ async fn every_crash_is_recovered_from(under_test: &SinkUnderTest<'_>) {
                     && epoch + 1 == committed
                 {
                     let Run { visible, prepared: of_run, .. } = crash_after(under_test, calls).await;
-                    let prepared = of_run.iter().find(|(other, ..)| *other == epoch).map_or(prepared, |(_, prepared, _)| prepared.clone());
-                    let refused = (under_test.open)().recover(Some(&prepared)).await.expect_err("5: what is visible can't be taken back");
+                    let prepared =
+                        of_run.iter().find(|(other, ..)| *other == epoch).map_or(prepared, |(_, prepared, _)| prepared.clone());
+                    let refused =
+                        (under_test.open)().recover(Some(&prepared)).await.expect_err("5: what is visible can't be taken back");
                     assert_eq!(refused.code, "output-ahead");
                     expect_visible(under_test, &lines(0..visible), "5: a recovery that is refused changes nothing");
                 }

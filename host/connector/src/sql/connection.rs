@@ -80,7 +80,8 @@ impl Connection {
                 let options = options.application_name("wasmill").disable_statement_logging();
                 let mut connection = Box::new(PgConnection::connect_with(&options).await?);
                 // What is prepared must survive a power cut, whatever the server's default is.
-                let durable = "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+                let durable =
+                    "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
                 connection.execute(durable).await?;
                 Ok(Self::Postgres(connection))
             }
@@ -213,7 +214,10 @@ impl TableName {
 pub(super) enum InsertError {
     Database(sqlx::Error),
     /// A number that SQLite has no integer for.
-    TooLarge { column: String, value: u64 },
+    TooLarge {
+        column: String,
+        value: u64,
+    },
 }
 
 fn read_column(row: &[Option<String>]) -> Column {
@@ -314,7 +318,10 @@ fn bound(
     Ok((arguments, bytes))
 }
 
-fn bind<'q, T: sqlx::Encode<'q, Sqlite> + sqlx::Type<Sqlite>>(arguments: &mut SqliteArguments, value: T) -> Result<(), InsertError> {
+fn bind<'q, T: sqlx::Encode<'q, Sqlite> + sqlx::Type<Sqlite>>(
+    arguments: &mut SqliteArguments,
+    value: T,
+) -> Result<(), InsertError> {
     sqlx::Arguments::add(arguments, value).map_err(|error| InsertError::Database(sqlx::Error::Encode(error)))
 }
 

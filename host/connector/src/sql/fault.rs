@@ -49,8 +49,9 @@ pub(super) fn database(database: &Database, table: &str, doing: &str, error: &sq
             .with_hint("see that the server runs and takes connections; with checkpoints the job then goes on where it was");
     }
     if matches!(error, sqlx::Error::Configuration(_)) {
-        return ConnectorError::new("database-refused", format!("the url isn't one of PostgreSQL: {what}"))
-            .with_hint("expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password written as %XX");
+        return ConnectorError::new("database-refused", format!("the url isn't one of PostgreSQL: {what}")).with_hint(
+            "expected postgres://USER:PASSWORD@HOST:PORT/DATABASE, with special characters of the password written as %XX",
+        );
     }
     if is_postgres && (code.starts_with("28") || code == "3D000" || code == "42501") || matches!(error, sqlx::Error::Tls(_)) {
         return ConnectorError::new("database-refused", format!("{place}: refused while {doing}: {what}"))
@@ -76,9 +77,11 @@ pub(super) fn row_refused(database: &Database, table: &str, what: &str) -> Conne
 pub(super) fn insertion(database: &Database, table: &str, doing: &str, error: &InsertError) -> ConnectorError {
     match error {
         InsertError::Database(error) => self::database(database, table, doing, error),
-        InsertError::TooLarge { column, value } => {
-            row_refused(database, table, &format!("column {column}: {value} is more than an integer of SQLite holds, {}", i64::MAX))
-        }
+        InsertError::TooLarge { column, value } => row_refused(
+            database,
+            table,
+            &format!("column {column}: {value} is more than an integer of SQLite holds, {}", i64::MAX),
+        ),
     }
 }
 

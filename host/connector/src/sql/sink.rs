@@ -66,9 +66,12 @@ impl SqlSink {
         let place = |(at, field): (usize, &arrow_schema::FieldRef)| (field.name().clone(), at);
         let (of_change, columns): (Vec<_>, Vec<_>) =
             schema.fields().iter().enumerate().map(place).partition(|(name, _)| Some(name.as_str()) == change);
-        let staged_columns = of_change.into_iter().map(|(_, at)| (CHANGE.to_owned(), at)).chain(columns.iter().cloned()).collect();
+        let staged_columns =
+            of_change.into_iter().map(|(_, at)| (CHANGE.to_owned(), at)).chain(columns.iter().cloned()).collect();
         let target = match (config.table.split_once('.'), &config.database) {
-            (Some((schema, table)), Database::Postgres { .. }) => TableName { schema: Some(schema.to_owned()), table: table.to_owned() },
+            (Some((schema, table)), Database::Postgres { .. }) => {
+                TableName { schema: Some(schema.to_owned()), table: table.to_owned() }
+            }
             _ => TableName { schema: None, table: config.table.clone() },
         };
         Ok(Self {
@@ -134,7 +137,8 @@ impl SqlSink {
         if !problems.is_empty() {
             let place = fault::place(&self.config.database);
             let message = format!("{place}: table {table} doesn't fit the rows: {}", problems.join("; "));
-            return Err(ConnectorError::new("table-mismatch", message).with_hint("`select` columns of these names and types, or change the table"));
+            return Err(ConnectorError::new("table-mismatch", message)
+                .with_hint("`select` columns of these names and types, or change the table"));
         }
         self.connection = Some(connection);
         self.checked = true;
@@ -160,7 +164,10 @@ impl SqlSink {
         if let TableWrite::Upsert { key, .. } = &self.config.write {
             let same = |columns: &Vec<String>| columns.len() == key.len() && columns.iter().all(|column| key.contains(column));
             if !connection.unique(&self.target).await?.iter().any(same) {
-                problems.push(format!("`mode: upsert` needs a primary key or a unique index of exactly {}, found none", key.join(", ")));
+                problems.push(format!(
+                    "`mode: upsert` needs a primary key or a unique index of exactly {}, found none",
+                    key.join(", ")
+                ));
             }
         }
         if self.by_epoch() && connection.columns(&self.target.beside(EPOCHS)).await?.is_empty() {
@@ -229,7 +236,8 @@ impl SqlSink {
             // Staged rows are numbered: what of these did arrive is known, and goes.
             drop(connection);
             connection = self.take_connection().await?;
-            let arrived = format!("DELETE FROM {} WHERE {SEQUENCE} > {}", self.staged_table(self.run.as_deref()).quoted(), self.staged);
+            let arrived =
+                format!("DELETE FROM {} WHERE {SEQUENCE} > {}", self.staged_table(self.run.as_deref()).quoted(), self.staged);
             connection.execute(arrived).await.map_err(|error| self.failed(doing, &error))?;
             added = self.add(&mut connection, &rows).await;
         }
@@ -298,7 +306,8 @@ impl SqlSink {
     /// A row that a unique index would refuse is found before the checkpoint is complete: afterwards the job could only fail at it again.
     async fn find_conflicts(&mut self, run: &str) -> Result<(), ConnectorError> {
         let mut connection = self.take_connection().await?;
-        let found = self.conflict(&mut connection, run).await.map_err(|error| self.failed("looking for keys that are there", &error))?;
+        let found =
+            self.conflict(&mut connection, run).await.map_err(|error| self.failed("looking for keys that are there", &error))?;
         self.connection = Some(connection);
         match found {
             None => Ok(()),
@@ -351,7 +360,9 @@ impl SqlSink {
         connection.begin().await?;
         let Some((done, moved)) = self.look_up(connection, run).await? else {
             connection.execute("ROLLBACK".to_owned()).await?;
-            return Ok(Err(format!("expected run {run} in {EPOCHS}, found none: this is another database, or an older copy of it")));
+            return Ok(Err(format!(
+                "expected run {run} in {EPOCHS}, found none: this is another database, or an older copy of it"
+            )));
         };
         if done < *epoch {
             if moved < *rows {

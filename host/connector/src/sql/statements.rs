@@ -54,7 +54,11 @@ pub(super) fn moves(target: &str, staged: &str, columns: &[String], upto: u64, w
     if others.is_empty() {
         upsert.push_str("NOTHING");
     } else {
-        let _ = write!(upsert, "UPDATE SET {}", others.iter().map(|name| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", "));
+        let _ = write!(
+            upsert,
+            "UPDATE SET {}",
+            others.iter().map(|name| format!("{name} = excluded.{name}")).collect::<Vec<_>>().join(", ")
+        );
     }
     statements.push(upsert);
     statements
@@ -95,8 +99,13 @@ mod tests {
     #[test]
     fn an_upsert_writes_the_last_row_of_a_key_and_deletes_where_that_says_so() {
         let write = TableWrite::Upsert { key: vec!["id".into()], changes: Some("change".into()) };
-        let [delete, upsert] = &moves("\"t\"", "\"s\"", &["id".into(), "n".into()], 7, &write)[..] else { panic!("two statements") };
-        assert!(delete.starts_with("DELETE FROM \"t\" WHERE EXISTS (SELECT 1 FROM (SELECT \"id\", \"n\", wasmill_change, "), "{delete}");
+        let [delete, upsert] = &moves("\"t\"", "\"s\"", &["id".into(), "n".into()], 7, &write)[..] else {
+            panic!("two statements")
+        };
+        assert!(
+            delete.starts_with("DELETE FROM \"t\" WHERE EXISTS (SELECT 1 FROM (SELECT \"id\", \"n\", wasmill_change, "),
+            "{delete}"
+        );
         assert!(upsert.ends_with(
             "WHERE wasmill_nth = 1 AND wasmill_change IN ('insert', 'after') ORDER BY \"id\" ON CONFLICT (\"id\") DO UPDATE SET \"n\" = excluded.\"n\""
         ), "{upsert}");

@@ -107,16 +107,20 @@ pub(super) fn problems(database: &Database, fields: &[&Field], found: &[Column])
     for field in fields {
         let written = column_type::describe(field);
         match found.iter().find(|column| column.name == *field.name()) {
-            None => problems.push(format!("column `{}` ({written}): expected {}, found no such column", field.name(), made(database, field.data_type()))),
+            None => problems.push(format!(
+                "column `{}` ({written}): expected {}, found no such column",
+                field.name(),
+                made(database, field.data_type())
+            )),
             Some(column) => problems.extend(misfit(database, field, column).map(|expected| {
                 let kind = if column.kind.is_empty() { "no type" } else { &column.kind };
                 format!("column `{}` ({written}): expected {expected}, found {kind}", field.name())
             })),
         }
     }
-    let lacking = found.iter().filter(|column| {
-        column.not_null && !column.fills_itself && !fields.iter().any(|field| *field.name() == column.name)
-    });
+    let lacking = found
+        .iter()
+        .filter(|column| column.not_null && !column.fills_itself && !fields.iter().any(|field| *field.name() == column.name));
     problems.extend(lacking.map(|column| {
         format!("column `{}` ({}): it must have a value, and the rows have no such column", column.name, column.kind)
     }));

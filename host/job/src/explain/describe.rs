@@ -7,8 +7,8 @@ use wasmill_flow::column_type;
 
 use crate::graph::{
     Aggregate, ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut,
-    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, Results, SinkConnector, SourceConnector, TableSink, TableWrite, TimestampUnit, Verb,
-    WatermarkRule, Window, WindowShape, Workload,
+    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, Results, SinkConnector, SourceConnector, TableSink, TableWrite,
+    TimestampUnit, Verb, WatermarkRule, Window, WindowShape, Workload,
 };
 use crate::measure::{show_duration, show_size};
 

@@ -164,7 +164,8 @@ impl Explanation {
     /// Explains a job.
     #[must_use]
     pub fn of(job: &Job, plan: &Plan) -> Self {
-        let mut sinks: Vec<SinkPart> = job.sinks.iter().map(|sink| sink_part(job, &sink.name, Some(sink.input), &sink.connector)).collect();
+        let mut sinks: Vec<SinkPart> =
+            job.sinks.iter().map(|sink| sink_part(job, &sink.name, Some(sink.input), &sink.connector)).collect();
         sinks.extend(job.dead_letters.iter().map(|letters| sink_part(job, DEAD_LETTERS, None, &letters.connector)));
         Self {
             job: job.name.clone(),

@@ -79,7 +79,9 @@ mod tests {
     fn a_password_is_never_shown() {
         let shown = |url: &str| format!("{:?}", Database::Postgres { url: url.to_owned() });
         assert_eq!(shown("postgres://me:secret@db.example:5432/orders?password=secret"), "postgres db.example:5432/orders");
-        for odd in ["postgres://me:se@cret@db/orders", "postgres://me:se/c?ret@db/orders", "postgres://db/orders?password=se@cret"] {
+        for odd in
+            ["postgres://me:se@cret@db/orders", "postgres://me:se/c?ret@db/orders", "postgres://db/orders?password=se@cret"]
+        {
             assert_eq!(shown(odd), "postgres");
         }
         assert_eq!(shown("postgresql://db/orders"), "postgres db/orders");

@@ -116,7 +116,8 @@ enum Mode {
 }
 
 fn read_table(keys: &Mapping<'_>, database: Database, spot: Spot, problems: &mut Problems) -> TableSink {
-    let table = keys.require("table", "the name of the table", problems).and_then(|field| field.text("the name of a table", problems));
+    let table =
+        keys.require("table", "the name of the table", problems).and_then(|field| field.text("the name of a table", problems));
     let create = keys.get("create").and_then(|field| field.flag(problems)).unwrap_or(false);
     let modes = &[("insert", Mode::Insert), ("upsert", Mode::Upsert)];
     let mode = keys.get("mode").map_or(Some(Mode::Insert), |field| field.word(modes, &[], problems));
@@ -130,7 +131,8 @@ fn read_table(keys: &Mapping<'_>, database: Database, spot: Spot, problems: &mut
         Some(Mode::Insert) => {
             for name in ["key", "changes"] {
                 if let Some(field) = keys.get(name) {
-                    let problem = problems.error(code::INVALID_VALUE, &field.spot).found_to_be(format!("`{name}` without `mode: upsert`"));
+                    let problem =
+                        problems.error(code::INVALID_VALUE, &field.spot).found_to_be(format!("`{name}` without `mode: upsert`"));
                     problem.expected("`mode: upsert`: rows that are inserted have no key, and take nothing back");
                 }
             }

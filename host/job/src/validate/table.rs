@@ -30,11 +30,17 @@ pub(super) fn resolve(sink: &TableSink, given: &Given<'_>, problems: &mut Proble
 
 /// Complains about columns of a key or of changes that the rows don't have, or that can't be one.
 pub(super) fn check_columns(sink: &written::Sink, schema: &Schema, problems: &mut Problems) {
-    let Some(SinkConnector::Table(TableSink { write: Some(TableWrite::Upsert { key, changes }), .. })) = &sink.connector else { return };
+    let Some(SinkConnector::Table(TableSink { write: Some(TableWrite::Upsert { key, changes }), .. })) = &sink.connector else {
+        return;
+    };
     for name in key {
         let Some(field) = find(name, schema, problems) else { continue };
         if column_type::is_nested(field.data_type()) {
-            let problem = problems.error(code::INVALID_VALUE, &name.spot).found_to_be(format!("`{}`, a column of {}", name.value, column_type::name(field.data_type())));
+            let problem = problems.error(code::INVALID_VALUE, &name.spot).found_to_be(format!(
+                "`{}`, a column of {}",
+                name.value,
+                column_type::name(field.data_type())
+            ));
             problem.expected("columns of a key: no list and no struct");
         }
         if changes.as_ref().is_some_and(|changes| changes.value == name.value) {
@@ -46,7 +52,11 @@ pub(super) fn check_columns(sink: &written::Sink, schema: &Schema, problems: &mu
         && let Some(field) = find(name, schema, problems)
         && *field.data_type() != DataType::Utf8View
     {
-        let problem = problems.error(code::INVALID_VALUE, &name.spot).found_to_be(format!("`{}`, a column of {}", name.value, column_type::name(field.data_type())));
+        let problem = problems.error(code::INVALID_VALUE, &name.spot).found_to_be(format!(
+            "`{}`, a column of {}",
+            name.value,
+            column_type::name(field.data_type())
+        ));
         problem.expected("a column of utf8: insert, after, before or delete");
     }
 }
@@ -56,7 +66,11 @@ fn find<'a>(name: &At<String>, schema: &'a Schema, problems: &mut Problems) -> O
     if found.is_none() {
         let names = schema.fields().iter().map(|field| field.name().as_str());
         let meant = nearest(&name.value, names);
-        problems.error(code::UNKNOWN_COLUMN, &name.spot).found(name.value.clone()).expected("a column of the sink's rows").meant(meant);
+        problems
+            .error(code::UNKNOWN_COLUMN, &name.spot)
+            .found(name.value.clone())
+            .expected("a column of the sink's rows")
+            .meant(meant);
     }
     found
 }

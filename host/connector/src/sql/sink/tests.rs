@@ -8,8 +8,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch, StringViewArray,
-    TimestampMillisecondArray, UInt64Array,
+    ArrayRef, BinaryViewArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array, RecordBatch,
+    StringViewArray, TimestampMillisecondArray, UInt64Array,
 };
 use wasmill_flow::Epoch;
 use wasmill_flow::column_type::{list_of, struct_of};
@@ -66,7 +66,7 @@ async fn conforms(database: &Database, visibility: Visibility) {
         if asked(database, exists).is_empty() {
             return Vec::new();
         }
-        column(database, "SELECT CAST(n AS TEXT) FROM t ORDER BY n").into_iter().map(|n| format!("{{\"n\":{n}}}")).collect()
+        column(database, "SELECT CAST(n AS TEXT) FROM t ORDER BY t.n").into_iter().map(|n| format!("{{\"n\":{n}}}")).collect()
     };
     check_sink(&SinkUnderTest {
         open: &|| sql_sink(config(database, visibility), &schema()).expect("a sink"),
@@ -88,7 +88,11 @@ async fn a_table_of_sqlite_keeps_the_contract() {
     let database = sqlite(&folder.path().join("out.db"));
     conforms(&database, Visibility::AtOnce).await;
     conforms(&database, Visibility::ByEpoch).await;
-    assert_eq!(column(&database, "SELECT name FROM sqlite_master WHERE name LIKE 'wasmill_staged%'").len(), 1, "nothing is left over");
+    assert_eq!(
+        column(&database, "SELECT name FROM sqlite_master WHERE name LIKE 'wasmill_staged%'").len(),
+        1,
+        "nothing is left over"
+    );
 }
 
 #[tokio::test]
@@ -96,7 +100,8 @@ async fn a_table_of_postgres_keeps_the_contract() {
     let server = Server::start();
     conforms(&of(&server), Visibility::AtOnce).await;
     conforms(&of(&server), Visibility::ByEpoch).await;
-    let left = column(&of(&server), "SELECT CAST(relname AS TEXT) FROM pg_class WHERE relname LIKE 'wasmill_staged%' AND relkind = 'r'");
+    let left =
+        column(&of(&server), "SELECT CAST(relname AS TEXT) FROM pg_class WHERE relname LIKE 'wasmill_staged%' AND relkind = 'r'");
     assert_eq!(left.len(), 1, "nothing is left over");
 }
 
@@ -111,7 +116,9 @@ fn all_types() -> RecordBatch {
         list as ArrayRef
     };
     let part = {
-        let arrow_schema::DataType::Struct(fields) = struct_of([("a", arrow_schema::DataType::Utf8View)]) else { panic!("a struct") };
+        let arrow_schema::DataType::Struct(fields) = struct_of([("a", arrow_schema::DataType::Utf8View)]) else {
+            panic!("a struct")
+        };
         let nulls = Some(vec![true, false].into());
         Arc::new(arrow_array::StructArray::new(fields, vec![texts([Some("it's \"x\"\\"), None])], nulls)) as ArrayRef
     };
@@ -120,7 +127,11 @@ fn all_types() -> RecordBatch {
         ("yes", Arc::new(BooleanArray::from(vec![Some(true), None])), true),
         ("large", Arc::new(UInt64Array::from(vec![Some(7), None])), true),
         ("x", Arc::new(Float64Array::from(vec![Some(0.1), None])), true),
-        ("price", Arc::new(Decimal128Array::from(vec![Some(-1050), None]).with_precision_and_scale(10, 2).expect("a decimal")), true),
+        (
+            "price",
+            Arc::new(Decimal128Array::from(vec![Some(-1050), None]).with_precision_and_scale(10, 2).expect("a decimal")),
+            true,
+        ),
         ("day", Arc::new(Date32Array::from(vec![Some(0), None])), true),
         ("at", Arc::new(TimestampMillisecondArray::from(vec![Some(1_517_365_101_235), None])), true),
         ("text \"q\"", texts([Some("a\tb\\N\n'é"), None]), true),
@@ -154,7 +165,8 @@ async fn every_type_is_written(database: &Database, expected: &str) {
         written(config(database, visibility), &[all_types()]).await.expect("rows");
     }
     let columns = all_types().schema().fields().iter().map(|field| super::quoted(field.name())).collect::<Vec<_>>();
-    let as_text = columns.iter().map(|name| format!("coalesce(CAST({name} AS TEXT), '-')")).collect::<Vec<_>>().join(" || '|' || ");
+    let as_text =
+        columns.iter().map(|name| format!("coalesce(CAST({name} AS TEXT), '-')")).collect::<Vec<_>>().join(" || '|' || ");
     let rows = column(database, &format!("SELECT {as_text} FROM t ORDER BY id"));
     let nulls = format!("{}{}", i64::MAX, "|-".repeat(10));
     assert_eq!(rows, [expected, expected, &nulls, &nulls]);
@@ -169,8 +181,14 @@ async fn every_type_has_a_form_in_sqlite() {
     written(config(&database, Visibility::ByEpoch), &[all_types()]).await.expect("rows");
     let sql = "SELECT yes || '|' || large || '|' || x || '|' || price || '|' || day || '|' || \"at\" || '|' || \"text \"\"q\"\"\" FROM t WHERE id < 0";
     assert_eq!(column(&database, sql), [rest]);
-    assert_eq!(column(&database, "SELECT hex(bytes) || list || part FROM t WHERE id < 0"), ["00FF[1,null]{\"a\":\"it's \\\"x\\\"\\\\\"}"]);
-    assert_eq!(column(&database, "SELECT typeof(price) || typeof(bytes) || typeof(x) || typeof(day) FROM t WHERE id < 0"), ["textblobrealtext"]);
+    assert_eq!(
+        column(&database, "SELECT hex(bytes) || list || part FROM t WHERE id < 0"),
+        ["00FF[1,null]{\"a\":\"it's \\\"x\\\"\\\\\"}"]
+    );
+    assert_eq!(
+        column(&database, "SELECT typeof(price) || typeof(bytes) || typeof(x) || typeof(day) FROM t WHERE id < 0"),
+        ["textblobrealtext"]
+    );
 }
 
 #[tokio::test]
@@ -184,7 +202,8 @@ async fn every_type_has_a_form_in_postgres() {
 }
 
 fn keyed(rows: &[(&str, i64, &str)]) -> RecordBatch {
-    let texts = |at: fn(&(&str, i64, &str)) -> String| Arc::new(StringViewArray::from_iter_values(rows.iter().map(at))) as ArrayRef;
+    let texts =
+        |at: fn(&(&str, i64, &str)) -> String| Arc::new(StringViewArray::from_iter_values(rows.iter().map(at))) as ArrayRef;
     RecordBatch::try_from_iter([
         ("change", texts(|row| row.0.to_owned())),
         ("id", Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.1))) as ArrayRef),
@@ -276,21 +295,29 @@ async fn postgres_says_what_it_refuses() {
     let error = refused(&database, table, config(&database, Visibility::ByEpoch), &rows).await;
     assert_eq!(error.code, "row-refused");
     assert!(
-        error.message.starts_with(&format!("{place}: table t refuses a row: value too long for type character varying(2); COPY wasmill_staged_")),
+        error.message.starts_with(&format!(
+            "{place}: table t refuses a row: value too long for type character varying(2); COPY wasmill_staged_"
+        )),
         "{}",
         error.message
     );
     assert!(error.message.ends_with(", line 2, column name: \"long\""), "{}", error.message);
-    let error = refused(&database, "CREATE TABLE t (change text, id integer, name text)", config(&database, Visibility::AtOnce), &rows).await;
+    let error =
+        refused(&database, "CREATE TABLE t (change text, id integer, name text)", config(&database, Visibility::AtOnce), &rows)
+            .await;
     let expected = "table t doesn't fit the rows: column `id` (int64 not null): expected bigint, found integer";
     assert_eq!(error.message, format!("{place}: {expected}"));
 
     let url = |user: &str, name: &str| Database::Postgres { url: format!("postgres://{user}@127.0.0.1:{}/{name}", server.port) };
-    let error = written(config(&url("postgres:secret", "nowhere"), Visibility::AtOnce), &rows).await.expect_err("no such database");
+    let error =
+        written(config(&url("postgres:secret", "nowhere"), Visibility::AtOnce), &rows).await.expect_err("no such database");
     assert_eq!(error.code, "database-refused");
     assert_eq!(
         error.message,
-        format!("postgres at 127.0.0.1:{}, database nowhere: refused while connecting: database \"nowhere\" does not exist", server.port)
+        format!(
+            "postgres at 127.0.0.1:{}, database nowhere: refused while connecting: database \"nowhere\" does not exist",
+            server.port
+        )
     );
     let error = written(config(&url("stranger:secret", "postgres"), Visibility::AtOnce), &rows).await.expect_err("no such user");
     assert_eq!(error.code, "database-refused");
@@ -313,7 +340,7 @@ async fn an_epoch_outlives_the_server() {
     server.kill_and_start();
     let second = sink.prepare(Epoch(2)).await.expect("a preparation over a new connection");
     sink.commit(&second).await.expect("a commit");
-    assert_eq!(column(&database, "SELECT CAST(n AS TEXT) FROM t ORDER BY n"), ["1", "2"]);
+    assert_eq!(column(&database, "SELECT CAST(n AS TEXT) FROM t ORDER BY t.n"), ["1", "2"]);
 }
 
 /// What was staged and is gone is never taken for nothing.
