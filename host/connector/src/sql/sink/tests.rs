@@ -164,7 +164,8 @@ async fn every_type_is_written(database: &Database, expected: &str) {
     for visibility in [Visibility::AtOnce, Visibility::ByEpoch] {
         written(config(database, visibility), &[all_types()]).await.expect("rows");
     }
-    let columns = all_types().schema().fields().iter().map(|field| super::quoted(field.name())).collect::<Vec<_>>();
+    let columns =
+        all_types().schema().fields().iter().map(|field| super::super::statements::quoted(field.name())).collect::<Vec<_>>();
     let as_text =
         columns.iter().map(|name| format!("coalesce(CAST({name} AS TEXT), '-')")).collect::<Vec<_>>().join(" || '|' || ");
     let rows = column(database, &format!("SELECT {as_text} FROM t ORDER BY id"));
