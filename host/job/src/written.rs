@@ -250,7 +250,7 @@ pub enum SinkConnector {
         format: Option<FormatOut>,
     },
     /// A table of a database.
-    Table(TableSink),
+    Table(Box<TableSink>),
     /// Nowhere.
     Blackhole,
 }
@@ -258,8 +258,6 @@ pub enum SinkConnector {
 /// A table that rows are written to.
 #[derive(Debug, Clone)]
 pub struct TableSink {
-    /// Where `connector` stands.
-    pub spot: Spot,
     /// The database.
     pub database: Database,
     /// The table's name.

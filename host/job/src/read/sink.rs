@@ -1,7 +1,7 @@
 //! A sink, or the dead letters' sink: its connector and what goes with it.
 
 use crate::graph::{Existing, FormatOut};
-use crate::place::{At, Spot};
+use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::read::field::Field;
 use crate::read::format;
@@ -74,13 +74,13 @@ fn read_connector(keys: &Mapping<'_>, own: &str, problems: &mut Problems) -> Opt
             check_table_keys(keys, own, "url", problems);
             let url = keys.require("url", "the database, as postgres://USER:PASSWORD@HOST/DATABASE", problems);
             let url = url.and_then(|field| read_url(&field, problems));
-            SinkConnector::Table(read_table(keys, Database::Postgres { url }, field.spot.clone(), problems))
+            SinkConnector::Table(Box::new(read_table(keys, Database::Postgres { url }, problems)))
         }
         Connector::Sqlite => {
             check_table_keys(keys, own, "path", problems);
             let path = keys.require("path", "the database's file", problems);
             let path = path.and_then(|field| field.text("the path of a file", problems));
-            SinkConnector::Table(read_table(keys, Database::Sqlite { path }, field.spot.clone(), problems))
+            SinkConnector::Table(Box::new(read_table(keys, Database::Sqlite { path }, problems)))
         }
         Connector::Blackhole => {
             keys.check_keys(&[own, "connector"], &[], problems);
@@ -115,7 +115,7 @@ enum Mode {
     Upsert,
 }
 
-fn read_table(keys: &Mapping<'_>, database: Database, spot: Spot, problems: &mut Problems) -> TableSink {
+fn read_table(keys: &Mapping<'_>, database: Database, problems: &mut Problems) -> TableSink {
     let table =
         keys.require("table", "the name of the table", problems).and_then(|field| field.text("the name of a table", problems));
     let create = keys.get("create").and_then(|field| field.flag(problems)).unwrap_or(false);
@@ -140,7 +140,7 @@ fn read_table(keys: &Mapping<'_>, database: Database, spot: Spot, problems: &mut
         }
         None => None,
     };
-    TableSink { spot, database, table, create, write }
+    TableSink { database, table, create, write }
 }
 
 fn read_format(keys: &Mapping<'_>, problems: &mut Problems) -> Option<FormatOut> {

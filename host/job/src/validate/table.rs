@@ -30,9 +30,8 @@ pub(super) fn resolve(sink: &TableSink, given: &Given<'_>, problems: &mut Proble
 
 /// Complains about columns of a key or of changes that the rows don't have, or that can't be one.
 pub(super) fn check_columns(sink: &written::Sink, schema: &Schema, problems: &mut Problems) {
-    let Some(SinkConnector::Table(TableSink { write: Some(TableWrite::Upsert { key, changes }), .. })) = &sink.connector else {
-        return;
-    };
+    let Some(SinkConnector::Table(table)) = &sink.connector else { return };
+    let Some(TableWrite::Upsert { key, changes }) = &table.write else { return };
     for name in key {
         let Some(field) = find(name, schema, problems) else { continue };
         if column_type::is_nested(field.data_type()) {
