@@ -1,7 +1,7 @@
 //! Rows as JSON, one object a line: read strictly ([`RowDecoder`]), written plainly ([`RowEncoder`], [`row_object`]).
 
 mod decode;
-mod encode;
+pub(crate) mod encode;
 mod layout;
 mod nested;
 mod scan;

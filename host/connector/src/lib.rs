@@ -2,7 +2,7 @@
 //!
 //! The contracts are [`Source`] and [`Sink`]; one suite for each (`conformance`, feature `test-suite`) says what they promise.
 //! Formats turn bytes into rows and back: [`json`] and [`csv`] row by row, [`columnar`] files of columns. Connectors are [`mod@file`],
-//! [`stdio`], [`generator`] and [`blackhole`].
+//! [`stdio`], [`sql`], [`generator`] and [`blackhole`].
 
 pub mod error;
 pub mod format;
@@ -22,6 +22,7 @@ pub mod columnar;
 pub mod blackhole;
 pub mod file;
 pub mod generator;
+pub mod sql;
 pub mod stdio;
 
 pub mod dead_letter;

@@ -4,7 +4,7 @@ pub(crate) mod columns;
 mod decimal;
 mod nested;
 pub(crate) mod number;
-mod time;
+pub(crate) mod time;
 pub(crate) mod written;
 
 use std::borrow::Cow;

@@ -3,6 +3,7 @@
 mod describe;
 mod diagram;
 mod graph;
+mod guarantee;
 mod stages;
 
 use std::fmt::Write;
@@ -12,6 +13,7 @@ use crate::measure::{show_duration, show_size};
 use crate::plan::Plan;
 
 pub use graph::{ColumnPart, Explanation, Flow, InputPart, OperatorPart, OutputPart, SinkPart, SourcePart, StagePart, Way};
+pub use guarantee::{Guarantee, Guaranteed};
 
 /// Explains a job. The text is for people and may change; it ends with a newline.
 #[must_use]
@@ -74,6 +76,13 @@ pub fn explain(job: &Job, plan: &Plan) -> String {
     line(&mut out, 0, "\nafter a kill");
     for sentence in survives(job) {
         line(&mut out, 1, &sentence);
+    }
+    for sink in &job.sinks {
+        let guaranteed = guarantee::of_sink(job, Some(sink.input), &sink.connector);
+        line(&mut out, 1, &format!("{}: {}", sink.name, guaranteed.words()));
+    }
+    if let Some(letters) = &job.dead_letters {
+        line(&mut out, 1, &format!("dead letters: {}", guarantee::of_sink(job, None, &letters.connector).words()));
     }
     out
 }

@@ -5,6 +5,7 @@ mod operator;
 mod plugin;
 mod store_place;
 mod survival;
+mod table;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use operator::{Input, Operator};
 pub use plugin::{OnPoison, Plugin};
 pub use store_place::StorePlace;
 pub use survival::{Checkpoint, Restart};
+pub use table::{Database, TableSink, TableWrite};
 
 /// A job without faults. Sources come first, then operators in topological order, then sinks.
 #[derive(Debug, Clone)]
@@ -424,6 +426,8 @@ pub enum SinkConnector {
         /// How rows are written.
         format: FormatOut,
     },
+    /// A table of a database.
+    Table(TableSink),
     /// Nowhere; counted.
     Blackhole,
 }

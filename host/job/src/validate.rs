@@ -12,6 +12,7 @@ mod order;
 mod parallelism;
 mod paths;
 mod prune;
+mod table;
 mod union;
 mod warnings;
 mod window;
@@ -69,6 +70,7 @@ pub fn validate(job: &written::Job, given: &Given<'_>, problems: &mut Problems) 
             let connector = sink.connector.as_ref().and_then(|connector| resolve_sink(connector, by_epoch, given, problems));
             let (output, connector) = (output?, connector?);
             refuse_nested_in_csv(sink, &connector, &output.schema, problems);
+            table::check_columns(sink, &output.schema, problems);
             Some(graph::Sink { name: sink.name.value.clone(), input: output.upstream, connector, schema: output.schema })
         })
         .collect();
@@ -266,6 +268,7 @@ fn resolve_sink(
             }
         }
         Written::Stdio { format, .. } => graph::SinkConnector::Stdio { format: (*format)? },
+        Written::Table(sink) => graph::SinkConnector::Table(table::resolve(sink, given, problems)?),
         Written::Blackhole => graph::SinkConnector::Blackhole,
     })
 }

@@ -252,8 +252,52 @@ pub enum SinkConnector {
         /// How rows are written.
         format: Option<FormatOut>,
     },
+    /// A table of a database.
+    Table(Box<TableSink>),
     /// Nowhere.
     Blackhole,
+}
+
+/// A table that rows are written to.
+#[derive(Debug, Clone)]
+pub struct TableSink {
+    /// The database.
+    pub database: Database,
+    /// The table's name.
+    pub table: Option<At<String>>,
+    /// Whether it is made where it isn't there.
+    pub create: bool,
+    /// What a row does to it.
+    pub write: Option<TableWrite>,
+}
+
+/// A database.
+#[derive(Debug, Clone)]
+pub enum Database {
+    /// A server of PostgreSQL.
+    Postgres {
+        /// Its address.
+        url: Option<At<String>>,
+    },
+    /// A file of SQLite.
+    Sqlite {
+        /// Its path.
+        path: Option<At<String>>,
+    },
+}
+
+/// What a row does to a table.
+#[derive(Debug, Clone)]
+pub enum TableWrite {
+    /// It is added.
+    Insert,
+    /// It takes the place of the one with the same key.
+    Upsert {
+        /// The key's columns.
+        key: Vec<At<String>>,
+        /// The column that says whether a row is one to write or to delete.
+        changes: Option<At<String>>,
+    },
 }
 
 /// The dead letters' sink.

@@ -50,6 +50,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("datafusion", &["operator"]),
     ("saphyr", &["job"]),
     ("object_store", &["checkpoint", "faulty-store"]),
+    ("sqlx", &["connector"]),
     ("tokio", &["checkpoint", "connector", "plugin", "runtime", "cli", "faulty-store", "fuzz"]),
     ("anyhow", &["cli"]),
     ("clap", &["cli"]),

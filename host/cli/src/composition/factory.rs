@@ -1,5 +1,6 @@
 //! What the runtime runs: sources, operators and sinks of a validated job.
 
+mod tables;
 mod whole;
 mod windows;
 
@@ -15,6 +16,7 @@ use wasmill_connector::file::{
 };
 use wasmill_connector::generator::{GeneratorConfig, GeneratorSource};
 use wasmill_connector::json::{JsonIn, JsonOut};
+use wasmill_connector::sql::sql_sink;
 use wasmill_connector::stdio::{StdinSource, stdout_sink};
 use wasmill_connector::{ConnectorError, FormatIn, FormatOut, Limited, Sink, Source, Visibility, file, generator, json};
 use wasmill_flow::{TaskIndex, dead_letter};
@@ -38,6 +40,7 @@ use wasmill_state::memory::MemoryState;
 use wasmill_state::{KeyedState, StateNeed};
 
 use super::{Composition, describe, describe_aggregate, limits};
+use tables::table_sink;
 use windows::{milliseconds, state_of, windowed};
 
 /// A job's parts.
@@ -291,9 +294,14 @@ impl Factory for JobFactory<'_> {
 
     fn sink(&self, sink: SinkId, task: TaskIndex, visibility: Visibility) -> Result<Box<dyn Sink>, ConnectorError> {
         match sink {
-            SinkId::Sink(index) => open(&self.job.sinks[index].connector, &self.job.sinks[index].schema, task, visibility),
+            SinkId::Sink(index) => {
+                let graph::Sink { name, connector, schema, .. } = &self.job.sinks[index];
+                open(connector, [&self.job.name, name], schema, task, visibility)
+            }
             SinkId::DeadLetters => match &self.job.dead_letters {
-                Some(dead_letters) => open(&dead_letters.connector, &dead_letter::schema(), task, visibility),
+                Some(letters) => {
+                    open(&letters.connector, [&self.job.name, "dead-letters"], &dead_letter::schema(), task, visibility)
+                }
                 None => Ok(Box::new(BlackholeSink::new())),
             },
         }
@@ -310,6 +318,7 @@ fn handed(input: &SchemaRef, reads: Option<&[usize]>) -> SchemaRef {
 
 fn open(
     connector: &SinkConnector,
+    [job, sink]: [&str; 2],
     schema: &SchemaRef,
     task: TaskIndex,
     visibility: Visibility,
@@ -334,6 +343,7 @@ fn open(
             FileFormat::Rows(rows) => stdout_sink(schema, rows, visibility),
             FileFormat::Columns(_) => Err(not_of_columns("standard output")),
         },
+        SinkConnector::Table(table) => sql_sink(table_sink(table, [job, sink], visibility), schema),
         SinkConnector::Blackhole => Ok(Box::new(BlackholeSink::new())),
     }
 }

@@ -28,6 +28,8 @@ pub struct SinkUnderTest<'a> {
 pub enum Promise {
     /// All of it.
     ExactlyOnce,
+    /// All of it, but that what is visible can't be taken back: to recover to an epoch before it is refused, code `output-ahead`.
+    ForwardOnly,
     /// What was visible can't be taken back, and can't be looked at: after a crash rows may come again.
     AtLeastOnce,
     /// All of it, but that without epochs rows are visible only once the sink is closed: a file that is whole at its end.
@@ -203,8 +205,26 @@ async fn every_crash_is_recovered_from(under_test: &SinkUnderTest<'_>) {
     for calls in 0..=script().len() {
         let Run { prepared, committed, .. } = crash_after(under_test, calls).await;
         let candidates = std::iter::once(None).chain(prepared.into_iter().map(Some));
-        for last in candidates.filter(|last| last.as_ref().map_or(0, |(epoch, ..)| *epoch) + back >= committed) {
-            drop(crash_after(under_test, calls).await);
+        for last in candidates {
+            let epoch = last.as_ref().map_or(0, |(epoch, ..)| *epoch);
+            if epoch + back < committed {
+                if let (Promise::ForwardOnly, Some((_, prepared, _))) = (under_test.promise, last)
+                    && epoch + 1 == committed
+                {
+                    let Run { visible, prepared: of_run, .. } = crash_after(under_test, calls).await;
+                    let prepared =
+                        of_run.iter().find(|(other, ..)| *other == epoch).map_or(prepared, |(_, prepared, _)| prepared.clone());
+                    let refused =
+                        (under_test.open)().recover(Some(&prepared)).await.expect_err("5: what is visible can't be taken back");
+                    assert_eq!(refused.code, "output-ahead");
+                    expect_visible(under_test, &lines(0..visible), "5: a recovery that is refused changes nothing");
+                }
+                continue;
+            }
+            let run = crash_after(under_test, calls).await;
+            // What was prepared then may differ from run to run: a number that tells runs apart.
+            let last = last.map(|(epoch, ..)| run.of(epoch));
+            drop(run);
             recover_and_go_on(under_test, last, &format!("after {calls} calls")).await;
         }
     }

@@ -111,7 +111,7 @@ pub(crate) fn leads(fields: &Fields) -> Vec<Vec<u8>> {
 }
 
 /// JSON: nulls by name, text in quotes.
-struct Json;
+pub(crate) struct Json;
 
 impl Notation for Json {
     fn json(&self, text: &str, out: &mut Vec<u8>) {

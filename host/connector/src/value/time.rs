@@ -58,7 +58,7 @@ fn number(digits: &[u8]) -> Option<u32> {
 }
 
 /// `2018-01-31T02:18:21.235Z`; nothing for a time outside the years 0 to 9999, which RFC 3339 can't name.
-pub(super) fn timestamp(millis: i64) -> Option<[u8; 24]> {
+pub(crate) fn timestamp(millis: i64) -> Option<[u8; 24]> {
     let time = DateTime::from_timestamp_millis(millis)?.naive_utc();
     (0..=9999).contains(&time.year()).then(|| {
         let mut text = *b"0000-00-00T00:00:00.000Z";
@@ -72,7 +72,7 @@ pub(super) fn timestamp(millis: i64) -> Option<[u8; 24]> {
 }
 
 /// `2018-01-31`; nothing for a date outside the years 0 to 9999.
-pub(super) fn date(days: i32) -> Option<[u8; 10]> {
+pub(crate) fn date(days: i32) -> Option<[u8; 10]> {
     let date = days.checked_add(EPOCH_FROM_COMMON_ERA).and_then(NaiveDate::from_num_days_from_ce_opt)?;
     (0..=9999).contains(&date.year()).then(|| {
         let mut text = *b"0000-00-00";

@@ -7,8 +7,8 @@ use wasmill_flow::column_type;
 
 use crate::graph::{
     Aggregate, ColumnarIn, ColumnarOut, Compression, CsvIn, CsvOut, EventTime, Existing, FieldRule, FormatIn, FormatOut,
-    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, Results, SinkConnector, SourceConnector, TimestampUnit, Verb,
-    WatermarkRule, Window, WindowShape, Workload,
+    Generator, JsonIn, JsonOut, NexmarkKind, ParquetCompression, Results, SinkConnector, SourceConnector, TableSink, TableWrite,
+    TimestampUnit, Verb, WatermarkRule, Window, WindowShape, Workload,
 };
 use crate::measure::{show_duration, show_size};
 
@@ -132,6 +132,17 @@ pub fn sink(connector: &SinkConnector) -> String {
             format!("file {written}, {existing}, {}{}", compressed(*compression), format_out(*format))
         }
         SinkConnector::Stdio { format } => format!("standard output, {}", format_out(*format)),
+        SinkConnector::Table(TableSink { database, table, create, write }) => {
+            let create = if *create { ", made where it isn't there" } else { "" };
+            let write = match write {
+                TableWrite::Insert => "rows are added".to_owned(),
+                TableWrite::Upsert { key, changes } => {
+                    let by = changes.as_ref().map_or_else(String::new, |column| format!(", written or deleted as {column} says"));
+                    format!("rows take the place of those with the same {}{by}", key.join(", "))
+                }
+            };
+            format!("{database}, table {table}{create}, {write}")
+        }
         SinkConnector::Blackhole => "nowhere, counted".to_owned(),
     }
 }

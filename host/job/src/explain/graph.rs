@@ -4,8 +4,9 @@ use arrow_schema::Schema;
 use serde::Serialize;
 use wasmill_flow::column_type;
 
+use super::guarantee::{self, Guarantee};
 use super::{describe, output_name, stages, survives};
-use crate::graph::{Input, Job, Operator, Verb};
+use crate::graph::{Input, Job, Operator, SinkConnector, Upstream, Verb};
 use crate::plan::{Edge, Plan, PlanNode, Routing, Stage, Target};
 
 /// What the dead letters' sink is called: the job's key.
@@ -107,6 +108,10 @@ pub struct SinkPart {
     pub input: Option<String>,
     /// How it is written, in words.
     pub does: String,
+    /// How often what comes of a row is in it, whenever the process is killed and the job started again.
+    pub guarantee: Guarantee,
+    /// Why, in words.
+    pub because: String,
 }
 
 /// Nodes that run in the same tasks.
@@ -159,20 +164,9 @@ impl Explanation {
     /// Explains a job.
     #[must_use]
     pub fn of(job: &Job, plan: &Plan) -> Self {
-        let mut sinks: Vec<SinkPart> = job
-            .sinks
-            .iter()
-            .map(|sink| SinkPart {
-                name: sink.name.clone(),
-                input: Some(output_name(job, sink.input)),
-                does: describe::sink(&sink.connector),
-            })
-            .collect();
-        sinks.extend(job.dead_letters.iter().map(|letters| SinkPart {
-            name: DEAD_LETTERS.to_owned(),
-            input: None,
-            does: describe::sink(&letters.connector),
-        }));
+        let mut sinks: Vec<SinkPart> =
+            job.sinks.iter().map(|sink| sink_part(job, &sink.name, Some(sink.input), &sink.connector)).collect();
+        sinks.extend(job.dead_letters.iter().map(|letters| sink_part(job, DEAD_LETTERS, None, &letters.connector)));
         Self {
             job: job.name.clone(),
             parallelism: job.parallelism,
@@ -195,6 +189,17 @@ impl Explanation {
             flows: flows(job, plan),
             after_a_kill: survives(job),
         }
+    }
+}
+
+fn sink_part(job: &Job, name: &str, input: Option<Upstream>, connector: &SinkConnector) -> SinkPart {
+    let guaranteed = guarantee::of_sink(job, input, connector);
+    SinkPart {
+        name: name.to_owned(),
+        input: input.map(|input| output_name(job, input)),
+        does: describe::sink(connector),
+        guarantee: guaranteed.guarantee,
+        because: guaranteed.because,
     }
 }
 

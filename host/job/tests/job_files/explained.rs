@@ -48,6 +48,8 @@ stages
 
 after a kill
   state, positions and output files go back to the last checkpoint: every 2s, in jobs/./out/checkpoints, 3 kept
+  report: exactly once: rows are seen once their checkpoint is complete
+  dead letters: exactly once: rows are seen once their checkpoint is complete
 "
     );
     let without: Vec<&str> = EARTHQUAKES.lines().filter(|line| !line.starts_with("dead-letters")).collect();
@@ -71,7 +73,7 @@ fn a_job_without_a_checkpoint_says_that_nothing_survives() {
     assert!(text.contains("  out: select mag\n"), "{text}");
     assert!(text.contains("  2: 1 task: a -> out -> sink\n    from stage 1, task to task: all columns (3)\n"), "{text}");
     assert!(text.contains("dead letters: none; the first row that can't be read or processed fails the job\n"), "{text}");
-    assert!(text.ends_with("\nafter a kill\n  nothing survives a kill: the job has no `checkpoint`\n"), "{text}");
+    assert!(text.ends_with("\nafter a kill\n  nothing survives a kill: the job has no `checkpoint`\n  sink: no guarantee: without a `checkpoint` a job begins anew\n"), "{text}");
 }
 
 #[test]
@@ -119,7 +121,11 @@ fn what_can_not_be_read_again_is_said() {
     );
     assert!(text.contains("\n  b: g to nowhere, counted\n"), "{text}");
     assert!(
-        text.ends_with("in jobs/x, 3 kept\n  s: standard input can't be read again; what was read since is lost\n"),
+        text.ends_with(
+            "in jobs/x, 3 kept\n  s: standard input can't be read again; what was read since is lost\n  \
+             k: no guarantee: what s had since the last checkpoint can't be read again, and what was printed can't be taken back, so that \
+             rows may come again\n  b: no guarantee: nothing is kept of its rows\n"
+        ),
         "{text}"
     );
 }
@@ -141,4 +147,38 @@ fn inputs_by_name_are_explained_each() {
     assert_eq!(inputs, [("one", "net".to_owned()), ("two", "id".to_owned())]);
     assert!(explanation.mermaid().contains("|\"into two, by key id, 2 columns\"|"), "{}", explanation.mermaid());
     assert!(explanation.dot().contains("[label=\"into two, by key id, 2 columns\", style=bold]"), "{}", explanation.dot());
+}
+
+#[test]
+fn each_sink_says_how_often_a_row_is_in_it_by_the_sources_that_lead_to_it() {
+    let text = explained(
+        "name: t
+sources:
+  s: { connector: stdio, format: json, schema: { a: int64 } }
+  g: { connector: generator, fields: { a: sequence } }
+operators:
+  some: { input: g, filter: a > 1 }
+  both: { inputs: [some, s], filter: a > 2 }
+sinks:
+  one: { input: some, connector: sqlite, path: out.db, table: t }
+  two: { input: both, connector: postgres, url: \"postgres://me:secret@db/orders\", table: public.t, create: true, mode: upsert, key: [a] }
+  three: { input: some, connector: stdio, format: json }
+checkpoint: { store: x }",
+    );
+    assert!(text.contains("\n  one: some to sqlite out.db, table t, rows are added\n"), "{text}");
+    assert!(
+        text.contains(
+            "\n  two: both to postgres db/orders, table public.t, made where it isn't there, rows take the place of those with the same a\n"
+        ),
+        "{text}"
+    );
+    assert!(!text.contains("secret"), "{text}");
+    assert!(
+        text.ends_with(
+            "  one: exactly once: rows and their epoch are committed in one transaction\n  \
+             two: at most once: what s had since the last checkpoint can't be read again\n  \
+             three: at least once: what was printed can't be taken back, so that rows may come again\n"
+        ),
+        "{text}"
+    );
 }
