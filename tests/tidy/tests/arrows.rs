@@ -49,7 +49,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("wit-bindgen", &["sdk"]),
     ("datafusion", &["operator"]),
     ("saphyr", &["job"]),
-    ("object_store", &["checkpoint", "faulty-store"]),
+    ("object_store", &["checkpoint", "faulty-store", "cli"]),
     ("sqlx", &["connector"]),
     ("tokio", &["checkpoint", "connector", "plugin", "runtime", "cli", "faulty-store", "fuzz"]),
     ("anyhow", &["cli"]),
