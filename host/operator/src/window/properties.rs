@@ -3,12 +3,11 @@
 //!
 //! A run that differs is made smaller and printed as a line, which `WASMILL_WINDOWS='LINE' cargo test windows_do_as` runs again.
 
+use std::str::FromStr;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use std::str::FromStr;
-
 use arrow_array::types::Int64Type;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use chrono_tz::Tz;
 use futures_util::FutureExt as _;
@@ -427,8 +426,7 @@ fn compare_as(run: &Run, combined: bool) -> Result<(), String> {
     let run = &in_hours(run);
     let (mut model, mut tasks) = (Model::new(run.shape, run.trigger), Tasks::new(run, combined));
     let mut expected = Out::default();
-    let mut now = i64::MIN;
-    let mut at = 0;
+    let (mut now, mut at) = (i64::MIN, 0);
     let same = |mut expected: Out, mut found: Out, tasks: usize, at: usize| {
         for out in [&mut expected, &mut found] {
             if combined {
