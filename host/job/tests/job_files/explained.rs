@@ -49,7 +49,8 @@ stages
 after a kill
   state, positions and output files go back to the last checkpoint: every 2s, in jobs/./out/checkpoints, 3 kept
   report: exactly once: rows are seen once their checkpoint is complete
-  dead letters: exactly once: rows are seen once their checkpoint is complete
+  grades: exactly once: rows are seen once their checkpoint is complete
+  broken: at least once: what was printed can't be taken back, so that rows may come again
 "
     );
     let without: Vec<&str> = EARTHQUAKES.lines().filter(|line| !line.starts_with("dead-letters")).collect();
@@ -73,7 +74,7 @@ fn a_job_without_a_checkpoint_says_that_nothing_survives() {
     assert!(text.contains("  out: select mag\n"), "{text}");
     assert!(text.contains("  2: 1 task: a -> out -> sink\n    from stage 1, task to task: all columns (3)\n"), "{text}");
     assert!(text.contains("dead letters: none; the first row that can't be read or processed fails the job\n"), "{text}");
-    assert!(text.ends_with("\nafter a kill\n  nothing survives a kill: the job has no `checkpoint`\n  sink: no guarantee: without a `checkpoint` a job begins anew\n"), "{text}");
+    assert!(text.ends_with("\nafter a kill\n  nothing survives a kill: the job has no `checkpoint`\n  sink: no guarantee: nothing is kept of its rows\n"), "{text}");
 }
 
 #[test]
@@ -154,7 +155,7 @@ fn each_sink_says_how_often_a_row_is_in_it_by_the_sources_that_lead_to_it() {
     let text = explained(
         "name: t
 sources:
-  s: { connector: stdio, format: json, schema: { a: int64 } }
+  s: { connector: stdio, format: json, schema: { a: int64 not null } }
   g: { connector: generator, fields: { a: sequence } }
 operators:
   some: { input: g, filter: a > 1 }
