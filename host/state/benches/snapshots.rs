@@ -107,14 +107,18 @@ fn restore(name: &str, chain: &[Vec<u8>], make: impl Fn() -> MemoryState) {
     let chain: Vec<&[u8]> = chain.iter().map(|bytes| &bytes[..]).collect();
     for files in [1, chain.len()] {
         let mut state = make();
-        let start = Instant::now();
+        let (start, busy) = (Instant::now(), busy());
         let restored = state.restore(&chain[..files], KeyGroups::DEFAULT, 0..128, 0..128);
-        println!(
-            "{name}: {files} files of {} bytes restored in {:.0?}, {restored:?}",
-            chain[..files].concat().len(),
-            start.elapsed()
-        );
+        let (took, busy) = (start.elapsed(), self::busy().saturating_sub(busy));
+        let bytes: usize = chain[..files].iter().map(|file| file.len()).sum();
+        println!("{name}: {files} files of {bytes} bytes restored in {took:.0?}, {busy:.0?} on a processor: {restored:?}");
     }
+}
+
+/// How long this thread was on a processor, which others may keep busy too; zero where the system doesn't say.
+fn busy() -> Duration {
+    let said = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    Duration::from_nanos(said.split(' ').next().and_then(|nanoseconds| nanoseconds.parse().ok()).unwrap_or_default())
 }
 
 fn encoded(keys: Vec<u64>) -> EncodedKeys {

@@ -9,6 +9,7 @@ use wasmill_flow::key::{self, EncodedKeys};
 use super::*;
 use crate::conformance;
 use crate::contract::{NO_KEY, StateKind};
+use crate::snapshot::{Item, Snapshot};
 
 fn encoded(texts: &[&str]) -> EncodedKeys {
     let mut keys = EncodedKeys::default();
@@ -109,6 +110,97 @@ fn a_step_hands_over_as_many_keys_as_it_was_asked_for() {
     state.snapshot(Epoch(1), SnapshotKind::Base);
     let steps = std::iter::from_fn(|| state.snapshot_step(100)).count();
     assert_eq!(steps, 10);
+}
+
+#[test]
+fn a_delta_has_what_changed_and_no_more() {
+    let mut state = counting();
+    let texts: Vec<String> = (0..1_000).map(|number| format!("key {number}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    write(&mut state, &texts, key::hash, Some(1));
+    let said = |state: &mut MemoryState, epoch| {
+        state.snapshot(Epoch(epoch), SnapshotKind::Delta);
+        let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(100)).flatten().collect();
+        state.confirm_snapshot(Epoch(epoch));
+        let mut said = Vec::new();
+        let keep = |item: Item<'_, '_>| {
+            said.push(match item {
+                Item::Space(space) => format!("space {space}"),
+                Item::Removal { key, .. } => format!("no {}", key[5..].escape_ascii()),
+                Item::Record(record) => record.key[5..].escape_ascii().to_string(),
+            });
+            Ok(())
+        };
+        Snapshot::open(&bytes).expect("a good snapshot").for_each(keep).expect("a good snapshot");
+        said
+    };
+    assert_eq!(said(&mut state, 1).len(), 1_000);
+    assert_eq!(said(&mut state, 2).len(), 0);
+    write(&mut state, &["key 7", "key 3", "key 7"], key::hash, Some(2));
+    write(&mut state, &["key 5"], key::hash, None);
+    write(&mut state, &["came and went"], key::hash, Some(2));
+    write(&mut state, &["came and went"], key::hash, None);
+    assert_eq!(said(&mut state, 3), ["no key 5", "key 3", "key 7"]);
+    assert_eq!(said(&mut state, 4).len(), 0);
+}
+
+#[test]
+fn a_space_that_is_forgotten_is_said_once() {
+    let mut state = MemoryState::in_spaces(vec![StateNeed::values("count", 1, Some(1))]);
+    let keys = encoded(&["a", "b", "c"]);
+    let mut call = CallKeys::default();
+    let mut write = |state: &mut MemoryState, space| {
+        state.resolve_in(&keys, &keys.hashes(), &[space; 3], &mut call);
+        let values = Values { present: vec![7], offsets: Vec::new(), data: vec![1; 3] };
+        state.apply(&call, &[StateWrite { state: 0, keys: None, values }]);
+        state.finish(&call);
+    };
+    write(&mut state, 1);
+    state.snapshot(Epoch(1), SnapshotKind::Base);
+    while state.snapshot_step(100).is_some() {}
+    state.confirm_snapshot(Epoch(1));
+    state.forget(1);
+    write(&mut state, 2);
+    state.forget(2);
+    state.snapshot(Epoch(2), SnapshotKind::Delta);
+    let bytes: Vec<u8> = std::iter::from_fn(|| state.snapshot_step(100)).flatten().collect();
+    let mut spaces = Vec::new();
+    let keep = |item: Item<'_, '_>| {
+        spaces.push(format!("{item:?}"));
+        Ok(())
+    };
+    Snapshot::open(&bytes).expect("a good snapshot").for_each(keep).expect("a good snapshot");
+    assert_eq!(spaces, ["Space(1)"]);
+}
+
+#[test]
+fn pieces_are_bounded_however_large_a_list_or_map_is() {
+    let mut state = MemoryState::new(vec![StateNeed::lists("trail", 1), StateNeed::maps("tally", 1)]);
+    let keys = encoded(&["a"]);
+    let mut call = CallKeys::default();
+    let (mut items, mut values) = (Items::default(), Values::end_to_end());
+    for number in 0..200_000_u32 {
+        items.push(&number.to_be_bytes());
+        values.push(Some(&number.to_be_bytes()));
+    }
+    let append = ItemChange::Append { keys: vec![0; items.len()], items: items.clone() };
+    let put = ItemChange::Put { keys: vec![0; items.len()], entries: items, values };
+    state.resolve(&keys, &keys.hashes(), &mut call);
+    state.apply_items(&call, &[ItemWrite { state: 0, change: append }, ItemWrite { state: 1, change: put }]);
+    state.finish(&call);
+    for clears in [false, true] {
+        state.snapshot(Epoch(1), SnapshotKind::Base);
+        if clears {
+            let clear = [ItemChange::ClearLists(vec![0]), ItemChange::ClearMaps(vec![0])];
+            let clear: Vec<_> = (0..).zip(clear).map(|(state, change)| ItemWrite { state, change }).collect();
+            state.resolve(&keys, &keys.hashes(), &mut call);
+            state.apply_items(&call, &clear);
+            state.finish(&call);
+        }
+        let longest = std::iter::from_fn(|| state.snapshot_step(4_096)).map(|piece| piece.len()).max();
+        assert!(longest.is_some_and(|longest| longest < 600_000), "a piece of {longest:?} bytes");
+    }
+    assert_eq!(state.keys(), 0);
 }
 
 #[test]

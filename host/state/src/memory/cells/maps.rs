@@ -12,10 +12,18 @@ const ENTRY: usize = size_of::<ShortBytes>() * 3;
 /// Entries and their values.
 pub type Map = BTreeMap<ShortBytes, ShortBytes>;
 
+/// The map of one slot.
+#[derive(Debug, Clone, Default)]
+struct Held {
+    map: Map,
+    /// The bytes that its entries take, so that a large one is let go without a look at each.
+    bytes: usize,
+}
+
 /// A map for each slot; the empty one for a slot without.
 #[derive(Debug, Default)]
 pub struct Maps {
-    maps: Vec<Map>,
+    maps: Vec<Held>,
     /// The bytes held outside of `maps`.
     outside: usize,
 }
@@ -23,7 +31,7 @@ pub struct Maps {
 impl Maps {
     /// Makes room for `slots` maps.
     pub fn grow(&mut self, slots: usize) {
-        self.maps.resize(slots.max(self.maps.len()), Map::new());
+        self.maps.resize(slots.max(self.maps.len()), Held::default());
     }
 
     /// Makes room for so many more maps.
@@ -33,40 +41,42 @@ impl Maps {
 
     /// The value of an entry.
     pub fn get(&self, place: u32, entry: &[u8]) -> Option<&[u8]> {
-        self.maps[place as usize].get(entry).map(ShortBytes::get)
+        self.maps[place as usize].map.get(entry).map(ShortBytes::get)
     }
 
     /// Gives an entry a value, or removes it.
     pub fn set(&mut self, place: u32, entry: &[u8], value: Option<&[u8]>) {
-        let map = &mut self.maps[place as usize];
+        let Held { map, bytes } = &mut self.maps[place as usize];
+        self.outside -= *bytes;
         match value {
             Some(value) => {
                 if let Some(held) = map.get_mut(entry) {
-                    self.outside -= held.outside();
+                    *bytes -= held.outside();
                     held.set(value);
-                    self.outside += held.outside();
+                    *bytes += held.outside();
                 } else {
                     let (entry, value) = (ShortBytes::from(entry), ShortBytes::from(value));
-                    self.outside += ENTRY + entry.outside() + value.outside();
+                    *bytes += ENTRY + entry.outside() + value.outside();
                     map.insert(entry, value);
                 }
             }
             None => {
                 if let Some((entry, value)) = map.remove_entry(entry) {
-                    self.outside -= ENTRY + entry.outside() + value.outside();
+                    *bytes -= ENTRY + entry.outside() + value.outside();
                 }
             }
         }
+        self.outside += *bytes;
     }
 
     /// Whether a slot's map has no entry.
     pub fn is_empty(&self, place: u32) -> bool {
-        self.maps[place as usize].is_empty()
+        self.maps[place as usize].map.is_empty()
     }
 
     /// A slot's map.
     pub fn map(&self, place: u32) -> &Map {
-        &self.maps[place as usize]
+        &self.maps[place as usize].map
     }
 
     /// Forgets a slot's map.
@@ -76,14 +86,14 @@ impl Maps {
 
     /// Takes a slot's map.
     pub fn take(&mut self, place: u32) -> Map {
-        let map = std::mem::take(&mut self.maps[place as usize]);
-        self.outside -= bytes(&map);
+        let Held { map, bytes } = std::mem::take(&mut self.maps[place as usize]);
+        self.outside -= bytes;
         map
     }
 
     /// Appends a slot's map as it is stored.
     pub fn store(&self, place: u32, into: &mut Vec<u8>) {
-        for (entry, value) in &self.maps[place as usize] {
+        for (entry, value) in &self.maps[place as usize].map {
             items::store(entry.get(), into);
             items::store(value.get(), into);
         }
@@ -91,7 +101,7 @@ impl Maps {
 
     /// Calls `each` with entries and values from `start` on, until it returns false.
     pub fn scan(&self, place: u32, start: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) {
-        for (entry, value) in self.maps[place as usize].range::<[u8], _>((Bound::Included(start), Bound::Unbounded)) {
+        for (entry, value) in self.maps[place as usize].map.range::<[u8], _>((Bound::Included(start), Bound::Unbounded)) {
             if !each(entry.get(), value.get()) {
                 return;
             }
@@ -100,16 +110,11 @@ impl Maps {
 
     /// The memory held, in bytes.
     pub fn held(&self) -> usize {
-        self.maps.len() * size_of::<Map>() + self.outside
+        self.maps.len() * size_of::<Held>() + self.outside
     }
 
     /// The bytes that so many more maps may take in passing.
     pub fn growth(&self, slots: usize) -> usize {
-        if self.maps.len() + slots > self.maps.capacity() { self.maps.len() * size_of::<Map>() } else { 0 }
+        if self.maps.len() + slots > self.maps.capacity() { self.maps.len() * size_of::<Held>() } else { 0 }
     }
-}
-
-/// The bytes that a map's entries take.
-fn bytes(map: &Map) -> usize {
-    map.iter().map(|(entry, value)| ENTRY + entry.outside() + value.outside()).sum()
 }
