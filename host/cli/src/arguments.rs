@@ -108,7 +108,7 @@ pub struct Later {
 /// What to do with checkpoints. STORE is what a job has as `checkpoint.store`: a directory, or a bucket's URL.
 #[derive(Debug, Subcommand)]
 pub enum CheckpointsCommand {
-    /// List the checkpoints that a job would find, oldest first.
+    /// List the checkpoints that a job would find, oldest first, and the savepoints.
     List {
         /// The store.
         store: String,
@@ -120,8 +120,8 @@ pub enum CheckpointsCommand {
     Show {
         /// The store.
         store: String,
-        /// The checkpoint, as it is listed.
-        id: u64,
+        /// The checkpoint by its epoch, or a savepoint by its label.
+        id: String,
         /// How to print it.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
@@ -130,8 +130,8 @@ pub enum CheckpointsCommand {
     Delete {
         /// The store.
         store: String,
-        /// The checkpoint, as it is listed.
-        id: u64,
+        /// The checkpoint by its epoch, or a savepoint by its label.
+        id: String,
         /// How to print what went.
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,

@@ -19,8 +19,10 @@ use crate::manifest::Manifest;
 /// A checkpoint in a list: what its manifest says, or why it can't be read.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its epoch.
+    /// Its epoch; 0 for a savepoint that can't be read.
     pub epoch: Epoch,
+    /// Its label, where it is a savepoint.
+    pub label: Option<String>,
     /// Its manifest.
     pub manifest: Result<Manifest, CheckpointError>,
 }
@@ -59,7 +61,21 @@ impl Store {
     pub async fn entries(&self) -> Result<Vec<Entry>, CheckpointError> {
         let mut entries = Vec::new();
         for epoch in self.epochs().await? {
-            entries.push(Entry { epoch, manifest: self.read_manifest(epoch).await });
+            entries.push(Entry { epoch, label: None, manifest: self.read_manifest(epoch).await });
+        }
+        Ok(entries)
+    }
+
+    /// The savepoints of the current run, in the order of their labels.
+    ///
+    /// # Errors
+    /// Those of [`Self::savepoints`]. One that can't be read is an entry that says so.
+    pub async fn kept(&self) -> Result<Vec<Entry>, CheckpointError> {
+        let mut entries = Vec::new();
+        for label in self.savepoints().await? {
+            let manifest = self.show_savepoint(&label).await;
+            let epoch = manifest.as_ref().map_or(Epoch(0), |manifest| manifest.epoch);
+            entries.push(Entry { epoch, label: Some(label), manifest });
         }
         Ok(entries)
     }

@@ -3,10 +3,8 @@
 //! `runs/1/savepoints/LABEL.json` is a manifest as any other, byte for byte the one of its epoch, which may be gone meanwhile. What it names stays
 //! as long as it does.
 
-use wasmill_flow::Epoch;
-
 use super::requests::Put;
-use super::{Guard, Store, names};
+use super::{Guard, Removed, Store, names};
 use crate::error::CheckpointError;
 use crate::manifest::Manifest;
 
@@ -66,14 +64,14 @@ impl Store {
         Ok(manifest)
     }
 
-    /// Deletes a savepoint. State files that nothing else needs go with [`Self::retain`].
+    /// Deletes a savepoint. State files that nothing else needs go with the next checkpoint of a job that runs, or of the next run.
     ///
     /// # Errors
     /// [`CheckpointError::NoSavepoint`], and where the store refuses.
-    pub async fn delete_savepoint(&self, label: &str) -> Result<Epoch, CheckpointError> {
+    pub async fn delete_savepoint(&self, label: &str) -> Result<Removed, CheckpointError> {
         let epoch = self.show_savepoint(label).await?.epoch;
         self.requests.delete(&[self.savepoints_name().join(names::savepoint(label))]).await?;
-        Ok(epoch)
+        Ok(Removed { epochs: vec![epoch], objects: Vec::new() })
     }
 
     pub(super) fn savepoints_name(&self) -> object_store::path::Path {

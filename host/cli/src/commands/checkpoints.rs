@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use wasmill_checkpoint::store::Entry;
-use wasmill_checkpoint::{CheckpointError, Location, Manifest, Store};
+use wasmill_checkpoint::{CheckpointError, Location, Manifest, StateObject, Store};
 use wasmill_flow::Epoch;
 use wasmill_runtime::JobError;
 
@@ -23,6 +23,8 @@ struct Listed {
 #[derive(Debug, Serialize)]
 struct Checkpoint {
     id: u64,
+    /// The label of a savepoint.
+    label: Option<String>,
     created: Option<String>,
     job: Option<String>,
     /// Whether the job had ended, or was stopped, with it.
@@ -38,6 +40,7 @@ struct Checkpoint {
 struct Shown {
     store: String,
     id: u64,
+    label: Option<String>,
     created: Option<String>,
     job: String,
     last: bool,
@@ -70,6 +73,8 @@ struct Object {
     sha256: String,
     first_group: u32,
     end_group: u32,
+    /// It holds what changed since the file before it.
+    delta: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -84,6 +89,7 @@ struct Sink {
 struct Deleted {
     store: String,
     deleted: u64,
+    label: Option<String>,
     objects: Vec<String>,
 }
 
@@ -111,20 +117,27 @@ async fn answer(command: &CheckpointsCommand) -> Result<String, CheckpointError>
     let name = location.to_string();
     Ok(match command {
         CheckpointsCommand::List { .. } => {
-            let checkpoints = opened.entries().await?.into_iter().map(listed).collect();
+            let checkpoints = opened.entries().await?.into_iter().chain(opened.kept().await?).map(listed).collect();
             let listed = Listed { store: name, checkpoints };
             print(*format, &listed, list_as_text)
         }
-        CheckpointsCommand::Show { id, .. } => print(*format, &shown(name, opened.show(Epoch(*id)).await?), show_as_text),
+        CheckpointsCommand::Show { id, .. } => {
+            let (label, manifest) = match id.parse() {
+                Ok(epoch) => (None, opened.show(Epoch(epoch)).await?),
+                Err(_) => (Some(id.clone()), opened.show_savepoint(id).await?),
+            };
+            print(*format, &shown(name, label, manifest), show_as_text)
+        }
         CheckpointsCommand::Delete { id, .. } => {
-            let removed = opened.delete(&location, Epoch(*id)).await?;
-            let deleted = Deleted { store: name, deleted: *id, objects: removed.objects };
+            let (label, removed) = match id.parse() {
+                Ok(epoch) => (None, opened.delete(&location, Epoch(epoch)).await?),
+                Err(_) => (Some(id.clone()), opened.delete_savepoint(id).await?),
+            };
+            let epoch = removed.epochs.first().map_or(0, |epoch| epoch.0);
+            let deleted = Deleted { store: name, deleted: epoch, label, objects: removed.objects };
             print(*format, &deleted, |deleted| {
-                format!(
-                    "checkpoint {} deleted, with {} state files that no other needs\n",
-                    deleted.deleted,
-                    deleted.objects.len()
-                )
+                let what = deleted.label.as_ref().map_or_else(|| format!("checkpoint {epoch}"), |label| format!("savepoint `{label}`"));
+                format!("{what} deleted, with {} state files that no other needs\n", deleted.objects.len())
             })
         }
     })
@@ -138,17 +151,16 @@ fn print<T: Serialize>(format: Format, value: &T, as_text: impl Fn(&T) -> String
     }
 }
 
-fn listed(Entry { epoch, manifest }: Entry) -> Checkpoint {
-    let empty = Checkpoint { id: epoch.0, created: None, job: None, last: None, objects: None, bytes: None, problem: None };
+fn listed(Entry { epoch, label, manifest }: Entry) -> Checkpoint {
+    let empty = Checkpoint { id: epoch.0, label, created: None, job: None, last: None, objects: None, bytes: None, problem: None };
     match manifest {
         Err(error) => Checkpoint { problem: Some(error.to_string()), ..empty },
         Ok(manifest) => {
-            let objects = || manifest.operators.values().flatten();
             Checkpoint {
                 created: time(manifest.created_ms),
                 last: Some(manifest.last),
-                objects: Some(objects().count()),
-                bytes: Some(objects().map(|object| object.bytes).sum()),
+                objects: Some(manifest.files().count()),
+                bytes: Some(manifest.files().map(|file| file.bytes).sum()),
                 job: Some(manifest.job.name),
                 ..empty
             }
@@ -156,26 +168,18 @@ fn listed(Entry { epoch, manifest }: Entry) -> Checkpoint {
     }
 }
 
-fn shown(store: String, manifest: Manifest) -> Shown {
+fn shown(store: String, label: Option<String>, manifest: Manifest) -> Shown {
     let Manifest { epoch, last, created_ms, job, sources, operators, sinks, watermarks, .. } = manifest;
     let operators = operators.into_iter().map(|(name, objects)| Operator {
         plugin: job.plugins.get(&name).cloned(),
         watermark: watermarks.get(&name).and_then(|watermark| moment(*watermark)),
-        objects: objects
-            .into_iter()
-            .map(|object| Object {
-                name: object.name,
-                bytes: object.bytes,
-                sha256: object.sha256,
-                first_group: object.first_group,
-                end_group: object.end_group,
-            })
-            .collect(),
+        objects: objects.iter().flat_map(files).collect(),
         name,
     });
     Shown {
         store,
         id: epoch.0,
+        label,
         created: time(created_ms),
         last,
         operators: operators.collect(),
@@ -185,6 +189,18 @@ fn shown(store: String, manifest: Manifest) -> Shown {
         max_parallelism: job.key_groups,
         job: job.name,
     }
+}
+
+/// The files of some key groups.
+fn files(chain: &StateObject) -> impl Iterator<Item = Object> {
+    chain.files().enumerate().map(|(place, file)| Object {
+        name: file.name.to_owned(),
+        bytes: file.bytes,
+        sha256: file.sha256.to_owned(),
+        first_group: chain.first_group,
+        end_group: chain.end_group,
+        delta: place > 0,
+    })
 }
 
 /// Milliseconds since 1970 as people read them; none for times that no calendar has.
@@ -202,7 +218,8 @@ fn list_as_text(listed: &Listed) -> String {
     }
     let mut lines = String::new();
     for checkpoint in &listed.checkpoints {
-        let Checkpoint { id, created, job, last, objects, bytes, problem } = checkpoint;
+        let Checkpoint { id, label, created, job, last, objects, bytes, problem } = checkpoint;
+        let id = label.as_ref().map_or_else(|| id.to_string(), |label| format!("{label} (epoch {id})"));
         lines += &match (job, objects, bytes) {
             (Some(job), Some(objects), Some(bytes)) => {
                 let created = created.as_deref().unwrap_or("at an unknown time");
@@ -218,7 +235,8 @@ fn list_as_text(listed: &Listed) -> String {
 fn show_as_text(shown: &Shown) -> String {
     let created = shown.created.as_deref().unwrap_or("at an unknown time");
     let last = if shown.last { ", taken when it ended or was stopped" } else { "" };
-    let mut text = format!("checkpoint {} of job {}, {created}{last}\n", shown.id, shown.job);
+    let what = shown.label.as_ref().map(|label| format!("savepoint `{label}`, ")).unwrap_or_default();
+    let mut text = format!("{what}checkpoint {} of job {}, {created}{last}\n", shown.id, shown.job);
     text += &format!("parallelism {}, max-parallelism {}\n", shown.parallelism, shown.max_parallelism);
     for Source { name, task, position } in &shown.sources {
         text += &format!("source {name}, task {task}: {position}\n");
@@ -227,8 +245,9 @@ fn show_as_text(shown: &Shown) -> String {
         let plugin = plugin.as_ref().map(|digest| format!(", plugin {digest}")).unwrap_or_default();
         let watermark = watermark.as_ref().map(|time| format!(", watermark {time}")).unwrap_or_default();
         text += &format!("operator {name}{plugin}{watermark}\n");
-        for Object { name, bytes, first_group, end_group, .. } in objects {
-            text += &format!("  {name}: {bytes} bytes, key groups {first_group} to {}\n", end_group - 1);
+        for Object { name, bytes, first_group, end_group, delta, .. } in objects {
+            let what = if *delta { "what changed in " } else { "" };
+            text += &format!("  {name}: {bytes} bytes, {what}key groups {first_group} to {}\n", end_group - 1);
         }
     }
     for Sink { name, task, prepared } in &shown.sinks {
