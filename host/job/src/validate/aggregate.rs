@@ -80,7 +80,8 @@ pub fn retracting(
     let Outcome { verb: Verb::Aggregate { columns: computed, at_end, window, .. }, ports, reads, keeps } = outcome else {
         return None;
     };
-    let of_condition = check_condition(condition, scope, given, problems);
+    let of_rows = Scope { schema: scope.schema, of: scope.of.clone(), aggregates: false };
+    let of_condition = check_condition(condition, &of_rows, given, problems);
     let mut all_retract = true;
     for (column, (_, by)) in columns.iter().zip(&computed) {
         if given.catalog.retracts(by, scope.schema) {
