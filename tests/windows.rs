@@ -152,11 +152,7 @@ fn results_and_late_rows_are_the_model_s_whatever_batches_and_tasks_there_are() 
         // Rows are combined before the exchange where nobody reads the late ones.
         for ((batch, tasks), reads_late) in runs.iter().flat_map(|run| [(*run, true), (*run, false)]) {
             let folder = Folder::of_job(&job(windows, batch, reads_late));
-            let text = rows.iter().fold(String::new(), |mut text, (key, time, value)| {
-                let _ = writeln!(text, "{{\"key\":{key},\"at\":{time},\"value\":{value}}}");
-                text
-            });
-            folder.write("rows.ndjson", text);
+            folder.write("rows.ndjson", as_text(&rows));
             folder.run(&["run", "job.yaml", "--parallelism", tasks, "--summary", "summary.json"]).says(0, &[]);
             assert_eq!(folder.json("summary.json")["late_rows"], expected.late.len());
             assert_eq!(folder.json("summary.json")["operators"]["counted"]["rows_in"], rows.len());
@@ -173,16 +169,75 @@ fn results_and_late_rows_are_the_model_s_whatever_batches_and_tasks_there_are() 
 }
 
 #[test]
+fn an_aggregate_that_takes_changes_back_comes_to_what_the_last_results_come_to() {
+    let plugin = program::plugin("plugins/value-count").display().to_string();
+    let mut draws = Draws(29);
+    for case in 0..12 {
+        let size = 2 + draws.below(30);
+        let windows = Windows { size, slide: 1 + size / 2, offset: 0, lateness: 5 + draws.below(60), bound: draws.below(10) };
+        let disorder = 1 + draws.below(60) as u64;
+        let rows: Vec<Row> =
+            (0..draws.below(500)).map(|row| (draws.below(5), row / 2 - draws.below(disorder), draws.below(100))).collect();
+        // By how many rows windows have: from one result of a window to the next, it goes from one key to another.
+        let mut last: BTreeMap<(String, String), (i64, i64)> = BTreeMap::new();
+        for line in model(&rows, windows).results {
+            let words: Vec<&str> = line.split(' ').collect();
+            let number = |word: &str| word.parse::<i64>().expect("a number");
+            last.insert((words[0].to_owned(), words[1].to_owned()), (number(words[3]), number(words[4])));
+        }
+        let mut by_count: BTreeMap<i64, (i64, i64)> = BTreeMap::new();
+        for (n, sum) in last.into_values() {
+            let counted = by_count.entry(n).or_default();
+            *counted = (counted.0 + 1, counted.1 + sum);
+        }
+        let expected: Vec<String> = by_count
+            .iter()
+            .map(|(n, (count, sum))| format!("{n} {count} {sum} {:.3} {count}", *sum as f64 / *count as f64))
+            .collect();
+        for (batch, tasks) in [(1, "1"), (7, "3"), (1_024, "1"), (1_024, "2")] {
+            let by_count = format!(
+                "  by-count:
+    input: counted
+    key-by: [n]
+    aggregate: {{ windows: count(*), total: sum(sum), mean: avg(sum), counted: {{ plugin: \"{plugin}\", of: [sum] }} }}
+    retract-where: \"change in ('before', 'delete')\"
+    emit: final
+sinks:
+  out: {{ input: by-count,"
+            );
+            let retracting = job(windows, batch, true).replace("s }\n    aggregate", "s, results: retracting }\n    aggregate");
+            let retracting = retracting.replace("sinks:\n  out: { input: counted,", &by_count);
+            let folder = Folder::of_job(&retracting);
+            folder.write("rows.ndjson", as_text(&rows));
+            folder.run(&["run", "job.yaml", "--parallelism", tasks]).says(0, &[]);
+            let line = |line: &str| {
+                let row: Value = serde_json::from_str(line).expect("JSON");
+                let mean = row["mean"].as_f64().expect("a number");
+                format!("{} {} {} {mean:.3} {}", row["n"], row["windows"], row["total"], row["counted"])
+            };
+            let mut found: Vec<String> = folder.read("out.ndjson").lines().map(line).collect();
+            let n = |line: &String| line.split(' ').next().and_then(|n| n.parse::<i64>().ok());
+            found.sort_by_key(n);
+            assert_eq!(found, expected, "case {case}, batches of {batch}, {tasks} tasks: {windows:?}\n{rows:?}");
+        }
+    }
+}
+
+fn as_text(rows: &[Row]) -> String {
+    rows.iter().fold(String::new(), |mut text, (key, time, value)| {
+        let _ = writeln!(text, "{{\"key\":{key},\"at\":{time},\"value\":{value}}}");
+        text
+    })
+}
+
+#[test]
 fn a_job_that_is_killed_gives_each_window_s_result_once() {
     let windows = Windows { size: 10, slide: 5, offset: 0, lateness: 2, bound: 2 };
     let rows: Vec<Row> = {
         let mut draws = Draws(11);
         (0..60_000).map(|row| (draws.below(20), row / 40 - draws.below(20), draws.below(100))).collect()
     };
-    let text = rows.iter().fold(String::new(), |mut text, (key, time, value)| {
-        let _ = writeln!(text, "{{\"key\":{key},\"at\":{time},\"value\":{value}}}");
-        text
-    });
+    let text = as_text(&rows);
     let job = format!("{}checkpoint: {{ every: 20ms, store: ./store }}\n", job(windows, 64, true));
     let plain = Folder::of_job(&job);
     plain.write("rows.ndjson", &text);

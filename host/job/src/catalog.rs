@@ -66,6 +66,12 @@ pub trait Catalog {
         false
     }
 
+    /// Whether rows can be taken back from an aggregate that was checked over these columns. To say no is right for any.
+    fn retracts(&self, aggregate: &Aggregate, input: &Schema) -> bool {
+        let _ = (aggregate, input);
+        false
+    }
+
     /// Asks a file of columns for those that its rows have; `declared` are those that the job wants, where it says so.
     ///
     /// # Errors

@@ -359,6 +359,8 @@ pub enum Verb {
         columns: Vec<(String, Aggregate)>,
         /// One row a key at the end of bounded input, not one for each row that comes in.
         at_end: bool,
+        /// Rows for which this is true are taken back.
+        retract_where: Option<String>,
         /// The windows of event time that rows are counted in, each by itself; its second output has those that came too late.
         window: Option<Window>,
     },

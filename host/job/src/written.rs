@@ -162,6 +162,8 @@ pub enum Verb {
         columns: Vec<AggregateColumn>,
         /// Where it says that rows come out at the end of input only.
         at_end: Option<Spot>,
+        /// The condition under which a row is taken back.
+        retract_where: Option<At<String>>,
         /// The windows that rows are counted in, and where they stand.
         window: Option<At<Window>>,
     },

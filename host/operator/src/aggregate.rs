@@ -13,6 +13,7 @@ mod accumulator;
 mod average;
 mod call;
 mod collected;
+mod construction;
 mod count;
 mod distinct;
 pub(crate) mod encoding;
@@ -30,6 +31,7 @@ mod parts;
 mod quantile;
 mod ranked;
 mod refused;
+mod retract;
 mod spread;
 mod sum;
 mod text_extreme;
@@ -43,19 +45,17 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::TimestampMillisecondType;
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array};
-use arrow_schema::{FieldRef, Schema, SchemaRef};
+use arrow_buffer::BooleanBuffer;
+use arrow_schema::SchemaRef;
 use wasmill_flow::Batch;
 use wasmill_flow::key::EncodedKeys;
-use wasmill_state::{CallKeys, KeyedState, StateWrite, Values};
+use wasmill_state::{CallKeys, KeyedState, StateWrite};
 
 use crate::computed::{Computed, bury, compute};
 use crate::contract::{Context, Declaration, Operator, OperatorError, PluginCounts, Port, Step};
-use crate::definition::DefinitionProblems;
-use crate::expression::Expression;
 use collected::{Collected, Encoded};
 use foreign::Elsewhere;
 use layout::{Accumulators, Arguments, Layout, STATE};
-use parsed::parse;
 use refused::Refused;
 
 pub use call::Aggregate;
@@ -106,6 +106,8 @@ pub struct RunningAggregate {
     collected: Option<Collected>,
     reads: Vec<usize>,
     emit: Emit,
+    /// Some rows are taken back: the last of `arguments` says which. How many rows a key has is then the first of its aggregates, and doesn't come out.
+    retracts: bool,
     /// The column that says which space a row's key is in.
     space: Option<usize>,
     // What follows is memory that is used again from call to call; it holds nothing between calls.
@@ -118,99 +120,6 @@ pub struct RunningAggregate {
 }
 
 impl RunningAggregate {
-    /// Aggregates by name and text over rows of `input`, for each key of the columns `key_by`.
-    ///
-    /// # Errors
-    /// Every problem, at `key-by` and `aggregate.NAME`; at `aggregate` where there are no aggregates.
-    ///
-    /// # Panics
-    /// Where `input` has fewer columns than an index of `key_by` says: names have been looked up before.
-    pub fn new(
-        key_by: &[usize],
-        aggregates: &[(String, String)],
-        emit: Emit,
-        input: &SchemaRef,
-    ) -> Result<Self, DefinitionProblems> {
-        let sql = |(name, text): &(String, String)| (name.clone(), Computation::Sql(text.clone()));
-        Self::of(key_by, aggregates.iter().map(sql).collect(), emit, input)
-    }
-
-    /// The same of aggregates that needn't be computed here.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    ///
-    /// # Panics
-    /// Where `input` has fewer columns than an index says: names have been looked up before.
-    pub fn of(
-        key_by: &[usize],
-        mut aggregates: Vec<(String, Computation)>,
-        emit: Emit,
-        input: &SchemaRef,
-    ) -> Result<Self, DefinitionProblems> {
-        let rows = aggregates.pop_if(|(_, computation)| matches!(computation, Computation::Rows(_)));
-        let collected = rows.and_then(|(name, computation)| match computation {
-            Computation::Rows(columns) => Some((name, Collected::new(columns, input))),
-            Computation::Sql(_) | Computation::Foreign { .. } => None,
-        });
-        let (parsed, problems) = parse(key_by, &aggregates, input);
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let keys = key_by.iter().map(|&index| Arc::clone(&input.fields()[index]));
-        let values = aggregates.iter().zip(&parsed).map(|((name, _), aggregate)| Arc::new(aggregate.field(name)));
-        let rows = collected.iter().map(|(name, collected)| Arc::new(collected.field(name)));
-        let output = Arc::new(Schema::new(keys.chain(values).chain(rows).collect::<Vec<FieldRef>>()));
-        let collected = collected.map(|(_, collected)| collected);
-        let kept = collected.iter().flat_map(Collected::reads);
-        let mut reads: Vec<usize> = parsed.iter().flat_map(Aggregate::reads).chain(key_by).chain(kept).copied().collect();
-        reads.sort_unstable();
-        reads.dedup();
-        let (mut arguments, mut argument_of) = (Vec::new(), Vec::new());
-        for ((name, _), aggregate) in aggregates.iter().zip(&parsed) {
-            let mut compute =
-                |expression: &Expression| arguments.push(Computed::new(format!("aggregate.{name}"), expression.clone()));
-            aggregate.arguments.iter().chain(&aggregate.filter).for_each(&mut compute);
-            let end = arguments.len() - usize::from(aggregate.filter.is_some());
-            argument_of.push((end - aggregate.arguments.len()..end, aggregate.filter.as_ref().map(|_| end)));
-        }
-        let named = |(name, computation): &(String, Computation)| match computation {
-            Computation::Sql(text) | Computation::Foreign { text, .. } => format!("aggregate.{name} \"{text}\""),
-            Computation::Rows(_) => name.clone(),
-        };
-        let named = aggregates.iter().map(named).collect();
-        let layout = Layout::new(&parsed);
-        let elsewhere = aggregates.into_iter().enumerate().filter_map(|(number, (_, computation))| match computation {
-            Computation::Sql(_) | Computation::Rows(_) => None,
-            Computation::Foreign { aggregate, .. } => Some(Elsewhere { number, aggregate }),
-        });
-        Ok(Self {
-            output,
-            key_by: key_by.to_vec(),
-            arguments,
-            argument_of,
-            named,
-            elsewhere: elsewhere.collect(),
-            collected,
-            layout,
-            reads,
-            emit,
-            keys: EncodedKeys::default(),
-            call: CallKeys::default(),
-            write: StateWrite { state: 0, keys: None, values: Values::default() },
-            accumulators: Accumulators::default(),
-            others: Accumulators::default(),
-            space: None,
-        })
-    }
-
-    /// The same of keys that are in spaces, each row's in that which a column of timestamps says. The column comes out behind the key's.
-    pub(crate) fn in_spaces(self, column: usize, input: &Schema) -> Self {
-        let mut fields = self.output.fields().to_vec();
-        fields.insert(self.key_by.len(), Arc::new(input.field(column).clone()));
-        Self { space: Some(column), output: Arc::new(Schema::new(fields)), ..self }
-    }
-
     /// What comes out: the key's columns, then each aggregate's value.
     pub(crate) fn output(&self) -> &SchemaRef {
         &self.output
@@ -332,8 +241,9 @@ impl RunningAggregate {
             clippy::expect_used,
             reason = "values are of the aggregates' types; others are a bug that must not pass silently"
         )]
-        let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), keys.chain(values).collect())
-            .expect("columns of the declared schema");
+        let rows =
+            RecordBatch::try_new(SchemaRef::clone(&self.output), keys.chain(values.into_iter().skip(self.hidden())).collect())
+                .expect("columns of the declared schema");
         cx.emit(0, Batch::unkeyed(rows).at(alive.times));
         Ok(true)
     }
@@ -356,18 +266,25 @@ impl RunningAggregate {
             self.load(state)?;
             let alive = (!dead.is_empty()).then(|| alive(batch.len(), &dead));
             let row_keys: Vec<u32>;
-            let (row_keys, mut arguments) = match &alive {
-                None => (self.call.row_key.as_slice(), self.arguments_of(computed)),
+            let (row_keys, mut arguments, back) = match &alive {
+                None => (self.call.row_key.as_slice(), self.arguments_of(computed), self.back_of(computed)),
                 Some(alive) => {
                     row_keys = alive.values().iter().map(|&row| self.call.row_key[row as usize]).collect();
                     let computed: Vec<ArrayRef> = computed.iter().map(|argument| take(argument, alive)).collect();
-                    (row_keys.as_slice(), self.arguments_of(&computed))
+                    (row_keys.as_slice(), self.arguments_of(&computed), self.back_of(&computed))
                 }
             };
+            let number = |row: usize| alive.as_ref().map_or(row, |alive| alive.value(row) as usize);
+            let never_came = back.as_ref().map_or_else(Vec::new, |back| self.never_came(row_keys, back));
+            if !never_came.is_empty() {
+                dead.extend(never_came.into_iter().map(|(row, reason)| (number(row), reason)));
+                continue;
+            }
             let mut taken = self.layout.narrow(&mut self.accumulators, row_keys, &mut arguments).map(|()| Vec::new());
             if taken.is_ok() {
-                foreign::take_all(&mut self.elsewhere, &mut self.accumulators, row_keys, &arguments, wanted).await?;
-                taken = self.layout.update(&mut self.accumulators, row_keys, &arguments, wanted);
+                foreign::take_all(&mut self.elsewhere, &mut self.accumulators, row_keys, &arguments, back.as_ref(), wanted)
+                    .await?;
+                taken = self.layout.update(&mut self.accumulators, row_keys, &arguments, back.as_ref(), wanted);
             }
             let refused = match taken {
                 Ok(values) => {
@@ -376,6 +293,9 @@ impl RunningAggregate {
                         Some(_) => row_keys.iter().for_each(|&key| {
                             self.write.values.present[key as usize / 8] |= 1 << (key % 8);
                         }),
+                    }
+                    if self.retracts {
+                        self.forget_empty(keys);
                     }
                     self.layout.encode(&mut self.accumulators, keys, &mut self.write.values);
                     return Ok(Updated { dead, values });
@@ -390,13 +310,12 @@ impl RunningAggregate {
                 (_, Refused::Overflow) => {
                     let row_keys = row_keys.to_vec();
                     self.load(state)?;
-                    self.overflows(&row_keys, &arguments)
+                    self.overflows(&row_keys, &arguments, back.as_ref())
                 }
             };
             if rows.is_empty() {
                 return Err(bug("rows that fit one by one don't fit together"));
             }
-            let number = |row: usize| alive.as_ref().map_or(row, |alive| alive.value(row) as usize);
             dead.extend(rows.into_iter().map(|(row, reason)| (number(row), reason)));
         }
     }
@@ -415,7 +334,7 @@ impl RunningAggregate {
     }
 
     /// The rows that overflow an aggregate, with the reason, taking one row after the other.
-    fn overflows(&mut self, row_keys: &[u32], arguments: &[Arguments]) -> Vec<(usize, String)> {
+    fn overflows(&mut self, row_keys: &[u32], arguments: &[Arguments], back: Option<&BooleanBuffer>) -> Vec<(usize, String)> {
         let stride = self.layout.stride();
         let fixed = &mut self.accumulators.fixed;
         let mut dead = Vec::new();
@@ -423,7 +342,7 @@ impl RunningAggregate {
         for (row, &key) in row_keys.iter().enumerate() {
             let bytes = key as usize * stride..(key as usize + 1) * stride;
             before.copy_from_slice(&fixed[bytes.clone()]);
-            if let Err(aggregate) = self.layout.try_row(fixed, key, row, arguments) {
+            if let Err(aggregate) = self.layout.try_row(fixed, key, row, arguments, back) {
                 fixed[bytes].copy_from_slice(&before);
                 dead.push((row, format!("{}: the sum overflows", self.named[aggregate])));
             }

@@ -57,6 +57,8 @@ pub struct PluginAggregate {
 enum Work<'a> {
     /// Rows into their keys' accumulators, with the values after each of them where they are wanted.
     Take { held: &'a mut Held, keys: &'a [u32], rows: &'a RecordBatch, wanted: bool },
+    /// Rows back out of their keys' accumulators.
+    Retract { held: &'a mut Held, keys: &'a [u32], rows: &'a RecordBatch },
     /// Others' accumulators of the same keys into these.
     Merge { held: &'a Held, others: &'a Held, merged: &'a mut Held },
     /// The value of each key's accumulator.
@@ -66,7 +68,7 @@ enum Work<'a> {
 impl Work<'_> {
     fn len(&self) -> usize {
         match self {
-            Self::Take { rows, .. } => rows.num_rows(),
+            Self::Take { rows, .. } | Self::Retract { rows, .. } => rows.num_rows(),
             Self::Finish { held } | Self::Merge { held, .. } => held.len(),
         }
     }
@@ -87,6 +89,10 @@ impl Work<'_> {
                 **held = done.held;
                 Ok(done.values)
             }
+            Self::Retract { held, keys, rows } => {
+                **held = instance.retract(held, &keys[of], &rows.slice(part.start, part.rows)).await?;
+                Ok(None)
+            }
             Self::Merge { held, others, merged } => {
                 let done = instance.merge(&held.slice(of.clone()), &others.slice(of)).await?;
                 (0..done.len()).for_each(|index| merged.push(done.get(index)));
@@ -100,7 +106,7 @@ impl Work<'_> {
     /// A row as people read it.
     fn row(&self, row: usize) -> Option<String> {
         match self {
-            Self::Take { rows, .. } => Some(row_object(rows, row)),
+            Self::Take { rows, .. } | Self::Retract { rows, .. } => Some(row_object(rows, row)),
             Self::Finish { .. } | Self::Merge { .. } => None,
         }
     }
@@ -250,6 +256,24 @@ impl ForeignAggregate for PluginAggregate {
             self.work(Work::Merge { held, others, merged: &mut merged }).await?;
             *held = merged;
             Ok(())
+        }
+        .boxed()
+    }
+
+    fn retracts(&self) -> bool {
+        self.definition.plan.retracts
+    }
+
+    fn retract<'a>(
+        &'a mut self,
+        held: &'a mut Held,
+        keys: &'a [u32],
+        arguments: Vec<ArrayRef>,
+    ) -> BoxFuture<'a, Result<(), OperatorError>> {
+        async move {
+            let rows =
+                RecordBatch::try_new(Arc::clone(&self.definition.arguments), arguments).map_err(|error| self.bug(&error))?;
+            self.work(Work::Retract { held, keys, rows: &rows }).await.map(|_| ())
         }
         .boxed()
     }

@@ -60,12 +60,13 @@ fn what_it_does(job: &Job) -> String {
         let verb = match &operator.verb {
             Verb::Plugin(plugin) => format!("plugin {}", plugin.settings),
             Verb::Window { plugin, window } => format!("window function {} {window:?}", plugin.settings),
-            Verb::Aggregate { columns, at_end, window } => {
+            Verb::Aggregate { columns, at_end, retract_where, window } => {
                 let column = |(name, by): &(String, Aggregate)| match by {
                     Aggregate::Sql(text) => format!("{name:?} {text:?}"),
                     Aggregate::Plugin(by) => format!("{name:?} plugin {} {:?}", by.plugin.settings, by.names),
                 };
-                format!("aggregate {:?} {at_end} {window:?}", columns.iter().map(column).collect::<Vec<_>>())
+                let back = retract_where.as_ref().map_or_else(String::new, |text| format!(" retract-where {text:?}"));
+                format!("aggregate {:?} {at_end} {window:?}{back}", columns.iter().map(column).collect::<Vec<_>>())
             }
             other => format!("{other:?}"),
         };

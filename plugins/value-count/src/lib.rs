@@ -16,6 +16,7 @@ pub struct ValueCount;
 
 impl Aggregate for ValueCount {
     const NAME: &'static str = "value-count";
+    const RETRACTS: bool = true;
     type Input<'a> = Value;
     type Accumulator = i64;
     type Output = i64;
@@ -27,6 +28,11 @@ impl Aggregate for ValueCount {
 
     fn add(&self, seen: &mut i64, row: Value) -> Result<()> {
         *seen += i64::from(row.value.is_some());
+        Ok(())
+    }
+
+    fn retract(&self, seen: &mut i64, row: Value) -> Result<()> {
+        *seen -= i64::from(row.value.is_some());
         Ok(())
     }
 

@@ -7,7 +7,7 @@ pub(crate) mod instance;
 use serde::de::DeserializeOwned;
 
 use crate::column::ColumnValue;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::record::ReadRecord;
 use crate::state::StateValue;
 
@@ -70,6 +70,8 @@ pub trait Aggregate: Sized + 'static {
     const NAME: &'static str;
     /// To be raised when [`Accumulator`](Self::Accumulator) changes: a snapshot of another version is refused, not misread.
     const VERSION: u32 = 1;
+    /// [`retract`](Self::retract) works, so that a job may have rows taken back: `retract-where`.
+    const RETRACTS: bool = false;
     /// The columns that it is over, in the order in which a job gives them; what a job calls them doesn't matter.
     type Input<'a>: ReadRecord<'a>;
     /// What has been seen of a key; by default, nothing.
@@ -84,6 +86,12 @@ pub trait Aggregate: Sized + 'static {
 
     /// Takes a row.
     fn add(&self, seen: &mut Self::Accumulator, row: Self::Input<'_>) -> Result<()>;
+
+    /// Takes a row back that was added: afterwards all is as if it had never come. Only called where [`RETRACTS`](Self::RETRACTS) is set.
+    fn retract(&self, seen: &mut Self::Accumulator, row: Self::Input<'_>) -> Result<()> {
+        let _ = (seen, row);
+        Err(Error::fail("the aggregate takes no rows back"))
+    }
 
     /// Adds what another accumulator has seen.
     fn merge(&self, seen: &mut Self::Accumulator, other: Self::Accumulator);

@@ -15,10 +15,20 @@ use wasmill_job::catalog::{
 use wasmill_job::graph::{self, Port};
 use wasmill_operator::aggregate::Aggregate;
 use wasmill_operator::{Expression, ExpressionProblem as OperatorProblem};
-use wasmill_plugin::InputShape;
+use wasmill_plugin::{AggregatePlan, InputShape};
 
 use super::factory::columnar_in;
 use super::{Composition, describe, describe_aggregate, describe_window};
+
+impl Composition {
+    /// What a plugin that was checked over these columns says of itself as an aggregate.
+    fn plan_of(&self, by: &graph::AggregatePlugin, input: &Schema) -> Result<AggregatePlan, PluginProblem> {
+        let graph::AggregatePlugin { plugin, of, .. } = by;
+        let arguments = Schema::new(of.iter().map(|&column| input.field(column).clone()).collect::<Vec<_>>());
+        let component = self.component(&plugin.path)?;
+        describe_aggregate(&component, &plugin.settings.to_string(), &arguments, &super::limits(&plugin.limits))
+    }
+}
 
 impl Catalog for Composition {
     fn expression(&self, text: &str, input: &Schema) -> Result<Checked, ExpressionProblem> {
@@ -76,14 +86,14 @@ impl Catalog for Composition {
     fn combines(&self, aggregate: &graph::Aggregate, input: &Schema) -> bool {
         match aggregate {
             graph::Aggregate::Sql(text) => Aggregate::parse(text, input).is_ok_and(|aggregate| aggregate.is_exact()),
-            graph::Aggregate::Plugin(graph::AggregatePlugin { plugin, of, .. }) => {
-                let arguments = Schema::new(of.iter().map(|&column| input.field(column).clone()).collect::<Vec<_>>());
-                let limits = super::limits(&plugin.limits);
-                let plan = self
-                    .component(&plugin.path)
-                    .and_then(|component| describe_aggregate(&component, &plugin.settings.to_string(), &arguments, &limits));
-                plan.is_ok_and(|plan| plan.merges)
-            }
+            graph::Aggregate::Plugin(by) => self.plan_of(by, input).is_ok_and(|plan| plan.merges),
+        }
+    }
+
+    fn retracts(&self, aggregate: &graph::Aggregate, input: &Schema) -> bool {
+        match aggregate {
+            graph::Aggregate::Sql(text) => Aggregate::parse(text, input).is_ok_and(|aggregate| aggregate.retracts()),
+            graph::Aggregate::Plugin(by) => self.plan_of(by, input).is_ok_and(|plan| plan.retracts),
         }
     }
 

@@ -237,7 +237,7 @@ impl Factory for JobFactory<'_> {
                 (Box::new(Unnest::new(column, name, &schema, self.job.batch.max_rows).map_err(refused)?), Vec::new())
             }
             Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
-            Verb::Aggregate { columns, at_end, window } => {
+            Verb::Aggregate { columns, at_end, retract_where, window } => {
                 let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
                 let (key, columns) = self.aggregate(operator, columns, task);
                 if let Some(window) = window {
@@ -245,7 +245,11 @@ impl Factory for JobFactory<'_> {
                     let (operator, declaration) = windowed(&key, window, columns, most_rows, &schema).map_err(refused)?;
                     return Ok(OperatorParts { operator, state: Some(state_of(window, declaration.states)) });
                 }
-                let aggregate = RunningAggregate::of(&key, columns, emit, &schema).map_err(refused)?;
+                let aggregate = match retract_where {
+                    Some(condition) => RunningAggregate::retracting(&key, columns, condition, emit, &schema),
+                    None => RunningAggregate::of(&key, columns, emit, &schema),
+                };
+                let aggregate = aggregate.map_err(refused)?;
                 let states = aggregate.declaration().states;
                 (Box::new(aggregate), states)
             }

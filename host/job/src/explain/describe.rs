@@ -188,9 +188,15 @@ pub fn verb(verb: &Verb) -> String {
         Verb::Aggregate { columns, window: Some(window), .. } => {
             format!("aggregate {} in {}", aggregated(columns), windows(window))
         }
-        Verb::Aggregate { columns, at_end: false, window: None } => format!("running aggregate {}", aggregated(columns)),
-        Verb::Aggregate { columns, at_end: true, window: None } => {
-            format!("aggregate {}; a row per key at the end of input, in the order of keys within a task", aggregated(columns))
+        Verb::Aggregate { columns, at_end, retract_where, window: None } => {
+            let back = retract_where.as_ref().map_or_else(String::new, |text| format!(", taking rows back where {text}"));
+            let aggregated = aggregated(columns);
+            match at_end {
+                false => format!("running aggregate {aggregated}{back}"),
+                true => {
+                    format!("aggregate {aggregated}{back}; a row per key at the end of input, in the order of keys within a task")
+                }
+            }
         }
         Verb::Plugin(plugin) => format!("plugin {}", plugin.path.display()),
         Verb::Window { plugin, window } => format!("plugin {} over all rows of {}", plugin.path.display(), windows(window)),

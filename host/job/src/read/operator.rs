@@ -26,6 +26,7 @@ const KEYS: &[&str] = &[
     "broadcast",
     "window",
     "aggregate",
+    "retract-where",
     "plugin",
     "settings",
     "limits",
@@ -38,6 +39,7 @@ const VERBS: &[&str] = &["filter", "select", "with", "drop", "unnest", "split", 
 const BESIDE: &[(&str, &[&str])] = &[
     ("as", &["unnest"]),
     ("emit", &["aggregate"]),
+    ("retract-where", &["aggregate"]),
     ("window", &["aggregate", "plugin"]),
     ("key-by", &["aggregate", "plugin"]),
     ("broadcast", &["plugin"]),
@@ -105,7 +107,16 @@ fn read_verb(keys: &Mapping<'_>, all_known: bool, of_job: Limits, problems: &mut
                 Some(field) => Some(window::read(&field, problems)?),
                 None => None,
             };
-            columns.map(|columns| Verb::Aggregate { columns, at_end, window })
+            let retract_where = match keys.get("retract-where") {
+                Some(field) if window.is_some() => {
+                    let problem = problems.error(code::NOT_IN_THIS_VERSION, &field.key_spot()).found("retract-where");
+                    problem.expected("an aggregate without `window`: in windows rows are not taken back in this version");
+                    return None;
+                }
+                Some(field) => Some(field.expression(problems)?),
+                None => None,
+            };
+            columns.map(|columns| Verb::Aggregate { columns, at_end, retract_where, window })
         }
         ["plugin"] => read_plugin(keys, all_known, of_job, problems),
         several => {

@@ -4,8 +4,10 @@ use arrow_schema::{Field, Schema};
 
 use crate::catalog::{Catalog, Checked};
 use crate::graph::{self, Aggregate, OnPoison, Results, Verb, Window, WindowShape};
+use crate::place::At;
 use crate::problem::{Problems, code};
 use crate::validate::expression::Scope;
+use crate::validate::operator::{Outcome, check_condition};
 use crate::validate::{Given, paths};
 use crate::written::{AggregateColumn, AggregatePlugin, Column, Computation};
 
@@ -66,10 +68,53 @@ fn by_plugin(
     }
 }
 
+/// The same aggregate, whose rows are taken back where a condition is true. Every aggregate that none can be taken back from is a problem.
+pub fn retracting(
+    outcome: Outcome,
+    columns: &[AggregateColumn],
+    condition: &At<String>,
+    scope: &Scope<'_>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<Outcome> {
+    let Outcome { verb: Verb::Aggregate { columns: computed, at_end, window, .. }, ports, reads, keeps } = outcome else {
+        return None;
+    };
+    let of_rows = Scope { schema: scope.schema, of: scope.of.clone(), aggregates: false };
+    let of_condition = check_condition(condition, &of_rows, given, problems);
+    let mut all_retract = true;
+    for (column, (_, by)) in columns.iter().zip(&computed) {
+        if given.catalog.retracts(by, scope.schema) {
+            continue;
+        }
+        all_retract = false;
+        let spot = match &column.by {
+            Some(Computation::Sql(text)) => &text.spot,
+            Some(Computation::Plugin(plugin)) => &plugin.path.spot,
+            None => &column.name.spot,
+        };
+        let problem = problems.error(code::INVALID_VALUE, spot);
+        match by {
+            Aggregate::Sql(text) => problem
+                .found_to_be(format!("`{text}`, which no row can be taken back from, as `retract-where` wants: it doesn't keep what it would need for that"))
+                .expected("`count`, `sum`, `avg`, `var_pop`, `stddev_pop` and their like, `corr`, `covar_pop` or `regr_…`, without `distinct`")
+                .advice("an aggregate by plugin that keeps what it needs can retract"),
+            Aggregate::Plugin(_) => problem
+                .found_to_be("a plugin that doesn't take rows back, as `retract-where` wants")
+                .expected("one that retracts")
+                .advice("in its `Aggregate`, set `RETRACTS` and write `retract`"),
+        };
+    }
+    let of_condition = of_condition.filter(|_| all_retract)?;
+    let reads = reads.into_iter().map(|reads| reads.map(|reads| reads.into_iter().chain(of_condition.iter().copied()).collect()));
+    let verb = Verb::Aggregate { columns: computed, at_end, window, retract_where: Some(condition.value.clone()) };
+    Some(Outcome { verb, ports, reads: reads.collect(), keeps })
+}
+
 /// Whether rows of a key may be combined before they come to it: results come of all rows at once, no row is wanted back as it was, and parts put
 /// together are exactly what all rows come to.
 pub fn combines(verb: &Verb, input: &Schema, late_is_read: bool, catalog: &dyn Catalog) -> bool {
-    let Verb::Aggregate { columns, at_end, window } = verb else { return false };
+    let Verb::Aggregate { columns, at_end, window, retract_where: None } = verb else { return false };
     let at_once = window.as_ref().map_or(*at_end, |window| !late_is_read && is_of_all_rows(window));
     at_once && columns.iter().all(|(_, by)| catalog.combines(by, input))
 }

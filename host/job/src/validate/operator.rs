@@ -54,11 +54,16 @@ pub fn resolve(
         written::Verb::With { columns, drop } => with(columns, drop, &scope, given, problems)?,
         written::Verb::Unnest { column, name } => unnest(column, name.as_ref(), &scope, problems)?,
         written::Verb::Split(conditions) => split(conditions, &scope, &schema, given, problems)?,
-        written::Verb::Aggregate { columns, at_end, window: None } => {
+        written::Verb::Aggregate { columns, at_end, retract_where, window: None } => {
             // That rows at the end never come out where there is none is said by itself.
             let kept = columns.iter().filter(|_| at_end.is_none());
             let keeps = kept.map(|column| column.name.value.clone()).collect();
-            Outcome { keeps, ..aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)? }
+            let outcome = aggregate(columns, at_end.is_some(), key_by.as_deref(), &scope, given, problems)?;
+            let outcome = match retract_where {
+                Some(condition) => aggregate::retracting(outcome, columns, condition, &scope, given, problems)?,
+                None => outcome,
+            };
+            Outcome { keeps, ..outcome }
         }
         written::Verb::Aggregate { columns, window: Some(window), .. } => {
             let timed = window.value.by_clock || !window.value.shape.has_bounds() || first.is_timed();
@@ -113,7 +118,13 @@ fn filter(
     Some(Outcome::of_one(Verb::Filter(condition.value.clone()), main_port(Arc::clone(schema)), None))
 }
 
-fn check_condition(condition: &At<String>, scope: &Scope<'_>, given: &Given<'_>, problems: &mut Problems) -> Option<()> {
+/// A condition, which is boolean: the columns that it reads.
+pub(super) fn check_condition(
+    condition: &At<String>,
+    scope: &Scope<'_>,
+    given: &Given<'_>,
+    problems: &mut Problems,
+) -> Option<Vec<usize>> {
     let checked = scope.check(condition, given, problems)?;
     if *checked.field.data_type() != DataType::Boolean {
         problems
@@ -123,7 +134,7 @@ fn check_condition(condition: &At<String>, scope: &Scope<'_>, given: &Given<'_>,
             .advice("compare it with something, as in `mag >= 1`");
         return None;
     }
-    Some(())
+    Some(checked.reads)
 }
 
 fn split(
@@ -133,9 +144,9 @@ fn split(
     given: &Given<'_>,
     problems: &mut Problems,
 ) -> Option<Outcome> {
-    let checked: Vec<Option<()>> =
+    let checked: Vec<Option<Vec<usize>>> =
         conditions.iter().map(|condition| check_condition(condition.expression.as_ref()?, scope, given, problems)).collect();
-    checked.into_iter().collect::<Option<Vec<()>>>()?;
+    checked.into_iter().collect::<Option<Vec<_>>>()?;
     let names = conditions.iter().map(|condition| condition.name.value.as_str()).chain([graph::REST_PORT]);
     let ports = names.map(|name| Port { name: name.to_owned(), schema: Arc::clone(schema) }).collect();
     Some(Outcome::of_one(Verb::Split(texts(conditions)?), ports, None))
@@ -235,7 +246,7 @@ fn aggregate(
     fields.extend(checked.iter().map(|checked| checked.field.clone()));
     let reads = checked.into_iter().flat_map(|checked| checked.reads).collect();
     let names = columns.iter().map(|column| column.name.value.clone());
-    let verb = Verb::Aggregate { columns: names.zip(computed).collect(), at_end, window: None };
+    let verb = Verb::Aggregate { columns: names.zip(computed).collect(), at_end, retract_where: None, window: None };
     Some(Outcome::of_one(verb, main_port(Arc::new(Schema::new(fields))), Some(reads)))
 }
 

@@ -119,7 +119,7 @@ pub fn windowed(
     let fields = change.iter().chain(key).cloned().chain(bounds).chain(values.iter().cloned());
     let schema = Arc::new(Schema::new(fields.collect::<Vec<FieldRef>>()));
     let port = |name: &str, schema| Port { name: name.to_owned(), schema };
-    let verb = Verb::Aggregate { columns: texts, at_end, window: Some(window.value.clone()) };
+    let verb = Verb::Aggregate { columns: texts, at_end, retract_where: None, window: Some(window.value.clone()) };
     if !has_late {
         let keeps = columns.iter().map(|column| column.name.value.clone()).collect();
         return Some(Outcome { verb, ports: vec![port(MAIN_PORT, schema)], reads, keeps });

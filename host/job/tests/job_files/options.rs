@@ -43,7 +43,7 @@ fn problems_name_the_option() {
     assert_eq!(
         refused(&[("operators.out.fitler", "mag"), ("parallelism", "many")], None),
         [
-            "error[unknown-key]: found `fitler`, expected one of input, inputs, filter, select, with, drop, unnest, as, split, emit, key-by, broadcast, window, aggregate, plugin, settings, limits, on-poison\n  --> --set (operators.out.fitler)\n   = did you mean `filter`?",
+            "error[unknown-key]: found `fitler`, expected one of input, inputs, filter, select, with, drop, unnest, as, split, emit, key-by, broadcast, window, aggregate, retract-where, plugin, settings, limits, on-poison\n  --> --set (operators.out.fitler)\n   = did you mean `filter`?",
             "error[wrong-type]: found the text `many`, expected a whole number from 1 to 32768\n  --> --set (parallelism)",
         ]
         .map(str::to_owned)

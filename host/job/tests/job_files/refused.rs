@@ -63,7 +63,7 @@ fn unknown_keys_are_refused_with_the_nearest_one() {
     );
     assert_eq!(
         operator("{ input: quakes, filter: mag > 1, fliter: x }"),
-        "error[unknown-key]: found `fliter`, expected one of input, inputs, filter, select, with, drop, unnest, as, split, emit, key-by, broadcast, window, aggregate, plugin, settings, limits, on-poison\n  --> jobs/job.yaml:4:42 (operators.out.fliter)\n   = did you mean `filter`?"
+        "error[unknown-key]: found `fliter`, expected one of input, inputs, filter, select, with, drop, unnest, as, split, emit, key-by, broadcast, window, aggregate, retract-where, plugin, settings, limits, on-poison\n  --> jobs/job.yaml:4:42 (operators.out.fliter)\n   = did you mean `filter`?"
     );
     assert_eq!(
         sink("{ input: s, connector: blackhole, path: x }"),

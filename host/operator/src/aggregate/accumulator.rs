@@ -4,6 +4,7 @@
 //! format: an accumulator whose bytes change gets another [`Accumulator::format`].
 
 use arrow_array::ArrayRef;
+use arrow_buffer::BooleanBuffer;
 
 /// The accumulators of one aggregate for all keys of a call, among those of the other aggregates.
 pub(super) struct Cells<'a> {
@@ -43,6 +44,12 @@ pub(super) trait Accumulator: Send + Sync + std::fmt::Debug {
     /// Takes rows, whose keys are `keys` and whose arguments are `arguments`, and gives the value after each. A row whose argument
     /// is null doesn't count.
     fn update(&self, cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef]) -> Result<ArrayRef, Overflow>;
+
+    /// Whether rows can be taken back.
+    fn retracts(&self) -> bool;
+
+    /// The same, but rows of which `back` is true are taken back, as if they had never come; only where it [retracts](Self::retracts).
+    fn change(&self, cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef], back: &BooleanBuffer) -> Result<ArrayRef, Overflow>;
 
     /// Adds what a cell of other rows has seen.
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow>;

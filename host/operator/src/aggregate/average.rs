@@ -63,6 +63,21 @@ impl<T: ToFloat + Debug> Step for Average<T> {
         average(cell)
     }
 
+    fn retracts(&self) -> bool {
+        true
+    }
+
+    fn take_back(&self, cell: &mut [u8], argument: Native<T>) -> Option<()> {
+        let count = i64::read(&cell[8..]) - 1;
+        (f64::read(cell) - T::to_float(argument) / self.unit).write(cell);
+        count.write(&mut cell[8..]);
+        if count == 0 {
+            // Whatever floats have left of the sum.
+            cell.fill(0);
+        }
+        Some(())
+    }
+
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
         (f64::read(cell) + f64::read(other)).write(cell);
         (i64::read(&cell[8..]) + i64::read(&other[8..])).write(&mut cell[8..]);

@@ -176,7 +176,13 @@ impl Aggregate {
     /// Whether it gives exactly the same when it is put together of parts of its rows.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        Layout::new(std::slice::from_ref(self)).is_exact()
+        Layout::new(std::slice::from_ref(self), false).is_exact()
+    }
+
+    /// Whether rows that it has counted can be taken back from it.
+    #[must_use]
+    pub fn retracts(&self) -> bool {
+        Layout::new(std::slice::from_ref(self), true).keeping().next().is_none()
     }
 
     /// The indices of the columns that it reads, ascending.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::ArrowPrimitiveType;
 use arrow_array::{Array, ArrayRef, PrimitiveArray};
-use arrow_buffer::NullBufferBuilder;
+use arrow_buffer::{BooleanBuffer, NullBufferBuilder};
 use arrow_schema::DataType;
 
 use super::accumulator::{Accumulator, Cells, Overflow};
@@ -26,6 +26,17 @@ pub(super) trait Step: Send + Sync + Debug {
 
     /// Takes an argument and gives the value after it; nothing where that is out of range.
     fn add(&self, cell: &mut [u8], argument: Native<Self::Argument>) -> Option<Native<Self::Value>>;
+
+    /// As [`Accumulator::retracts`].
+    fn retracts(&self) -> bool {
+        false
+    }
+
+    /// Takes an argument back that was added; nothing where that is out of range, or where it doesn't [retract](Self::retracts).
+    fn take_back(&self, cell: &mut [u8], argument: Native<Self::Argument>) -> Option<()> {
+        let _ = (cell, argument);
+        None
+    }
 
     /// Adds what a cell of other rows has seen; nothing where that is out of range.
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()>;
@@ -92,6 +103,32 @@ impl<S: Step, const WIDTH: usize> Accumulator for Fold<S, WIDTH> {
             return Err(Overflow);
         }
         Ok(Arc::new(PrimitiveArray::<S::Value>::new(values.into(), nulls).with_data_type(self.0.data_type())))
+    }
+
+    fn retracts(&self) -> bool {
+        self.0.retracts()
+    }
+
+    fn change(
+        &self,
+        mut cells: Cells<'_>,
+        keys: &[u32],
+        arguments: &[ArrayRef],
+        back: &BooleanBuffer,
+    ) -> Result<ArrayRef, Overflow> {
+        let arguments = arguments.first().ok_or(Overflow)?.as_primitive::<S::Argument>();
+        let mut overflow = false;
+        let mut after = |key: u32, argument: Option<Native<S::Argument>>, back: bool| {
+            let cell = cells.of::<WIDTH>(key);
+            if let Some(argument) = argument {
+                let done = if back { self.0.take_back(cell, argument) } else { self.0.add(cell, argument).map(|_| ()) };
+                overflow |= done.is_none();
+            }
+            self.0.value(cell)
+        };
+        let rows = keys.iter().zip(arguments).zip(back);
+        let values: PrimitiveArray<S::Value> = rows.map(|((&key, argument), back)| after(key, argument, back)).collect();
+        if overflow { Err(Overflow) } else { Ok(Arc::new(values.with_data_type(self.0.data_type()))) }
     }
 
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Result<(), Overflow> {

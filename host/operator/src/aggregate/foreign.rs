@@ -2,10 +2,13 @@
 //!
 //! What a key holds is theirs alone; here it is bytes of any length in the key's value of the state.
 
+mod changes;
+
 use std::fmt;
 use std::ops::Range;
 
 use arrow_array::ArrayRef;
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::Field;
 use futures_util::future::{BoxFuture, ready};
 use wasmill_state::Values;
@@ -111,6 +114,22 @@ pub trait ForeignAggregate: Send {
         Box::pin(ready(Ok(())))
     }
 
+    /// Whether `retract` works.
+    fn retracts(&self) -> bool {
+        false
+    }
+
+    /// Takes row `i` of `arguments` back out of accumulator `keys[i]` of `held`; only where it retracts.
+    fn retract<'a>(
+        &'a mut self,
+        held: &'a mut Held,
+        keys: &'a [u32],
+        arguments: Vec<ArrayRef>,
+    ) -> BoxFuture<'a, Result<(), OperatorError>> {
+        let _ = (held, keys, arguments);
+        Box::pin(ready(Ok(())))
+    }
+
     /// Called when no rows came for a while, so that what is only a cache can be given back.
     fn idle(&mut self);
 
@@ -201,19 +220,23 @@ impl fmt::Debug for Elsewhere {
     }
 }
 
-/// Has each of them take some rows, and notes the values that they give.
+/// Has each of them take some rows, or take those back of which `back` is true, and notes the values that they give.
 pub(super) async fn take_all(
     elsewhere: &mut [Elsewhere],
     accumulators: &mut Accumulators,
     row_keys: &[u32],
     arguments: &[Arguments],
+    back: Option<&BooleanBuffer>,
     wanted: bool,
 ) -> Result<(), OperatorError> {
     let Accumulators { foreign, given, .. } = accumulators;
     given.clear();
     for (each, held) in elsewhere.iter_mut().zip(foreign) {
         let arguments = arguments[each.number].values.clone();
-        given.push(each.aggregate.take(held, row_keys, arguments, wanted).await?);
+        given.push(match back {
+            None => each.aggregate.take(held, row_keys, arguments, wanted).await?,
+            Some(back) => changes::change(each.aggregate.as_mut(), held, row_keys, &arguments, back, wanted).await?,
+        });
     }
     Ok(())
 }

@@ -119,8 +119,11 @@ impl RunningAggregate {
         cx: &mut Context,
     ) -> Result<(), OperatorError> {
         let columns: Vec<ArrayRef> = columns.iter().map(|column| take(column, some)).chain(spaces).collect();
-        let rows = RecordBatch::try_new(SchemaRef::clone(&self.output), columns.into_iter().chain(values).collect())
-            .map_err(|error| bug(&error.to_string()))?;
+        let rows = RecordBatch::try_new(
+            SchemaRef::clone(&self.output),
+            columns.into_iter().chain(values.into_iter().skip(self.hidden())).collect(),
+        )
+        .map_err(|error| bug(&error.to_string()))?;
         let times = cx.times_at_end(rows.num_rows());
         cx.emit(0, Batch::unkeyed(rows).at(times));
         Ok(())

@@ -11,6 +11,7 @@
 //! of other aggregates is refused and never misread.
 
 mod merge;
+mod retract;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use arrow_array::types::{
     UInt64Type,
 };
 use arrow_array::{Array, ArrayRef, BooleanArray, StringViewArray, new_null_array};
+use arrow_buffer::BooleanBuffer;
 use arrow_schema::DataType;
 use arrow_select::filter::prep_null_mask_filter;
 use arrow_select::nullif::nullif;
@@ -35,7 +37,7 @@ use super::extreme::Extreme;
 use super::fold::{Fold, Step};
 use super::foreign::{Foreign, Held};
 use super::refused::Refused;
-use super::sum::{DecimalSum, FloatSum, IntegerSum};
+use super::sum::{Counted, DecimalSum, FloatSum, IntegerSum};
 use super::text_extreme;
 use super::variable::Variable;
 
@@ -108,11 +110,12 @@ pub(super) struct Accumulators {
 }
 
 impl Layout {
-    pub(super) fn new(aggregates: &[Aggregate]) -> Self {
+    /// Of aggregates that rows can be taken back from, where they are to be.
+    pub(super) fn new(aggregates: &[Aggregate], retracts: bool) -> Self {
         let mut layout = Self { slots: Vec::new(), fixed: 0, texts: 0, held: 0, foreign: 0 };
         for aggregate in aggregates {
             let seen = aggregate.distinct.then(|| next(&mut layout.held, 1));
-            let kind = match (accumulator(aggregate), &aggregate.function) {
+            let kind = match (accumulator(aggregate, retracts), &aggregate.function) {
                 (_, Function::Foreign(function)) => {
                     Kind::Foreign { index: next(&mut layout.foreign, 1), function: function.clone() }
                 }
@@ -216,17 +219,18 @@ impl Layout {
         }
     }
 
-    /// Takes rows and gives each aggregate's values after each row; of those that take long to ask, only where they are `wanted`. A
-    /// problem comes with the number of its aggregate.
+    /// Takes rows, or takes those back of which `back` is true, and gives each aggregate's values after each row; of those that take long to ask,
+    /// only where they are `wanted`. A problem comes with the number of its aggregate.
     pub(super) fn update(
         &self,
         accumulators: &mut Accumulators,
         keys: &[u32],
         arguments: &[Arguments],
+        back: Option<&BooleanBuffer>,
         wanted: bool,
     ) -> Result<Vec<ArrayRef>, (usize, Refused)> {
         let update = |(number, (slot, arguments))| {
-            self.update_slot(slot, accumulators, keys, arguments, wanted).map_err(|refused| (number, refused))
+            self.update_slot(slot, accumulators, keys, arguments, back, wanted).map_err(|refused| (number, refused))
         };
         self.slots.iter().zip(arguments).enumerate().map(update).collect()
     }
@@ -237,6 +241,7 @@ impl Layout {
         accumulators: &mut Accumulators,
         keys: &[u32],
         arguments: &Arguments,
+        back: Option<&BooleanBuffer>,
         wanted: bool,
     ) -> Result<ArrayRef, Refused> {
         let Accumulators { fixed, texts, held, given, .. } = accumulators;
@@ -244,7 +249,11 @@ impl Layout {
         match &slot.kind {
             Kind::Fixed { offset, accumulator } => {
                 let cells = Cells { data: fixed, stride: self.fixed, offset: *offset };
-                accumulator.update(cells, keys, values).map_err(|_| Refused::Overflow)
+                match back {
+                    None => accumulator.update(cells, keys, values),
+                    Some(back) => accumulator.change(cells, keys, values, back),
+                }
+                .map_err(|_| Refused::Overflow)
             }
             Kind::Text { index, greatest } => {
                 let (values, held) = text_extreme::update(*greatest, &texts[*index], keys, &values[0]);
@@ -279,12 +288,23 @@ impl Layout {
 
     /// Takes one row as [`Self::update`] does, but only of fixed width: the others can't overflow. On an overflow the number of the
     /// aggregate.
-    pub(super) fn try_row(&self, fixed: &mut [u8], key: u32, row: usize, arguments: &[Arguments]) -> Result<(), usize> {
+    pub(super) fn try_row(
+        &self,
+        fixed: &mut [u8],
+        key: u32,
+        row: usize,
+        arguments: &[Arguments],
+        back: Option<&BooleanBuffer>,
+    ) -> Result<(), usize> {
         for (index, (slot, arguments)) in self.slots.iter().zip(arguments).enumerate() {
             if let Kind::Fixed { offset, accumulator } = &slot.kind {
                 let values: Vec<ArrayRef> = arguments.values.iter().map(|value| value.slice(row, 1)).collect();
                 let cells = Cells { data: fixed, stride: self.fixed, offset: *offset };
-                accumulator.update(cells, &[key], &values).map_err(|_| index)?;
+                let done = match back {
+                    None => accumulator.update(cells, &[key], &values),
+                    Some(back) => accumulator.change(cells, &[key], &values, &back.slice(row, 1)),
+                };
+                done.map_err(|_| index)?;
             }
         }
         Ok(())
@@ -397,12 +417,12 @@ fn decode_text<'a>(rest: &mut &'a [u8]) -> Option<Option<&'a str>> {
 }
 
 /// The accumulator of an aggregate; none for a text's extreme and for functions of no fixed width.
-fn accumulator(aggregate: &Aggregate) -> Option<Box<dyn Accumulator>> {
+fn accumulator(aggregate: &Aggregate, retracts: bool) -> Option<Box<dyn Accumulator>> {
     let Some(argument) = aggregate.arguments.first() else { return Some(Box::new(Count)) };
     let data_type = argument.data_type();
     match aggregate.function {
         Function::Count => Some(Box::new(Count)),
-        Function::Sum => Some(sum(data_type)),
+        Function::Sum => Some(sum(data_type, retracts)),
         Function::Average => Some(average(data_type)),
         Function::Min => extreme::<false>(data_type),
         Function::Max => extreme::<true>(data_type),
@@ -412,14 +432,18 @@ fn accumulator(aggregate: &Aggregate) -> Option<Box<dyn Accumulator>> {
     }
 }
 
-fn sum(of: &DataType) -> Box<dyn Accumulator> {
+fn sum(of: &DataType, retracts: bool) -> Box<dyn Accumulator> {
+    fn by<S: Step + 'static>(sum: S, retracts: bool) -> Box<dyn Accumulator> {
+        if retracts { Box::new(Fold::<_, 17>(Counted::<_, 9>(sum))) } else { Box::new(Fold::<_, 9>(sum)) }
+    }
     match of {
-        DataType::Int32 => Box::new(Fold::<_, 9>(IntegerSum::<Int32Type>(PhantomData))),
-        DataType::UInt64 => Box::new(Fold::<_, 9>(IntegerSum::<UInt64Type>(PhantomData))),
-        DataType::Float32 => Box::new(Fold::<_, 9>(FloatSum::<Float32Type>(PhantomData))),
-        DataType::Float64 => Box::new(Fold::<_, 9>(FloatSum::<Float64Type>(PhantomData))),
+        DataType::Int32 => by(IntegerSum::<Int32Type>(PhantomData), retracts),
+        DataType::UInt64 => by(IntegerSum::<UInt64Type>(PhantomData), retracts),
+        DataType::Float32 => by(FloatSum::<Float32Type>(PhantomData), retracts),
+        DataType::Float64 => by(FloatSum::<Float64Type>(PhantomData), retracts),
+        DataType::Decimal128(_, scale) if retracts => Box::new(Fold::<_, 25>(Counted::<_, 17>(DecimalSum { scale: *scale }))),
         DataType::Decimal128(_, scale) => Box::new(Fold::<_, 17>(DecimalSum { scale: *scale })),
-        _ => Box::new(Fold::<_, 9>(IntegerSum::<Int64Type>(PhantomData))),
+        _ => by(IntegerSum::<Int64Type>(PhantomData), retracts),
     }
 }
 

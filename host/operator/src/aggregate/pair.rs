@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array, Int64Array};
+use arrow_buffer::BooleanBuffer;
 
 use super::accumulator::{Accumulator, Cells, Overflow};
 use super::number::Number;
@@ -61,6 +62,20 @@ impl Moments {
         self.xx += from_x * (x - self.x);
         self.xy += from_x * (y - self.y);
     }
+
+    /// What [`Self::add`] does, undone.
+    fn take_back(&mut self, y: f64, x: f64) {
+        self.count -= 1;
+        if self.count <= 0 {
+            *self = Self { count: 0, y: 0.0, x: 0.0, yy: 0.0, xx: 0.0, xy: 0.0 };
+            return;
+        }
+        let (before_y, before_x) = (self.y - (y - self.y) / float(self.count), self.x - (x - self.x) / float(self.count));
+        self.yy = (self.yy - (y - before_y) * (y - self.y)).max(0.0);
+        self.xx = (self.xx - (x - before_x) * (x - self.x)).max(0.0);
+        self.xy -= (x - before_x) * (y - self.y);
+        (self.y, self.x) = (before_y, before_x);
+    }
 }
 
 impl Pair {
@@ -85,6 +100,38 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// Takes rows, or takes those back that are said to be.
+    fn take(
+        self,
+        mut cells: Cells<'_>,
+        keys: &[u32],
+        arguments: &[ArrayRef],
+        back: impl Fn(usize) -> bool,
+    ) -> Result<ArrayRef, Overflow> {
+        let [y, x] = [0, 1].map(|index| arguments[index].as_primitive::<Float64Type>());
+        let mut after = |row: usize, key: u32, y: Option<f64>, x: Option<f64>| {
+            let cell = cells.of::<48>(key);
+            let mut moments = Moments::read(cell);
+            if let (Some(y), Some(x)) = (y, x) {
+                if back(row) {
+                    moments.take_back(y, x)
+                } else {
+                    moments.add(y, x)
+                }
+                moments.write(cell);
+            }
+            moments
+        };
+        let rows = keys.iter().zip(y.iter().zip(x)).enumerate();
+        let moments = rows.map(|(row, (&key, (y, x)))| after(row, key, y, x));
+        Ok(match self {
+            Self::Count => Arc::new(moments.map(|moments| Some(moments.count)).collect::<Int64Array>()),
+            other => Arc::new(moments.map(|moments| other.value(&moments)).collect::<Float64Array>()),
+        })
+    }
+}
+
 impl Accumulator for Pair {
     fn width(&self) -> usize {
         48
@@ -94,22 +141,16 @@ impl Accumulator for Pair {
         "pair".to_owned()
     }
 
-    fn update(&self, mut cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef]) -> Result<ArrayRef, Overflow> {
-        let [y, x] = [0, 1].map(|index| arguments[index].as_primitive::<Float64Type>());
-        let mut after = |(&key, (y, x)): (&u32, (Option<f64>, Option<f64>))| {
-            let cell = cells.of::<48>(key);
-            let mut moments = Moments::read(cell);
-            if let (Some(y), Some(x)) = (y, x) {
-                moments.add(y, x);
-                moments.write(cell);
-            }
-            moments
-        };
-        let moments = keys.iter().zip(y.iter().zip(x)).map(&mut after);
-        Ok(match self {
-            Self::Count => Arc::new(moments.map(|moments| Some(moments.count)).collect::<Int64Array>()),
-            other => Arc::new(moments.map(|moments| other.value(&moments)).collect::<Float64Array>()),
-        })
+    fn update(&self, cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef]) -> Result<ArrayRef, Overflow> {
+        self.take(cells, keys, arguments, |_| false)
+    }
+
+    fn retracts(&self) -> bool {
+        true
+    }
+
+    fn change(&self, cells: Cells<'_>, keys: &[u32], arguments: &[ArrayRef], back: &BooleanBuffer) -> Result<ArrayRef, Overflow> {
+        self.take(cells, keys, arguments, |row| back.value(row))
     }
 
     /// As variances are merged.

@@ -61,8 +61,8 @@ impl RunningAggregate {
         let mut values = nothing(keys, width);
         self.layout.decode(&mut values, keys, &mut self.accumulators)?;
         self.layout.narrow(&mut self.accumulators, row_keys, &mut arguments).ok()?;
-        foreign::take_all(&mut self.elsewhere, &mut self.accumulators, row_keys, &arguments, false).await.ok()?;
-        self.layout.update(&mut self.accumulators, row_keys, &arguments, false).ok()?;
+        foreign::take_all(&mut self.elsewhere, &mut self.accumulators, row_keys, &arguments, None, false).await.ok()?;
+        self.layout.update(&mut self.accumulators, row_keys, &arguments, None, false).ok()?;
         set_all(&mut values.present, keys);
         self.layout.encode(&mut self.accumulators, keys, &mut values);
         column(values, width)

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Float64Type;
 use arrow_array::{ArrayRef, Float64Array};
+use arrow_buffer::BooleanBuffer;
 
 use super::accumulator::{Accumulator, Cells, Overflow};
 use super::number::Number;
@@ -26,6 +27,18 @@ impl Spread {
         count.write(cell);
         moved.write(&mut cell[8..]);
         (squares + (argument - mean) * (argument - moved)).write(&mut cell[16..]);
+    }
+
+    /// What [`Self::add`] does, undone.
+    fn take_back(cell: &mut [u8], argument: f64) {
+        let (count, mean, squares) = (i64::read(cell) - 1, f64::read(&cell[8..]), f64::read(&cell[16..]));
+        if count <= 0 {
+            return cell[..24].fill(0);
+        }
+        let before = mean - (argument - mean) / float(count);
+        count.write(cell);
+        before.write(&mut cell[8..]);
+        (squares - (argument - before) * (argument - mean)).max(0.0).write(&mut cell[16..]);
     }
 
     fn value(self, cell: &[u8]) -> Option<f64> {
@@ -61,6 +74,30 @@ impl Accumulator for Spread {
         };
         let arguments = arguments[0].as_primitive::<Float64Type>();
         Ok(Arc::new(keys.iter().zip(arguments).map(after).collect::<Float64Array>()))
+    }
+
+    fn retracts(&self) -> bool {
+        true
+    }
+
+    fn change(
+        &self,
+        mut cells: Cells<'_>,
+        keys: &[u32],
+        arguments: &[ArrayRef],
+        back: &BooleanBuffer,
+    ) -> Result<ArrayRef, Overflow> {
+        let after = |((&key, argument), back): ((&u32, Option<f64>), bool)| {
+            let cell = cells.of::<24>(key);
+            match argument {
+                Some(argument) if back => Self::take_back(cell, argument),
+                Some(argument) => Self::add(cell, argument),
+                None => {}
+            }
+            self.value(cell)
+        };
+        let arguments = arguments[0].as_primitive::<Float64Type>();
+        Ok(Arc::new(keys.iter().zip(arguments).zip(back).map(after).collect::<Float64Array>()))
     }
 
     /// By Chan, Golub and LeVeque (1979).

@@ -1,4 +1,5 @@
-//! `sum(x)`. Formats `sum:int64`, `sum:float64`, `sum:decimal`: a byte, 1 once a value was seen, and the sum in 8, 8 or 16.
+//! `sum(x)`. Formats `sum:int64`, `sum:float64`, `sum:decimal`: a byte, 1 once a value was seen, and the sum in 8, 8 or 16; `counted sum:…` with the
+//! number of values in 8 more.
 
 use std::fmt::Debug;
 use std::marker::PhantomData;
@@ -47,6 +48,12 @@ where
     fn add(&self, cell: &mut [u8], argument: Native<T>) -> Option<i64> {
         let argument = i64::try_from(argument).ok()?;
         Some(put(cell, i64::read(&cell[1..]).checked_add(argument)?))
+    }
+
+    fn take_back(&self, cell: &mut [u8], argument: Native<T>) -> Option<()> {
+        let argument = i64::try_from(argument).ok()?;
+        put(cell, i64::read(&cell[1..]).checked_sub(argument)?);
+        Some(())
     }
 
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
@@ -100,6 +107,11 @@ where
         Some(put(cell, f64::read(&cell[1..]) + f64::from(argument)))
     }
 
+    fn take_back(&self, cell: &mut [u8], argument: Native<T>) -> Option<()> {
+        put(cell, f64::read(&cell[1..]) - f64::from(argument));
+        Some(())
+    }
+
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
         if let Some(other) = sum::<f64>(other) {
             put(cell, f64::read(&cell[1..]) + other);
@@ -141,6 +153,10 @@ impl Step for DecimalSum {
         Some(put(cell, sum))
     }
 
+    fn take_back(&self, cell: &mut [u8], argument: i128) -> Option<()> {
+        self.add(cell, argument.checked_neg()?).map(|_| ())
+    }
+
     fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
         if let Some(other) = sum::<i128>(other) {
             self.add(cell, other)?;
@@ -164,5 +180,63 @@ impl Step for DecimalSum {
     #[inline(always)]
     fn value(&self, cell: &[u8]) -> Option<i128> {
         sum(cell)
+    }
+}
+
+/// A sum that arguments can be taken back from: behind its `WIDTH` bytes is how many it has, as `i64`. Without any it is null again, whatever floats
+/// have left of it.
+#[derive(Debug)]
+pub(super) struct Counted<S, const WIDTH: usize>(pub(super) S);
+
+impl<S: Step, const WIDTH: usize> Counted<S, WIDTH> {
+    /// Counts one more or less; how many there are then.
+    fn count(cell: &mut [u8], more: i64) -> i64 {
+        let count = i64::read(&cell[WIDTH..]) + more;
+        count.write(&mut cell[WIDTH..]);
+        count
+    }
+}
+
+impl<S: Step, const WIDTH: usize> Step for Counted<S, WIDTH> {
+    type Argument = S::Argument;
+    type Value = S::Value;
+
+    fn format(&self) -> String {
+        format!("counted {}", self.0.format())
+    }
+
+    fn data_type(&self) -> DataType {
+        self.0.data_type()
+    }
+
+    #[inline(always)]
+    fn add(&self, cell: &mut [u8], argument: Native<S::Argument>) -> Option<Native<S::Value>> {
+        let value = self.0.add(cell, argument)?;
+        Self::count(cell, 1);
+        Some(value)
+    }
+
+    fn retracts(&self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn take_back(&self, cell: &mut [u8], argument: Native<S::Argument>) -> Option<()> {
+        self.0.take_back(cell, argument)?;
+        if Self::count(cell, -1) == 0 {
+            cell.fill(0);
+        }
+        Some(())
+    }
+
+    fn merge(&self, cell: &mut [u8], other: &[u8]) -> Option<()> {
+        self.0.merge(cell, other)?;
+        Self::count(cell, i64::read(&other[WIDTH..]));
+        Some(())
+    }
+
+    #[inline(always)]
+    fn value(&self, cell: &[u8]) -> Option<Native<S::Value>> {
+        self.0.value(cell)
     }
 }

@@ -6,12 +6,14 @@ use arrow_array::{Decimal128Array, TimestampMillisecondArray};
 use arrow_schema::DataType;
 use proptest::prelude::*;
 use wasmill_flow::column_type;
+use wasmill_state::Values;
 use wasmill_state::memory::MemoryState;
 
 mod foreign;
 mod functions;
 mod nested;
 mod refused;
+mod retract;
 
 use super::*;
 use crate::testing::{batch_of, dead, emitted, floats, ints, run, schema_of, shown, texts};

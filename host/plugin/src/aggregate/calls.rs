@@ -60,6 +60,18 @@ impl Instance<AggregateFunction> {
         Ok(Accumulated { held: checked_held(accumulators, held)?, values: Some(values) })
     }
 
+    /// Takes rows back out of their keys' accumulators.
+    pub(super) async fn retract(&mut self, held: &Held, keys: &[u32], rows: &RecordBatch) -> Result<Held, Fault> {
+        self.begin(None);
+        let columns = ColumnsIn::hold(rows.columns().iter());
+        let params = columns.params();
+        #[expect(clippy::cast_possible_truncation, reason = "a batch has far fewer than 2^32 rows")]
+        let batch = Batch { rows: rows.num_rows() as u32, columns: &params };
+        let guest = self.exports.wasmill_plugin_aggregate();
+        let answer = guest.call_retract(&mut self.store, param(held), keys, batch).await;
+        checked_held(self.outcome(answer)?, held)
+    }
+
     /// Accumulator `i` of both becomes one.
     pub(super) async fn merge(&mut self, left: &Held, right: &Held) -> Result<Held, Fault> {
         self.begin(None);

@@ -71,8 +71,8 @@ impl<E: Exports> Guest for E {
         with_open::<E, _>(|instance| instance.running(accumulators, &group, &rows))
     }
 
-    fn retract(_: BinaryArray, _: Vec<u32>, _: data::Batch) -> Result<BinaryArray, errors::Error> {
-        Err(Error::fail("the aggregate takes no rows back").into_contract())
+    fn retract(accumulators: BinaryArray, group: Vec<u32>, rows: data::Batch) -> Result<BinaryArray, errors::Error> {
+        with_open::<E, _>(|instance| instance.retract(accumulators, &group, &rows))
     }
 
     fn merge(left: BinaryArray, right: BinaryArray) -> Result<BinaryArray, errors::Error> {

@@ -30,7 +30,7 @@ impl<A: Aggregate> Instance<A> {
             A::Accumulator::default().write(&mut bytes);
             bytes
         });
-        Ok(AggregatePlan { result, version: A::VERSION, merges: true, retracts: false, initial })
+        Ok(AggregatePlan { result, version: A::VERSION, merges: true, retracts: A::RETRACTS, initial })
     }
 
     /// Makes an instance.
@@ -42,34 +42,52 @@ impl<A: Aggregate> Instance<A> {
     /// Takes rows; `after` is given what has been seen after each.
     pub fn accumulate(
         &self,
-        mut accumulators: BinaryArray,
+        accumulators: BinaryArray,
         group: &[u32],
         rows: &Batch,
         mut after: impl FnMut(&A::Accumulator),
+    ) -> Result<BinaryArray> {
+        self.each(accumulators, group, rows, |seen, row| {
+            self.0.add(seen, row)?;
+            after(seen);
+            Ok(())
+        })
+    }
+
+    /// Takes rows back.
+    pub fn retract(&self, accumulators: BinaryArray, group: &[u32], rows: &Batch) -> Result<BinaryArray> {
+        self.each(accumulators, group, rows, |seen, row| self.0.retract(seen, row))
+    }
+
+    /// Changes accumulators by rows, one after the other.
+    #[inline(always)]
+    fn each(
+        &self,
+        mut accumulators: BinaryArray,
+        group: &[u32],
+        rows: &Batch,
+        mut change: impl FnMut(&mut A::Accumulator, A::Input<'_>) -> Result<()>,
     ) -> Result<BinaryArray> {
         if group.len() != rows.rows as usize {
             return Err(Error::fail("the host gave another number of groups than of rows"));
         }
         let columns = <A::Input<'_> as ReadRecord<'_>>::bind(&rows.columns, group.len())?;
         let outside = || Error::fail("the host gave a row of no accumulator");
-        let mut add = |seen: &mut A::Accumulator, row: usize| {
-            self.0.add(seen, <A::Input<'_> as ReadRecord<'_>>::read(&columns, row))?;
-            after(seen);
-            Ok::<(), Error>(())
-        };
+        let mut change =
+            |seen: &mut A::Accumulator, row: usize| change(seen, <A::Input<'_> as ReadRecord<'_>>::read(&columns, row));
         if let Some(width) = Self::WIDTH {
             for (row, &of) in group.iter().enumerate() {
                 let start = of as usize * width;
                 let mut place = accumulators.data.get_mut(start..start + width).ok_or_else(outside)?;
                 let mut seen = decode(place)?;
-                add(&mut seen, row)?;
+                change(&mut seen, row)?;
                 seen.write(&mut place);
             }
             return Ok(accumulators);
         }
         let mut all = all::<A>(&accumulators)?;
         for (row, &of) in group.iter().enumerate() {
-            add(all.get_mut(of as usize).ok_or_else(outside)?, row)?;
+            change(all.get_mut(of as usize).ok_or_else(outside)?, row)?;
         }
         Ok(encode_all::<A>(&all))
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::aggregate::Aggregate;
 use crate::aggregate::instance::decode;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::settings;
 use crate::state::StateValue;
 
@@ -55,9 +55,25 @@ impl<A: Aggregate> AggregateHarness<A> {
 
     /// Takes rows; the value after the last of them. A row that fails leaves nothing behind, and ends it.
     pub fn add<'a>(&mut self, rows: impl IntoIterator<Item = A::Input<'a>>) -> Result<A::Output> {
+        self.each(rows, A::add)
+    }
+
+    /// Takes rows back that were added; the value after the last of them. Fails where the function doesn't retract.
+    pub fn retract<'a>(&mut self, rows: impl IntoIterator<Item = A::Input<'a>>) -> Result<A::Output> {
+        if !A::RETRACTS {
+            return Err(Error::fail("the aggregate doesn't say that it takes rows back: RETRACTS is not set"));
+        }
+        self.each(rows, A::retract)
+    }
+
+    fn each<'a>(
+        &mut self,
+        rows: impl IntoIterator<Item = A::Input<'a>>,
+        change: impl Fn(&A, &mut A::Accumulator, A::Input<'a>) -> Result<()>,
+    ) -> Result<A::Output> {
         for row in rows {
             let mut seen = decode(&self.seen)?;
-            self.aggregate.add(&mut seen, row)?;
+            change(&self.aggregate, &mut seen, row)?;
             self.seen.clear();
             seen.write(&mut self.seen);
         }

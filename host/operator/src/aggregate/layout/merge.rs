@@ -133,6 +133,6 @@ impl Layout {
         let first = distinct::first_seen(&mut accumulators.held[seen], &keys, &values, None)?;
         let mut arguments = Arguments { values: vec![values], counts: Some(first) };
         Self::count_only(slot, &mut arguments);
-        self.update_slot(slot, accumulators, &keys, &arguments, false).map(|_| ())
+        self.update_slot(slot, accumulators, &keys, &arguments, None, false).map(|_| ())
     }
 }
