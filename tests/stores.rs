@@ -18,7 +18,7 @@ const ROWS: u64 = 9_000;
 
 fn job(store: Option<&str>) -> String {
     let (rate, checkpoint) = match store {
-        Some(store) => (", rate: 3000", format!("checkpoint: {{ every: 50ms, store: \"{store}\" }}\n")),
+        Some(store) => (", rate: 3000", format!("checkpoint: {{ every: 50ms, base-every: 1, store: \"{store}\" }}\n")),
         None => ("", String::new()),
     };
     format!(
