@@ -56,20 +56,21 @@ pub struct Differences {
 /// [`CheckpointError::OtherPlan`], which says what differs. (Another job's name is [`crate::Store::read`]'s to refuse.)
 pub fn check(manifest: &Manifest, job: &JobFacts, fit: Fit) -> Result<Differences, CheckpointError> {
     let then = &manifest.job;
-    let differs = |what: String| Err(CheckpointError::OtherPlan { epoch: manifest.epoch, what });
+    let differs = |what: String| CheckpointError::OtherPlan { epoch: manifest.epoch, what };
     if then.key_groups != job.key_groups {
-        return differs(format!("it was taken with max-parallelism {}, the job has {}", then.key_groups, job.key_groups));
+        return Err(differs(format!("it was taken with max-parallelism {}, the job has {}", then.key_groups, job.key_groups)));
     }
     let mut left_out = Vec::new();
-    let mut gone = |kind: &str, name: &str, what: &str| match fit {
-        Fit::Changed { allow_unmatched: true } => {
-            left_out.push(format!("{kind} {name}"));
-            Ok(())
-        }
-        Fit::Changed { .. } => {
-            differs(format!("it holds {what} `{name}`, which the job doesn't have; `--allow-unmatched` goes on without it"))
-        }
-        Fit::Same => differs(format!("it holds {what} `{name}`, which the job doesn't have")),
+    let mut gone = |kind: &str, name: &str, what: &str| {
+        let how = match fit {
+            Fit::Changed { allow_unmatched: true } => {
+                left_out.push(format!("{kind} {name}"));
+                return Ok(());
+            }
+            Fit::Changed { .. } => "; `--allow-unmatched` goes on without it",
+            Fit::Same => "",
+        };
+        Err(differs(format!("it holds {what} `{name}`, which the job doesn't have{how}")))
     };
     for lost in then.stateful.difference(&job.stateful) {
         gone("operator", lost, "state of operator")?;
@@ -80,18 +81,18 @@ pub fn check(manifest: &Manifest, job: &JobFacts, fit: Fit) -> Result<Difference
         }
         for (name, now) in now {
             match then.get(name) {
-                None if fit == Fit::Same => return differs(format!("the job has {kind} `{name}`, which it doesn't hold")),
+                None if fit == Fit::Same => return Err(differs(format!("the job has {kind} `{name}`, which it doesn't hold"))),
                 Some(then) if then != now => {
-                    return differs(format!(
+                    return Err(differs(format!(
                         "{kind} `{name}` had {then} tasks and now has {now}; going on with another number is not in this version"
-                    ));
+                    )));
                 }
                 _ => {}
             }
         }
     }
     if fit == Fit::Same && then.plan != job.plan {
-        return differs("the job file says something else than it did then".to_owned());
+        return Err(differs("the job file says something else than it did then".to_owned()));
     }
     let changed = |(name, digest): &(&String, &String)| then.plugins.get(*name) != Some(*digest);
     let plugins = job.plugins.iter().filter(changed).map(|(name, _)| name.clone()).collect();

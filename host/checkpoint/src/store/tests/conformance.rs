@@ -71,16 +71,16 @@ async fn takes(store: &Store, epoch: Epoch) -> Result<(), CheckpointError> {
         let mut writer = store.object(epoch, "hourly", task);
         writer.write(state(epoch.0, task));
         let object = writer.finish(task * 64..(task + 1) * 64).await?;
-        parts.push(Part::State { operator: "hourly".to_owned(), object, watermark: None });
+        parts.push(Part::State { operator: "hourly".to_owned(), object, since: None, watermark: None });
     }
-    store.write(&Manifest::assemble(Barrier { epoch, last: false }, 0, job(), parts).expect("a whole checkpoint")).await
+    store.write(&Manifest::assemble(Barrier { epoch, last: false, since: None }, 0, job(), parts, None).expect("a whole checkpoint")).await
 }
 
 /// The newest checkpoint with its state, which is what was written.
 async fn finds(store: &Store) -> Option<Epoch> {
     let manifest = store.latest("earthquakes").await.expect("intact")?;
     for (task, object) in (0..).zip(&manifest.operators["hourly"]) {
-        let bytes = store.read_object(manifest.epoch, "hourly", object).await.expect("intact");
+        let bytes = store.read_object(manifest.epoch, "hourly", object.files().next().expect("a file")).await.expect("intact");
         assert_eq!(bytes, state(manifest.epoch.0, task));
     }
     Some(manifest.epoch)

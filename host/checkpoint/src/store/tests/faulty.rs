@@ -105,7 +105,7 @@ fn a_bit_that_is_wrong_is_damage_that_is_said() {
     faulty.heal();
     faulty.rule(Rule::always(Fault::Garbled).on(Op::Get).of("objects/"));
     let manifest = wait(store.latest("earthquakes")).expect("intact").expect("one");
-    let error = wait(store.read_object(Epoch(1), "hourly", &manifest.operators["hourly"][0])).expect_err("damaged");
+    let error = wait(store.read_object(Epoch(1), "hourly", manifest.operators["hourly"][0].files().next().expect("a file"))).expect_err("damaged");
     assert_eq!(error.code(), "checkpoint-corrupt");
 }
 

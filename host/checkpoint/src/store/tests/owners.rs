@@ -90,7 +90,7 @@ fn holding(epoch: Epoch, rows: &[Row]) -> Manifest {
         SourcePosition { source: "quakes".to_owned(), task: 0, position: json!(rows), largest_time: None, ahead: None };
     let prepared = Prepared { sink: "report".to_owned(), task: 0, prepared: json!(null) };
     let parts = vec![Part::Source(position), Part::Sink(prepared)];
-    Manifest::assemble(Barrier { epoch, last: false }, 0, job, parts).expect("a whole checkpoint")
+    Manifest::assemble(Barrier { epoch, last: false, since: None }, 0, job, parts, None).expect("a whole checkpoint")
 }
 
 fn rows(manifest: &Manifest) -> Vec<Row> {
