@@ -342,17 +342,19 @@ fn standard_input_is_read_to_its_end() {
 #[test]
 fn what_this_version_does_not_do_says_so_and_unknown_words_are_wrong_use() {
     let folder = Folder::of_job(&format!("{SOURCE}{COPY}"));
-    let later: [(&[&str], &str); 6] = [
+    let later: [(&[&str], &str); 5] = [
         (&["run", "job.yaml", "--mode", "batch"], "`run --mode`"),
-        (&["run", "job.yaml", "--from", "3"], "`run --from`"),
         (&["swap", "bad", "op", "x.wasm", "--canary", "25%"], "`swap`"),
-        (&["checkpoints", "list", "store"], "`checkpoints`"),
+        (&["rollback", "bad", "op"], "`rollback`"),
         (&["plugin", "new", "x", "--language", "go"], "`plugin new --language go`"),
         (&["replay", "capsule"], "`replay`"),
     ];
     for (words, what) in later {
         folder.run(words).says(2, &[&format!("error[not-in-this-version]: {what} is not in this version")]);
     }
+    folder
+        .run(&["run", "job.yaml", "--from", "3"])
+        .says(2, &["error[invalid-option]: `--from` in a job without `checkpoint`: it has no store to go on from"]);
     folder.run(&["rum", "job.yaml"]).says(2, &["unrecognized subcommand 'rum'"]);
     folder.run(&["run"]).says(2, &["<JOB>"]);
     folder.run(&["run", "job.yaml", "--set", "x"]).says(2, &["expected PATH=VALUE, as sources.quakes.path=x.ndjson"]);

@@ -136,11 +136,6 @@ const REFUSED: &[Case] = &[
     case("do: plan-bad-width, count: 0", "plugin-bad-plan", "has width 0, expected 1 to 1024"),
     case("do: plan-bad-expiry", "plugin-bad-plan", "is forgotten at a moment, which has 8 bytes, but its width is less"),
     case("do: plan-wide-list", "plugin-bad-plan", "state `trail` is a list with a width; only values have one"),
-    case(
-        "do: plan-expiring-list",
-        "plugin-bad-plan",
-        "state `trail` is a list that is forgotten, which is not in this version; a map can be",
-    ),
     case("do: plan-two-states", "plugin-bad-plan", "is there twice"),
 ];
 

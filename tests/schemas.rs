@@ -108,6 +108,7 @@ const PLACES: &[(&str, &str)] = &[
     ("blackhole-dead-letters", "/dead-letters"),
     ("aggregate-plugin", "/operators/by-plugin/aggregate/n"),
     ("checkpoint", "/checkpoint"),
+    ("restart", "/restart"),
     ("state", "/state"),
 ];
 

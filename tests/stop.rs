@@ -145,9 +145,13 @@ fn a_changed_job_does_not_go_on_from_another_ones_checkpoint() {
     let whole = folder.read("out.ndjson");
     let changed =
         ["run", "job.yaml", "--parallelism", "1", "--set", "operators.counted.aggregate={ n: count(*) }", "--summary", "s.json"];
-    folder
-        .run(&changed)
-        .says(1, &["error[checkpoint-other-plan]: checkpoint ", "hint: run the job as it was, or start anew with `--fresh`"]);
+    folder.run(&changed).says(
+        1,
+        &[
+            "error[checkpoint-other-plan]: checkpoint ",
+            "hint: run the job as it was; or go on with what it shares by `--from EPOCH`; or start anew with `--fresh`",
+        ],
+    );
     assert_eq!(folder.json("s.json")["error"]["code"], "checkpoint-other-plan");
     assert_eq!(folder.read("out.ndjson"), whole, "nothing was touched");
     folder

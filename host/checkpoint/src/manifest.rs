@@ -60,6 +60,9 @@ pub struct Manifest {
     /// where it hadn't begun.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub watermarks: BTreeMap<String, i64>,
+    /// Operators that had been told that there is no more input: they aren't told again, unless more comes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub ended: BTreeSet<String>,
     /// Which of the store's owners wrote it, from 1; absent for 0, where a lock sees that there is one.
     #[serde(default, skip_serializing_if = "is_none")]
     pub owner: u64,
@@ -101,12 +104,16 @@ impl Manifest {
             sources: Vec::new(),
             sinks: Vec::new(),
             watermarks: BTreeMap::new(),
+            ended: BTreeSet::new(),
             owner: 0,
         };
         for part in parts {
             match part {
                 Part::Source(position) => manifest.sources.push(position),
                 Part::Sink(prepared) => manifest.sinks.push(prepared),
+                Part::Ended(operator) => {
+                    manifest.ended.insert(operator);
+                }
                 Part::State { operator, object, since, watermark } => {
                     let object = match since {
                         None => object,

@@ -24,6 +24,8 @@ pub enum Part {
     },
     /// What a sink has prepared.
     Sink(Prepared),
+    /// An operator's task had no more input, and had been told so.
+    Ended(String),
 }
 
 /// Where one task's reader of a source is.

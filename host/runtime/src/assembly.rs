@@ -189,6 +189,7 @@ impl Parts<'_> {
                         context,
                         keys,
                         snapshot: None,
+                        ended: false,
                         charge: Charge::new(self.memory, &counts.memory),
                         state_keys: Share::of(&counts.state_keys),
                         state_bytes: Share::of(&counts.state_bytes),

@@ -72,6 +72,8 @@ pub(crate) struct OperatorWork {
     pub keys: Vec<Vec<String>>,
     /// The snapshot under way, as far as it has come.
     pub snapshot: Option<StateSnapshot>,
+    /// Before the checkpoint that the job went on from it was told that there is no more input, and none has come since.
+    pub ended: bool,
     /// What its state and its plugin's instance have of the process's memory.
     pub charge: Charge,
     /// Its part of the keys that the operator has state of, and of that state's bytes.
@@ -214,7 +216,9 @@ impl Chain {
     pub async fn end(&mut self) -> Result<(), JobError> {
         for node in 0..self.nodes.len() {
             let Node { name, work, .. } = &mut self.nodes[node];
-            if let Work::Operator(work) = work {
+            if let Work::Operator(work) = work
+                && !work.ended
+            {
                 let mut spent = Duration::ZERO;
                 let ended = timed(work.operator.end(&mut work.context), &mut spent).await;
                 self.counts.operators[work.index].add_step(spent);
@@ -270,6 +274,11 @@ impl Chain {
     pub fn name(&self) -> String {
         let first = self.nodes.first().map_or("nothing", |node| &*node.name);
         format!("`{first}` (task {} of {})", self.task.index + 1, self.task.of)
+    }
+
+    /// Its operators, by their places in the job.
+    pub fn operators(&self) -> impl Iterator<Item = usize> {
+        self.nodes.iter().filter_map(|node| if let Work::Operator(work) = &node.work { Some(work.index) } else { None })
     }
 
     /// Whether it has sinks.
@@ -369,6 +378,7 @@ impl Chain {
             Work::Source => return Ok(()),
             Work::Operator(work) => {
                 hit(Failpoint::BeforeProcess);
+                work.ended = false;
                 let step = timed(work.operator.process(input, batch, &mut work.context), &mut spent);
                 step.await.map_err(|error| JobError::operator(name, error))?;
                 hit(Failpoint::AfterProcess);

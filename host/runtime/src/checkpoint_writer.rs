@@ -50,7 +50,7 @@ impl Writer {
 
     /// Writes a task's part of a checkpoint; what the manifest must say of it.
     pub async fn write_part(&self, barrier: Barrier, part: TaskPart) -> Result<Vec<Part>, JobError> {
-        let TaskPart { position, states, prepared } = part;
+        let TaskPart { position, states, ended, prepared } = part;
         let mut parts: Vec<Part> = Vec::new();
         parts.extend(position.map(|SourcePlace { source, task, position, reached }| {
             Part::Source(SourcePosition {
@@ -64,6 +64,7 @@ impl Writer {
         parts.extend(prepared.into_iter().map(|(sink, task, prepared)| {
             Part::Sink(Prepared { sink: self.names.sink(sink), task: task.index, prepared: prepared.0 })
         }));
+        parts.extend(ended.into_iter().map(|operator| Part::Ended(self.names.operators[operator].clone())));
         for StateSnapshot { operator, task, bytes, since, watermark } in states {
             let operator = &self.names.operators[operator];
             let bytes = Bytes::from(bytes);

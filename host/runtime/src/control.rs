@@ -52,6 +52,8 @@ pub(crate) struct Part {
     pub position: Option<SourcePlace>,
     /// The snapshots of its operators' state.
     pub states: Vec<StateSnapshot>,
+    /// Its operators, by their places in the job, where they have been told that there is no more input.
+    pub ended: Vec<usize>,
     /// What its sinks have made durable.
     pub prepared: Vec<(SinkId, TaskIndex, Prepared)>,
 }

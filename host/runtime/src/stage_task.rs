@@ -84,6 +84,8 @@ struct Progress {
     last: Option<Epoch>,
     /// No more rows come, and nothing becomes due any more.
     ended: bool,
+    /// Operators have been told that there is no more input.
+    ended_input: bool,
     /// The last thing that was done was what is due by the clock: now it is the turn of what comes in, if something has.
     woken: bool,
     /// Rows have come since the idle timer last rang.
@@ -115,8 +117,15 @@ impl StageTask {
         // Ticks that a busy task has missed are no signs of idleness.
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.chain.clock.turn(Doing::Working);
-        let mut progress =
-            Progress { part: None, prepared: BTreeMap::new(), last: None, ended: false, woken: false, active: false };
+        let mut progress = Progress {
+            part: None,
+            prepared: BTreeMap::new(),
+            last: None,
+            ended: false,
+            ended_input: false,
+            woken: false,
+            active: false,
+        };
         loop {
             // A task that always has rows must still let others run.
             tokio::task::coop::consume_budget().await;
@@ -210,7 +219,7 @@ impl StageTask {
                     self.chain.time(end).await?;
                 }
                 self.chain.end().await?;
-                progress.ended = true;
+                (progress.ended, progress.ended_input) = (true, true);
                 if matches!(self.head, Head::Source(_)) {
                     self.tell(Event::Ended(self.id))?;
                 }
@@ -221,6 +230,9 @@ impl StageTask {
                 let mut part = Part::default();
                 if let Head::Source(source) = &self.head {
                     part.position = Some(source.place());
+                }
+                if progress.ended_input {
+                    part.ended = self.chain.operators().collect();
                 }
                 if self.durable {
                     self.chain.snapshot(barrier, &mut part).await?;

@@ -163,7 +163,7 @@ fn how_far_event_time_had_come_is_kept_of_the_task_that_was_furthest_behind() {
                 *watermark = times[states % times.len()];
                 states += 1;
             }
-            Part::Sink(_) => {}
+            Part::Sink(_) | Part::Ended(_) => {}
         }
     }
     let least = (0..states).filter_map(|state| times[state % times.len()]).min();

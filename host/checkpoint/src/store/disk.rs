@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::error::CheckpointError;
 
@@ -100,7 +101,11 @@ impl Disk {
 
     /// Writes a file that isn't there, whole or not at all; durable.
     pub fn write_once<'a>(&self, path: &Path, mut pieces: impl Iterator<Item = &'a [u8]>) -> Result<(), CheckpointError> {
-        let partial = partial(path);
+        // A name of its own: of two that write a file at once, one finds the name taken, not the half-written file.
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let mut attempt = path.as_os_str().to_owned();
+        attempt.push(format!(".{}", SERIAL.fetch_add(1, Relaxed)));
+        let partial = partial(Path::new(&attempt));
         let file = self.create(&partial)?;
         let mut at = 0;
         let written = pieces.try_for_each(|piece| {

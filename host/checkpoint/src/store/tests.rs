@@ -114,7 +114,7 @@ fn the_newest_checkpoint_is_read_with_all_its_state() {
 fn a_store_that_is_new_has_no_checkpoint() {
     let (_directory, store, run) = store_with(&[]);
     assert_eq!(newest(&store).expect("intact"), None);
-    assert_eq!(files(&run), ["manifests", "objects"]);
+    assert_eq!(files(&run), ["manifests", "objects", "savepoints"]);
 }
 
 #[test]

@@ -136,7 +136,8 @@ async fn answer(command: &CheckpointsCommand) -> Result<String, CheckpointError>
             let epoch = removed.epochs.first().map_or(0, |epoch| epoch.0);
             let deleted = Deleted { store: name, deleted: epoch, label, objects: removed.objects };
             print(*format, &deleted, |deleted| {
-                let what = deleted.label.as_ref().map_or_else(|| format!("checkpoint {epoch}"), |label| format!("savepoint `{label}`"));
+                let what =
+                    deleted.label.as_ref().map_or_else(|| format!("checkpoint {epoch}"), |label| format!("savepoint `{label}`"));
                 format!("{what} deleted, with {} state files that no other needs\n", deleted.objects.len())
             })
         }
@@ -152,19 +153,18 @@ fn print<T: Serialize>(format: Format, value: &T, as_text: impl Fn(&T) -> String
 }
 
 fn listed(Entry { epoch, label, manifest }: Entry) -> Checkpoint {
-    let empty = Checkpoint { id: epoch.0, label, created: None, job: None, last: None, objects: None, bytes: None, problem: None };
+    let empty =
+        Checkpoint { id: epoch.0, label, created: None, job: None, last: None, objects: None, bytes: None, problem: None };
     match manifest {
         Err(error) => Checkpoint { problem: Some(error.to_string()), ..empty },
-        Ok(manifest) => {
-            Checkpoint {
-                created: time(manifest.created_ms),
-                last: Some(manifest.last),
-                objects: Some(manifest.files().count()),
-                bytes: Some(manifest.files().map(|file| file.bytes).sum()),
-                job: Some(manifest.job.name),
-                ..empty
-            }
-        }
+        Ok(manifest) => Checkpoint {
+            created: time(manifest.created_ms),
+            last: Some(manifest.last),
+            objects: Some(manifest.files().count()),
+            bytes: Some(manifest.files().map(|file| file.bytes).sum()),
+            job: Some(manifest.job.name),
+            ..empty
+        },
     }
 }
 

@@ -18,6 +18,8 @@ struct Chain<'a> {
     indices: Vec<usize>,
     groups: KeyGroups,
     owned: &'a Range<u32>,
+    /// The key groups of the task that made it.
+    of: &'a Range<u32>,
     is_base: bool,
     /// The slots that it made.
     made: Bits,
@@ -39,7 +41,7 @@ impl MemoryState {
             snapshots.iter().for_each(|snapshot| self.add_versions(snapshot.states()));
         }
         let of_task = Self::new(self.states.clone());
-        let mut chain = Chain { indices: Vec::new(), groups, owned, is_base: true, made: Bits::default(), of_task };
+        let mut chain = Chain { indices: Vec::new(), groups, owned, of, is_base: true, made: Bits::default(), of_task };
         for snapshot in &snapshots {
             chain.indices = match_states(snapshot.states(), &self.states)?;
             chain.is_base = snapshot.since().is_none();
@@ -65,8 +67,9 @@ impl MemoryState {
     /// Does what a snapshot says.
     fn take(&mut self, chain: &mut Chain<'_>, item: Item<'_, '_>) -> Result<(), StateError> {
         let bytes = match item {
-            Item::Space(space) if self.slots.spaced => {
-                self.forget(space);
+            // Keys that are in no space are all in space 0.
+            Item::Space(space) if self.slots.spaced || space == 0 => {
+                self.forget_of(space, chain);
                 return Ok(());
             }
             Item::Space(space) => {
@@ -130,6 +133,25 @@ impl MemoryState {
             state.slots.free(place);
         }
         Ok(())
+    }
+
+    /// Forgets what a chain has in a space: other tasks' chains may have keys in it that theirs have not forgotten.
+    fn forget_of(&mut self, space: i64, chain: &mut Chain<'_>) {
+        if space == 0 {
+            chain.of_task.forget(0);
+        }
+        let mut places = std::mem::take(&mut self.places);
+        self.slots.places_in(space, &mut places);
+        for &place in &places {
+            let is_of_task = self.slots.key(place, &mut [0; 16]).is_empty();
+            if !is_of_task && chain.of.contains(&chain.groups.group(self.slots.hash(place))) {
+                for cells in &mut self.cells {
+                    cells.remove(place);
+                }
+                self.slots.free(place);
+            }
+        }
+        self.places = places;
     }
 
     /// Keeps what a chain has of the task's own states: of lists the share of a task that owns these groups.

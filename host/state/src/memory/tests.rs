@@ -173,6 +173,53 @@ fn a_space_that_is_forgotten_is_said_once() {
     assert_eq!(spaces, ["Space(1)"]);
 }
 
+/// A task's snapshot of what it holds, whole.
+fn taken(state: &mut MemoryState, epoch: u64, kind: SnapshotKind) -> Vec<u8> {
+    state.snapshot(Epoch(epoch), kind);
+    let mut bytes = Vec::new();
+    while let Some(piece) = state.snapshot_step(64) {
+        bytes.extend(piece);
+    }
+    state.confirm_snapshot(Epoch(epoch));
+    bytes
+}
+
+#[test]
+fn a_space_that_one_task_forgot_stays_in_what_another_has() {
+    let groups = KeyGroups::new(2).expect("a number of groups");
+    let states = || vec![StateNeed::values("count", 1, Some(1))];
+    let texts: Vec<String> = (0..20).map(|number| format!("key {number}")).collect();
+    for space in [0, 5] {
+        let made = || if space == 0 { MemoryState::new(states()) } else { MemoryState::in_spaces(states()) };
+        let mut all = made();
+        let mut expected = 0;
+        for task in 0..2 {
+            let mut state = made();
+            let own = |text: &&str| groups.group(key::hash(encoded(&[*text]).get(0))) == task;
+            let own: Vec<&str> = texts.iter().map(String::as_str).filter(own).collect();
+            let keys = encoded(&own);
+            let mut call = CallKeys::default();
+            match space {
+                0 => state.resolve(&keys, &keys.hashes(), &mut call),
+                space => state.resolve_in(&keys, &keys.hashes(), &vec![space; own.len()], &mut call),
+            }
+            let values = Values { present: vec![u8::MAX; own.len().div_ceil(8)], offsets: Vec::new(), data: vec![1; own.len()] };
+            state.apply(&call, &[StateWrite { state: 0, keys: None, values }]);
+            state.finish(&call);
+            let base = taken(&mut state, 1, SnapshotKind::Base);
+            if task == 1 {
+                state.forget(space);
+            } else {
+                expected = own.len();
+            }
+            let delta = taken(&mut state, 2, SnapshotKind::Delta);
+            all.restore(&[&base, &delta], groups, 0..2, task..task + 1).expect("restored");
+        }
+        assert!((1..20).contains(&expected), "both tasks have keys");
+        assert_eq!(all.keys(), expected, "what the first task has, in space {space}");
+    }
+}
+
 #[test]
 fn pieces_are_bounded_however_large_a_list_or_map_is() {
     let mut state = MemoryState::new(vec![StateNeed::lists("trail", 1), StateNeed::maps("tally", 1)]);

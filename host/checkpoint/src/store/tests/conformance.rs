@@ -73,7 +73,11 @@ async fn takes(store: &Store, epoch: Epoch) -> Result<(), CheckpointError> {
         let object = writer.finish(task * 64..(task + 1) * 64).await?;
         parts.push(Part::State { operator: "hourly".to_owned(), object, since: None, watermark: None });
     }
-    store.write(&Manifest::assemble(Barrier { epoch, last: false, since: None }, 0, job(), parts, None).expect("a whole checkpoint")).await
+    store
+        .write(
+            &Manifest::assemble(Barrier { epoch, last: false, since: None }, 0, job(), parts, None).expect("a whole checkpoint"),
+        )
+        .await
 }
 
 /// The newest checkpoint with its state, which is what was written.
