@@ -124,7 +124,7 @@ const BESIDE: &[(&str, &str, &str)] = &[
 fn job_with(place: &str, object: Value) -> Value {
     let mut job = json!({
         "name": "x",
-        "batch": {}, "limits": {}, "checkpoint": {}, "state": {}, "dead-letters": {},
+        "batch": {}, "limits": {}, "checkpoint": {}, "restart": {}, "state": {}, "dead-letters": {},
         "sources": {
             "rows": { "connector": "file", "path": "x", "format": {}, "schema": { "a": "int64" }, "event-time": {} },
             "made": { "connector": "generator", "fields": { "a": {} } }
