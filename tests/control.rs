@@ -17,6 +17,7 @@ checkpoint: { every: 50ms, store: ./store }
 ";
 
 /// Starts the job, and waits until it has completed a checkpoint.
+#[expect(clippy::zombie_processes, reason = "the caller waits for it; where it isn't reached the test has failed")]
 fn started(folder: &Folder) -> Child {
     let child = folder.command(&["run", "job.yaml", "--parallelism", "1"]).stderr(Stdio::null()).spawn().expect("it starts");
     let deadline = Instant::now() + Duration::from_secs(30);

@@ -1,7 +1,6 @@
 //! A job's parts, in a world: the engine's own operators and sources, which take their time, and sinks whose output outlives the engine.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
@@ -59,7 +58,7 @@ struct SlowSource {
     world: World,
     name: String,
     /// What it keeps its reader waiting with, and how many rows come then; kept when the reader asks for something else meanwhile.
-    waiting: Option<(Pin<Box<dyn Future<Output = ()> + Send>>, usize)>,
+    waiting: Option<(BoxFuture<'static, ()>, usize)>,
 }
 
 impl Source for SlowSource {

@@ -153,6 +153,13 @@ fn named(id: &str, manifest: &Manifest) -> String {
     if id.parse::<u64>().is_ok() { format!("checkpoint {id}") } else { format!("savepoint `{id}` (epoch {})", manifest.epoch) }
 }
 
+fn location(store: &StorePlace) -> Location {
+    match store {
+        StorePlace::Directory(path) => Location::Directory(path.clone()),
+        StorePlace::Url(url) => Location::of(url),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,12 +174,5 @@ mod tests {
             seconds[((due.as_millis() - 1) / 1_000) as usize] += 1;
         }
         assert!(seconds.iter().all(|jobs| (70..130).contains(jobs)), "about a hundred in each second: {seconds:?}");
-    }
-}
-
-fn location(store: &StorePlace) -> Location {
-    match store {
-        StorePlace::Directory(path) => Location::Directory(path.clone()),
-        StorePlace::Url(url) => Location::of(url),
     }
 }

@@ -88,7 +88,7 @@ pub fn refusal(refusal: &Refusal) {
 
 fn error_of(error: &JobError, job: Option<(&str, &str)>) {
     if event::as_json() {
-        let JobError { code, message, operator, row, place, hint, passing: _ } = error;
+        let JobError { code, message, operator, row, place, hint } = error;
         let mut event = Event::new("error", code, message.as_str());
         event = event.with("operator", operator.clone()).with("row", row.clone()).with("hint", hint.clone());
         if let Some(RowPlace { file, line, column, .. }) = place.as_deref() {
@@ -143,7 +143,7 @@ pub fn of_plugin_error(error: PluginError) -> JobError {
 
 /// An error in the form of a problem; `job` is the job file's name and text, where there is one.
 fn as_text(error: &JobError, job: Option<(&str, &str)>) -> String {
-    let JobError { code, message, operator, row, place, hint, passing: _ } = error;
+    let JobError { code, message, operator, row, place, hint } = error;
     let mut text = format!("error[{code}]: {message}");
     if let Some(place) = place {
         text.push_str(&format!("\n{}", of_row(place)));

@@ -28,10 +28,10 @@ impl ConnectorError {
         self.hint = Some(hint.into());
         self
     }
+}
 
-    /// Whether it may be gone when the same is tried again in a while.
-    #[must_use]
-    pub fn is_passing(&self) -> bool {
-        PASSING.contains(&self.code)
-    }
+/// Whether a fault of this code may be gone when the same is tried again in a while.
+#[must_use]
+pub fn is_passing(code: &str) -> bool {
+    PASSING.contains(&code)
 }

@@ -309,7 +309,6 @@ impl Driver {
             (None, true) => "its manifest is not in the store".to_owned(),
         };
         JobError::new("checkpoint-timeout", format!("checkpoint {epoch} is not complete in time: {what}"))
-            .passing()
             .with_hint("see why that is slow, or give it more time with `checkpoint.timeout`")
     }
 }

@@ -134,7 +134,6 @@ fn unburied(name: &str, letter: &DeadLetter) -> JobError {
              dead-letters: { connector: file, path: dead.ndjson, format: json }"
                 .to_owned(),
         ),
-        passing: false,
     }
 }
 

@@ -38,7 +38,6 @@ impl From<CheckpointError> for JobError {
             operator: None,
             row: None,
             place: None,
-            passing: error.is_passing(),
         }
     }
 }

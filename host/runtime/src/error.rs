@@ -3,6 +3,9 @@
 use wasmill_connector::ConnectorError;
 use wasmill_operator::OperatorError;
 
+/// Codes of what a plugin or the store of checkpoints does, and may not do again.
+const PASSING: &[&str] = &["checkpoint-store", "checkpoint-timeout", "plugin-limit", "plugin-retry", "plugin-trap"];
+
 /// The error that ended a job.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -19,8 +22,6 @@ pub struct JobError {
     pub place: Option<Box<RowPlace>>,
     /// What the user can do.
     pub hint: Option<String>,
-    /// It may not come again where the job goes on from its last checkpoint.
-    pub passing: bool,
 }
 
 /// Where a row stands in what a source reads.
@@ -40,7 +41,7 @@ impl JobError {
     /// An error of the job as a whole.
     #[must_use]
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), operator: None, row: None, place: None, hint: None, passing: false }
+        Self { code, message: message.into(), operator: None, row: None, place: None, hint: None }
     }
 
     /// The same with what the user can do.
@@ -50,22 +51,19 @@ impl JobError {
         self
     }
 
-    /// The same, for an error that may not come again where the job goes on from its last checkpoint.
+    /// Whether it may not come again where the job goes on from its last checkpoint.
     #[must_use]
-    pub fn passing(mut self) -> Self {
-        self.passing = true;
-        self
+    pub fn is_passing(&self) -> bool {
+        PASSING.contains(&self.code) || wasmill_connector::error::is_passing(self.code)
     }
 
     pub(crate) fn operator(name: &str, error: OperatorError) -> Self {
         let OperatorError { code, message, row, hint } = error;
-        let passing = matches!(code, "plugin-trap" | "plugin-limit" | "plugin-retry");
-        Self { code, message, operator: Some(name.to_owned()), row, place: None, hint, passing }
+        Self { code, message, operator: Some(name.to_owned()), row, place: None, hint }
     }
 
     pub(crate) fn connector(name: &str, error: ConnectorError) -> Self {
-        let passing = error.is_passing();
         let ConnectorError { code, message, hint } = error;
-        Self { code, message, operator: Some(name.to_owned()), row: None, place: None, hint, passing }
+        Self { code, message, operator: Some(name.to_owned()), row: None, place: None, hint }
     }
 }
