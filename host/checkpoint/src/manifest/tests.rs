@@ -212,7 +212,7 @@ fn what_makes_no_sense_is_said_though_the_checksum_holds() {
     assert_eq!(corrupt(&rewritten("\"report\": 1", "\"report\": 4294967295")), "sink `report` has no part of task 1");
     assert_eq!(
         corrupt(&rewritten("\"epoch\"", "\"epach\"")),
-        "unknown field `epach`, expected one of `epoch`, `last`, `created_ms`, `job`, `sources`, `operators`, `sinks`, `watermarks`, `owner` at line 2 column 9"
+        "unknown field `epach`, expected one of `epoch`, `last`, `created_ms`, `job`, `sources`, `operators`, `sinks`, `watermarks`, `ended`, `owner` at line 2 column 9"
     );
 }
 

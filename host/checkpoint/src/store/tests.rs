@@ -239,6 +239,25 @@ fn retention_keeps_the_newest_and_all_that_they_need() {
 }
 
 #[test]
+fn a_savepoint_keeps_what_it_needs_until_it_is_deleted() {
+    let (_directory, store, run) = store_with(&[1]);
+    let manifest = wait(store.read(Epoch(1), "earthquakes")).expect("a checkpoint");
+    wait(store.keep("before-upgrade", &manifest)).expect("kept");
+    wait(store.keep("before-upgrade", &manifest)).expect("the same again changes nothing");
+    let later = checkpoint(&store, 2).expect("a checkpoint");
+    let text = "STORE/runs/1/savepoints/before-upgrade.json: there already; a manifest is never overwritten";
+    assert_eq!(said(&store.path(), wait(store.keep("before-upgrade", &later))), ("checkpoint-exists", text.to_owned()));
+    assert_eq!(wait(store.retain(ONE)).expect("removed"), Removed { epochs: vec![Epoch(1)], objects: vec![] });
+    let kept = wait(store.read_savepoint("before-upgrade", "earthquakes")).expect("whole");
+    assert_eq!((kept, wait(store.savepoints()).expect("a list")), (manifest, vec!["before-upgrade".to_owned()]));
+    let error = said(&store.path(), wait(store.read_savepoint("other", "earthquakes")));
+    assert_eq!(error, ("savepoint-not-found", "STORE: no savepoint `other`; there is only `before-upgrade`".to_owned()));
+    wait(store.delete_savepoint("before-upgrade")).expect("deleted");
+    assert_eq!(wait(store.retain(ONE)).expect("removed").objects.len(), 2);
+    assert_eq!(files(&run.join("objects")).len(), 2);
+}
+
+#[test]
 fn retention_removes_what_crashed_processes_left_and_not_what_is_being_written() {
     let (_directory, store, run) = store_with(&[1]);
     let root = store.path();
