@@ -56,7 +56,7 @@ pub enum Change<'a> {
     Set(&'a [u8]),
     /// It has no value.
     Remove,
-    /// This follows on what it had: bytes of a value, items of a list, or entries of a map ([`map_changes`]).
+    /// This follows on what it had: bytes of a value, items of a list, or entries of a map (`map_changes`).
     Add(&'a [u8]),
 }
 
