@@ -18,7 +18,7 @@
 //! - A fresh start ([`Store::fresh`]) begins a new run, and epochs start again at 1. Nothing is moved or deleted, and a crash right after
 //!   it can't bring the old run's checkpoints back. To go back by hand, delete the newer run.
 //! - What can't be read is an error that names the file. There is never an empty start where there was a checkpoint.
-//! - Requests that fail in passing are sent again ([`requests`]): for up to 15 s when a store is opened, up to 60 s later.
+//! - Requests that fail in passing are sent again (`store/requests.rs`): for up to 15 s when a store is opened, up to 60 s later.
 //!
 //! `docs/formats/store.md` has all of it in plain words.
 
