@@ -22,6 +22,7 @@ use object_store::memory::InMemory;
 use parts::Parts;
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
 use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::recovery::Fit;
 use wasmill_checkpoint::{Manifest, Store};
@@ -41,6 +42,8 @@ use world::World;
 const SEEDS: u64 = 200;
 /// How often the power goes in one seed, at most.
 const CRASHES: u64 = 6;
+/// A run of the engine that takes longer, in simulated time, waits for what never comes.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 /// Wall clock at the start of a simulation: 2024-01-01.
 const START: i64 = 1_704_067_200_000;
 
@@ -186,6 +189,8 @@ impl Simulation {
                 tokio::select! {
                     biased;
                     () = world.died() => End::Crashed,
+                    // By the simulated clock, which goes on when nobody has anything to do.
+                    () = sleep(LONGEST_LIFE) => panic!("it hangs:\n{}", world.said()),
                     ended = self.engine(world, job, objects) => match ended {
                         _ if world.is_dead() => End::Crashed,
                         Ok(_) => End::Finished,
