@@ -23,6 +23,6 @@ pub use bytes::Bytes;
 pub use coordinator::{Action, Coordinator, Event, Unexpected};
 pub use error::CheckpointError;
 pub use manifest::{JobFacts, Manifest};
-pub use part::{Delta, Part, Prepared, SourcePosition, StateFile, StateObject};
+pub use part::{Delta, Ended, Part, Prepared, SourcePosition, StateFile, StateObject};
 pub use recovery::Choice;
 pub use store::{Location, Store};

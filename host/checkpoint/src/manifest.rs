@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use wasmill_flow::{Barrier, Epoch, KeyGroups};
 
-use crate::part::{Part, Prepared, SourcePosition, StateFile, StateObject};
+use crate::part::{Ended, Part, Prepared, SourcePosition, StateFile, StateObject};
 
 /// The version of the format that is written.
 pub const VERSION: u32 = 2;
@@ -60,9 +60,9 @@ pub struct Manifest {
     /// where it hadn't begun.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub watermarks: BTreeMap<String, i64>,
-    /// Operators that had been told that there is no more input: they aren't told again, unless more comes.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub ended: BTreeSet<String>,
+    /// Tasks of operators that had been told that there is no more input: they aren't told again, unless more comes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<String, Ended>,
     /// Which of the store's owners wrote it, from 1; absent for 0, where a lock sees that there is one.
     #[serde(default, skip_serializing_if = "is_none")]
     pub owner: u64,
@@ -104,15 +104,17 @@ impl Manifest {
             sources: Vec::new(),
             sinks: Vec::new(),
             watermarks: BTreeMap::new(),
-            ended: BTreeSet::new(),
+            ended: BTreeMap::new(),
             owner: 0,
         };
         for part in parts {
             match part {
                 Part::Source(position) => manifest.sources.push(position),
                 Part::Sink(prepared) => manifest.sinks.push(prepared),
-                Part::Ended(operator) => {
-                    manifest.ended.insert(operator);
+                Part::Ended { operator, task } => {
+                    let ended = manifest.ended.entry(operator).or_default();
+                    ended.of = task.of;
+                    ended.tasks.insert(task.index);
                 }
                 Part::State { operator, object, since, watermark } => {
                     let object = match since {

@@ -1,10 +1,11 @@
 //! What a checkpoint holds of a task.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wasmill_flow::Epoch;
+use wasmill_flow::{Epoch, TaskIndex};
 
 /// What a checkpoint holds of one source, operator or sink of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +26,12 @@ pub enum Part {
     /// What a sink has prepared.
     Sink(Prepared),
     /// An operator's task had no more input, and had been told so.
-    Ended(String),
+    Ended {
+        /// The operator's name.
+        operator: String,
+        /// Which of its tasks.
+        task: TaskIndex,
+    },
 }
 
 /// Where one task's reader of a source is.
@@ -76,6 +82,24 @@ pub struct StateObject {
     /// What changed since, one file an epoch, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deltas: Vec<Delta>,
+}
+
+/// The tasks of an operator that had been told that there is no more input.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ended {
+    /// How many tasks it had.
+    pub of: u32,
+    /// Which of them.
+    pub tasks: BTreeSet<u32>,
+}
+
+impl Ended {
+    /// Whether a task of the operator is one of them; where the number of tasks is another now, whether all were.
+    #[must_use]
+    pub fn has(&self, task: TaskIndex) -> bool {
+        if self.of == task.of { self.tasks.contains(&task.index) } else { self.tasks.len() == self.of as usize }
+    }
 }
 
 /// A file with what changed in the state of some key groups since the file before it.

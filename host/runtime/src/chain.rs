@@ -276,9 +276,10 @@ impl Chain {
         format!("`{first}` (task {} of {})", self.task.index + 1, self.task.of)
     }
 
-    /// Its operators, by their places in the job.
-    pub fn operators(&self) -> impl Iterator<Item = usize> {
-        self.nodes.iter().filter_map(|node| if let Work::Operator(work) = &node.work { Some(work.index) } else { None })
+    /// Its operators, by their places in the job, and which of their tasks it is.
+    pub fn operators(&self) -> impl Iterator<Item = (usize, TaskIndex)> {
+        let place = |node: &Node| if let Work::Operator(work) = &node.work { Some((work.index, self.task)) } else { None };
+        self.nodes.iter().filter_map(place)
     }
 
     /// Whether it has sinks.

@@ -64,7 +64,8 @@ impl Writer {
         parts.extend(prepared.into_iter().map(|(sink, task, prepared)| {
             Part::Sink(Prepared { sink: self.names.sink(sink), task: task.index, prepared: prepared.0 })
         }));
-        parts.extend(ended.into_iter().map(|operator| Part::Ended(self.names.operators[operator].clone())));
+        let told = |(operator, task): (usize, _)| Part::Ended { operator: self.names.operators[operator].clone(), task };
+        parts.extend(ended.into_iter().map(told));
         for StateSnapshot { operator, task, bytes, since, watermark } in states {
             let operator = &self.names.operators[operator];
             let bytes = Bytes::from(bytes);

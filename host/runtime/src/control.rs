@@ -53,7 +53,7 @@ pub(crate) struct Part {
     /// The snapshots of its operators' state.
     pub states: Vec<StateSnapshot>,
     /// Its operators, by their places in the job, where they have been told that there is no more input.
-    pub ended: Vec<usize>,
+    pub ended: Vec<(usize, TaskIndex)>,
     /// What its sinks have made durable.
     pub prepared: Vec<(SinkId, TaskIndex, Prepared)>,
 }

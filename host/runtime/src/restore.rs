@@ -64,7 +64,10 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
         match &mut node.work {
             Work::Operator(work) => {
                 let OperatorWork { context, ended, .. } = work.as_mut();
-                *ended = durability.restored.as_ref().is_some_and(|manifest| manifest.ended.contains(&*node.name));
+                *ended = durability
+                    .restored
+                    .as_ref()
+                    .is_some_and(|manifest| manifest.ended.get(&*node.name).is_some_and(|ended| ended.has(task)));
                 if let (Some(state), Some(manifest)) = (&mut context.state, &durability.restored) {
                     restore_state(&node.name, state.as_mut(), task, job.key_groups, manifest, durability).await?;
                     // Where the input had ended and has more now, its rows say how far event time is.

@@ -5,6 +5,8 @@ use std::path::Path;
 use proptest::prelude::*;
 use serde_json::json;
 
+use wasmill_flow::TaskIndex;
+
 use super::*;
 
 /// A job with a source, a keyed operator in two tasks and a sink.
@@ -163,7 +165,7 @@ fn how_far_event_time_had_come_is_kept_of_the_task_that_was_furthest_behind() {
                 *watermark = times[states % times.len()];
                 states += 1;
             }
-            Part::Sink(_) | Part::Ended(_) => {}
+            Part::Sink(_) | Part::Ended { .. } => {}
         }
     }
     let least = (0..states).filter_map(|state| times[state % times.len()]).min();
@@ -261,4 +263,19 @@ proptest! {
         let intact = bytes == manifest(42).to_bytes();
         prop_assert_eq!(Manifest::from_bytes(&bytes).is_ok(), intact);
     }
+}
+
+#[test]
+fn a_task_that_was_told_of_the_end_is_known_again() {
+    let task = |index, of| TaskIndex { index, of };
+    let told = |tasks: &[u32]| {
+        let ended = tasks.iter().map(|&index| Part::Ended { operator: "hourly".to_owned(), task: task(index, 2) });
+        let barrier = Barrier { epoch: Epoch(1), last: false, since: None };
+        let made = Manifest::assemble(barrier, 1, job(), parts().into_iter().chain(ended).collect(), None).expect("whole");
+        Manifest::from_bytes(&made.to_bytes()).expect("a manifest").ended.remove("hourly").expect("some had")
+    };
+    let one = told(&[1]);
+    assert_eq!([one.has(task(0, 2)), one.has(task(1, 2)), one.has(task(1, 3))], [false, true, false]);
+    let both = told(&[0, 1]);
+    assert!([task(0, 2), task(1, 2), task(2, 3)].into_iter().all(|task| both.has(task)));
 }
