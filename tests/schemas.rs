@@ -285,4 +285,16 @@ fn results_of_benchmarks_fit_their_schema() {
         assert_eq!(found.code, Some(0), "{found:?}");
         assert_fits(&schema, &serde_json::from_str(&found.out).expect("JSON"), workload);
     }
+    for bench in [
+        "keyed-count --operators built-in --events 3M --keys 1k --payload --checkpoint-every 20ms",
+        "recovery --operators built-in --events 30k --keys 5k --payload --checkpoint-every 100ms --rate 20k",
+    ] {
+        let mut arguments = vec!["bench"];
+        arguments.extend(bench.split(' '));
+        let found = Folder::new().run(&arguments);
+        assert_eq!(found.code, Some(0), "{found:?}");
+        let result: serde_json::Value = serde_json::from_str(&found.out).expect("JSON");
+        assert_fits(&schema, &result, bench);
+        assert_eq!((&result["correct"], &result["checkpoints"].as_u64() > &Some(0)), (&true.into(), true), "{result}");
+    }
 }

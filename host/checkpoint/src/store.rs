@@ -36,6 +36,7 @@ mod retention;
 mod savepoints;
 #[cfg(test)]
 mod tests;
+mod upload;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -62,6 +63,9 @@ pub use self::retention::{GRACE, Removed};
 use crate::error::CheckpointError;
 use crate::manifest::{Manifest, ManifestError, VERSION};
 use crate::part::{StateFile, StateObject};
+
+/// What is written to a file of a directory at once: little enough to be in the processor's cache still.
+const DISK_PART: usize = 1 << 20;
 
 /// A store of checkpoints, in use by this process until it is dropped.
 #[derive(Debug)]
@@ -169,7 +173,8 @@ impl Store {
         .await?;
         let objects = Arc::new(Directory::new(root.to_owned(), disk.clone()));
         let seed = names::unique();
-        let requests = Requests::new(objects, root.to_owned(), Patience::DISK, seed);
+        let mut requests = Requests::new(objects, root.to_owned(), Patience::DISK, seed);
+        requests.part = DISK_PART;
         let owners = Owners::default();
         let run = current_run(&requests, &owners).await?;
         let store = Self::new(requests, run, Guard::Lock(disk, lock), owners, seed);
@@ -350,7 +355,7 @@ impl Store {
         let name = self.objects().join(object.name);
         let Some(bytes) = self.requests.get(&name).await? else { return Err(self.missing(&name, epoch, operator)) };
         self.check_size(&name, bytes.len() as u64, object)?;
-        let (sha256, _) = digest(vec![bytes.clone()]).await;
+        let sha256 = digest(bytes.clone()).await;
         if sha256 != object.sha256 {
             let what = format!("its sha256 is {sha256}, expected {}", object.sha256);
             return Err(CheckpointError::Corrupt { path: self.requests.path(&name), what });

@@ -106,6 +106,12 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts, memory: &MemoryBud
     text.sample(&of_job, number(NodeCounts::get(&counts.checkpoint_micros)) / 1e6);
     text.family("wasmill_checkpoint_state_bytes_total", Kind::Counter, "Bytes of state that checkpoints have written.");
     text.sample(&of_job, number(NodeCounts::get(&counts.checkpoint_bytes)));
+    text.family(
+        "wasmill_checkpoint_longest_pause_seconds",
+        Kind::Gauge,
+        "The longest that a checkpoint has kept a task from its rows in one go.",
+    );
+    text.sample(&of_job, number(NodeCounts::get(&counts.longest_pause_micros)) / 1e6);
     text.family("wasmill_job_restarts_total", Kind::Counter, "How often the job went on from its last checkpoint after a fault.");
     text.sample(&of_job, number(NodeCounts::get(&counts.restarts)));
 

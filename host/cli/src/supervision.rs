@@ -1,6 +1,6 @@
 //! Runs a job to its end: where a fault may pass, from its last checkpoint again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use tokio::runtime::Runtime;
 use wasmill_job::explain::survives;
 use wasmill_job::graph::Job;
 use wasmill_job::plan::Plan;
-use wasmill_runtime::{JobCounts, JobError, JobRun, MemoryBudget, Outcome, Restarts, Verdict, facts};
+use wasmill_runtime::{JobCounts, JobError, JobRun, MemoryBudget, Outcome, Restarts, Verdict};
 use wasmill_time::ProcessingClock;
 
 use crate::composition::Composition;
@@ -90,12 +90,9 @@ impl Supervision<'_> {
     fn run_once(&self, opened: Option<Opened>) -> Result<Outcome, JobError> {
         let Self { job, plan, .. } = *self;
         let factory = self.composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
-        let operators = || 0..job.operators.len();
-        let plugins: BTreeMap<usize, String> = operators().filter_map(|index| Some((index, factory.digest(index)?))).collect();
-        let stateful: BTreeSet<usize> = operators().filter(|&index| factory.is_stateful(index)).collect();
         {
             let mut known = self.known.facts();
-            known.plugins.clone_from(&plugins);
+            known.plugins = factory.digests();
             let restored = opened.as_ref().and_then(|opened| opened.restored.as_ref());
             known.restored_from = restored.map(|manifest| manifest.epoch.0);
         }
@@ -103,7 +100,7 @@ impl Supervision<'_> {
             survives(job).iter().for_each(|sentence| report::remark("nothing-survives", sentence));
         }
         let durability = match (opened, &job.checkpoint) {
-            (Some(opened), Some(checkpoint)) => Some(opened.durability(checkpoint, facts(job, plan, &stateful, &plugins))),
+            (Some(opened), Some(checkpoint)) => Some(opened.durability(checkpoint, factory.facts(plan))),
             _ => None,
         };
         if self.stop.is_asked() {

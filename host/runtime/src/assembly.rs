@@ -24,6 +24,7 @@ use crate::exchange::Exchange;
 use crate::factory::{Factory, OperatorParts, SinkId};
 use crate::inbox::Inbox;
 use crate::memory::{Charge, MemoryBudget};
+use crate::snapshot_pieces::Waiting;
 use crate::source_drift::DriftLimit;
 use crate::source_task::SourceHead;
 use crate::source_time::SourceTime;
@@ -60,6 +61,7 @@ pub fn counts(job: &Job) -> JobCounts {
         last_epoch: AtomicU64::new(0),
         checkpoint_micros: AtomicU64::new(0),
         checkpoint_bytes: AtomicU64::new(0),
+        longest_pause_micros: AtomicU64::new(0),
         restarts: AtomicU64::new(0),
     }
 }
@@ -189,6 +191,7 @@ impl Parts<'_> {
                         context,
                         keys,
                         snapshot: None,
+                        waiting: Waiting::default(),
                         ended: false,
                         charge: Charge::new(self.memory, &counts.memory),
                         state_keys: Share::of(&counts.state_keys),

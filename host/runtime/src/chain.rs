@@ -22,6 +22,7 @@ use crate::error::JobError;
 use crate::exchange::{Exchange, project};
 use crate::factory::SinkId;
 use crate::memory::Charge;
+use crate::snapshot_pieces::{self, PiecesIn, Waiting};
 
 /// Keys that are added to a snapshot at a time, between two batches.
 const SNAPSHOT_KEYS: usize = 4_096;
@@ -70,8 +71,10 @@ pub(crate) struct OperatorWork {
     pub context: Context,
     /// For each input, the names of its key's columns.
     pub keys: Vec<Vec<String>>,
-    /// The snapshot under way, as far as it has come.
-    pub snapshot: Option<StateSnapshot>,
+    /// Where the pieces of the snapshot under way go.
+    pub snapshot: Option<PiecesIn>,
+    /// What of the latest snapshot is in memory.
+    pub waiting: Waiting,
     /// Before the checkpoint that the job went on from it was told that there is no more input, and none has come since.
     pub ended: bool,
     /// What its state and its plugin's instance have of the process's memory.
@@ -86,8 +89,7 @@ impl OperatorWork {
     fn charge(&mut self, rows: usize) -> bool {
         // Half as much again for the former, smaller copies of tables that grew: the allocator keeps their memory for a while.
         let state = self.context.state.as_ref().map_or(0, |state| state.bytes() / 2 * 3 + state.growth(rows));
-        let snapshot = self.snapshot.as_ref().map_or(0, |snapshot| snapshot.bytes.len());
-        self.charge.set((state + snapshot) as u64 + self.operator.plugin_counts().memory);
+        self.charge.set(state as u64 + self.waiting.bytes() + self.operator.plugin_counts().memory);
         if let Some(state) = &self.context.state {
             self.state_keys.set(state.keys() as u64);
             self.state_bytes.set(state.bytes() as u64);
@@ -302,7 +304,10 @@ impl Chain {
                         };
                         let since = state.snapshot(barrier.epoch, kind);
                         let (operator, task, watermark) = (work.index, self.task, work.context.watermark);
-                        work.snapshot = Some(StateSnapshot { operator, task, bytes: Vec::new(), since, watermark });
+                        let (inwards, pieces) = snapshot_pieces::way();
+                        work.waiting = inwards.waiting();
+                        work.snapshot = Some(inwards);
+                        part.states.push(StateSnapshot { operator, task, pieces, since, watermark });
                     }
                 }
                 Work::Sink(id, sink) => {
@@ -322,15 +327,17 @@ impl Chain {
         self.nodes.iter().any(|node| matches!(&node.work, Work::Operator(work) if work.snapshot.is_some()))
     }
 
-    /// Takes the snapshots under way a step further; what is complete goes to `part`.
-    pub fn snapshot_step(&mut self, part: &mut Part) {
+    /// Takes the snapshots under way a step further, and hands over what it comes to.
+    pub fn snapshot_step(&mut self) {
         for node in &mut self.nodes {
             if let Work::Operator(work) = &mut node.work
-                && let OperatorWork { snapshot: Some(taken), context: Context { state: Some(state), .. }, .. } = &mut **work
+                && let OperatorWork { snapshot: Some(way), context: Context { state: Some(state), .. }, .. } = &mut **work
             {
-                match state.snapshot_step(SNAPSHOT_KEYS) {
-                    Some(piece) => taken.bytes.extend_from_slice(&piece),
-                    None => part.states.extend(work.snapshot.take()),
+                let piece = state.snapshot_step(SNAPSHOT_KEYS);
+                let is_last = piece.is_none();
+                way.hand_over(piece);
+                if is_last {
+                    work.snapshot = None;
                 }
             }
         }

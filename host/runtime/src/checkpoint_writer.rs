@@ -1,10 +1,10 @@
 //! Brings what tasks handed in into the store, and the manifest that makes a checkpoint of it; patient with a store that fails for a while.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
+use futures_util::future::try_join_all;
 use tokio::time::sleep;
 use wasmill_checkpoint::{CheckpointError, JobFacts, Manifest, Part, Prepared, SourcePosition, Store};
 use wasmill_failpoint::{Failpoint, hit};
@@ -40,7 +40,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// Why the checkpoint under way isn't in the store yet, where that is the store's fault.
     pub fn delayed_by(&self) -> Option<String> {
-        self.delay.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.delay().clone()
     }
 
     /// Tries nothing again from now on.
@@ -66,23 +66,33 @@ impl Writer {
         }));
         let told = |(operator, task): (usize, _)| Part::Ended { operator: self.names.operators[operator].clone(), task };
         parts.extend(ended.into_iter().map(told));
-        for StateSnapshot { operator, task, bytes, since, watermark } in states {
-            let operator = &self.names.operators[operator];
-            let bytes = Bytes::from(bytes);
-            let object = self
-                .patiently(barrier, || {
-                    hit(Failpoint::BeforeStateWritten);
-                    let mut object = self.store.object(barrier.epoch, operator, task.index);
-                    object.write(bytes.clone());
-                    object.finish(self.groups.owned_by(task))
-                })
-                .await?;
-            self.counts.checkpoint_bytes.fetch_add(object.bytes, Relaxed);
-            hit(Failpoint::StateWritten);
-            let watermark = Some(watermark.0).filter(|watermark| *watermark > i64::MIN);
-            parts.push(Part::State { operator: operator.clone(), object, since, watermark });
-        }
+        // What a task's operators hold comes in turns.
+        parts.extend(try_join_all(states.into_iter().map(|snapshot| self.write_state(barrier, snapshot))).await?);
         Ok(parts)
+    }
+
+    /// Writes the snapshot of an operator's task while it comes.
+    async fn write_state(&self, barrier: Barrier, snapshot: StateSnapshot) -> Result<Part, JobError> {
+        let StateSnapshot { operator, task, mut pieces, since, watermark } = snapshot;
+        let operator = self.names.operators[operator].clone();
+        let mut object = self.store.object(barrier.epoch, &operator, task.index);
+        while let Some(piece) = pieces.next().await {
+            object.write(piece).await;
+        }
+        hit(Failpoint::BeforeStateWritten);
+        let groups = self.groups.owned_by(task);
+        let mut patience = self.patience(barrier);
+        let object = loop {
+            match object.finish(groups.clone()).await {
+                Ok(object) => break object,
+                Err(error) => patience.bear(error).await?,
+            }
+        };
+        patience.is_rewarded();
+        self.counts.checkpoint_bytes.fetch_add(object.bytes, Relaxed);
+        hit(Failpoint::StateWritten);
+        let watermark = Some(watermark.0).filter(|watermark| *watermark > i64::MIN);
+        Ok(Part::State { operator, object, since, watermark })
     }
 
     /// Writes the manifest of what all tasks handed in: when this has returned, the checkpoint is complete.
@@ -92,7 +102,11 @@ impl Writer {
         let manifest = Manifest::assemble(barrier, created, self.facts.clone(), parts, before.as_ref())
             .map_err(|what| JobError::new("internal-checkpoint", format!("epoch {} is not whole: {what}", barrier.epoch)))?;
         hit(Failpoint::BeforeManifest);
-        self.patiently(barrier, || self.store.write(&manifest)).await?;
+        let mut patience = self.patience(barrier);
+        while let Err(error) = self.store.write(&manifest).await {
+            patience.bear(error).await?;
+        }
+        patience.is_rewarded();
         hit(Failpoint::ManifestWritten);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(manifest.clone());
         Ok(manifest)
@@ -101,36 +115,53 @@ impl Writer {
     /// Keeps a checkpoint that is complete under a label, until somebody deletes it.
     pub async fn keep(&self, label: &str, manifest: &Manifest) -> Result<(), JobError> {
         let barrier = Barrier { epoch: manifest.epoch, last: manifest.last, since: None };
-        self.patiently(barrier, || self.store.keep(label, manifest)).await
+        let mut patience = self.patience(barrier);
+        while let Err(error) = self.store.keep(label, manifest).await {
+            patience.bear(error).await?;
+        }
+        patience.is_rewarded();
+        Ok(())
     }
 
-    /// Does something until it is done or has failed for good. (How long that may take is the coordinator's to say.)
-    async fn patiently<T, F: Future<Output = Result<T, CheckpointError>>>(
-        &self,
-        barrier: Barrier,
-        mut attempt: impl FnMut() -> F,
-    ) -> Result<T, JobError> {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            match attempt().await {
-                Ok(done) => {
-                    *self.delay.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                    return Ok(done);
-                }
-                Err(error) if error.is_passing() && !self.given_up.load(Relaxed) => {
-                    tracing::warn!(
-                        code = "checkpoint-delayed",
-                        epoch = barrier.epoch.0,
-                        %error,
-                        "the store fails: checkpoint {} waits for it, rows don't; tried again in {pause:?}",
-                        barrier.epoch
-                    );
-                    *self.delay.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-                    sleep(pause).await;
-                    pause = (pause * 2).min(LONGEST_PAUSE);
-                }
-                Err(error) => return Err(error.into()),
-            }
+    /// With a request that is made until it succeeds or has failed for good. (How long that may take is the coordinator's to say.)
+    fn patience(&self, barrier: Barrier) -> Patience<'_> {
+        Patience { writer: self, barrier, pause: FIRST_PAUSE }
+    }
+
+    fn delay(&self) -> MutexGuard<'_, Option<String>> {
+        self.delay.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What bears a store that fails for a while.
+struct Patience<'a> {
+    writer: &'a Writer,
+    barrier: Barrier,
+    /// How long it waits after the next failure.
+    pause: Duration,
+}
+
+impl Patience<'_> {
+    /// Waits after a request that failed, longer each time; its error, where it isn't to be made again.
+    async fn bear(&mut self, error: CheckpointError) -> Result<(), JobError> {
+        if !error.is_passing() || self.writer.given_up.load(Relaxed) {
+            return Err(error.into());
         }
+        let (epoch, pause) = (self.barrier.epoch, self.pause);
+        tracing::warn!(
+            code = "checkpoint-delayed",
+            epoch = epoch.0,
+            %error,
+            "the store fails: checkpoint {epoch} waits for it, rows don't; tried again in {pause:?}"
+        );
+        *self.writer.delay() = Some(error.to_string());
+        sleep(pause).await;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+
+    /// The store does what it is asked again.
+    fn is_rewarded(self) {
+        *self.writer.delay() = None;
     }
 }

@@ -5,6 +5,7 @@ use wasmill_flow::{Barrier, Epoch, TaskIndex, Watermark};
 use wasmill_time::Reached;
 
 use crate::factory::SinkId;
+use crate::snapshot_pieces::PiecesOut;
 
 /// A task of the job, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,7 +16,7 @@ pub(crate) struct TaskId(pub usize);
 pub(crate) enum Event {
     /// A source's task has no more rows.
     Ended(TaskId),
-    /// A task has passed a barrier, and this is its part of the checkpoint.
+    /// A task has passed a barrier, and this is its part of the checkpoint; the pieces of its snapshots are still to come.
     Passed(TaskId, Barrier, Part),
     /// A task's sinks have made an epoch visible.
     Visible(TaskId, Epoch),
@@ -38,7 +39,8 @@ pub(crate) struct StateSnapshot {
     /// The operator, by its place in the job.
     pub operator: usize,
     pub task: TaskIndex,
-    pub bytes: Vec<u8>,
+    /// Its bytes, as they come.
+    pub pieces: PiecesOut,
     /// The epoch that it holds the changes since; none where it holds all.
     pub since: Option<Epoch>,
     /// How far event time had come.

@@ -216,6 +216,9 @@ pub struct JobCounts {
     pub checkpoint_micros: AtomicU64,
     /// Bytes of state written into the store.
     pub checkpoint_bytes: AtomicU64,
+    /// The longest that a checkpoint has kept a task from its rows in one go, in microseconds: to mark what it holds and have its sinks prepare, or
+    /// to write some of it down.
+    pub longest_pause_micros: AtomicU64,
     /// How often the job was started again after a fault.
     pub restarts: AtomicU64,
 }
@@ -229,6 +232,11 @@ impl JobCounts {
         self.checkpoints.fetch_add(1, Relaxed);
         self.last_epoch.store(epoch.0, Relaxed);
         self.checkpoint_micros.store(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
+    }
+
+    /// Notes that a checkpoint has kept a task from its rows.
+    pub(crate) fn paused(&self, pause: Duration) {
+        self.longest_pause_micros.fetch_max(u64::try_from(pause.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Notes the tasks of a run: those of an earlier one are gone, and with them what they held.

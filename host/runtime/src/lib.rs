@@ -29,6 +29,7 @@ mod names;
 pub mod restart;
 mod restore;
 pub mod savepoint;
+mod snapshot_pieces;
 
 pub mod clock;
 pub mod counts;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::poll_immediate;
 use tokio::sync::mpsc;
@@ -76,8 +76,8 @@ pub(crate) struct StageTask {
 
 /// Where a task is between two inbounds.
 struct Progress {
-    /// The checkpoint under way: its barrier has passed, snapshots are being taken.
-    part: Option<(Barrier, Part)>,
+    /// Snapshots are being taken of a barrier that has passed.
+    snapshotting: bool,
     /// What sinks have made durable and is not visible yet.
     prepared: BTreeMap<Epoch, Vec<(SinkId, TaskIndex, Prepared)>>,
     /// The epoch after whose commit the task is done.
@@ -118,7 +118,7 @@ impl StageTask {
         idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.chain.clock.turn(Doing::Working);
         let mut progress = Progress {
-            part: None,
+            snapshotting: false,
             prepared: BTreeMap::new(),
             last: None,
             ended: false,
@@ -156,8 +156,13 @@ impl StageTask {
                 Next::Clock => self.chain.clock(self.chain.processing_time.now()).await?,
                 Next::SnapshotStep => {}
             }
-            if progress.part.is_some() && self.snapshot_step(&mut progress)? && progress.last.is_some() && !self.chain.has_sinks()
-            {
+            if progress.snapshotting {
+                let began = Instant::now();
+                self.chain.snapshot_step();
+                self.chain.counts.paused(began.elapsed());
+                progress.snapshotting = self.chain.is_snapshotting();
+            }
+            if !progress.snapshotting && progress.last.is_some() && !self.chain.has_sinks() {
                 break;
             }
         }
@@ -185,7 +190,7 @@ impl StageTask {
         {
             return inbound.map(Next::Inbound);
         }
-        if progress.part.is_some() {
+        if progress.snapshotting {
             return Ok(Next::SnapshotStep);
         }
         if progress.last.is_none() {
@@ -235,7 +240,9 @@ impl StageTask {
                     part.ended = self.chain.operators().collect();
                 }
                 if self.durable {
+                    let began = Instant::now();
                     self.chain.snapshot(barrier, &mut part).await?;
+                    self.chain.counts.paused(began.elapsed());
                     progress.prepared.insert(barrier.epoch, part.prepared.clone());
                 }
                 self.chain.mark(&Message::Barrier(barrier)).await?;
@@ -247,7 +254,8 @@ impl StageTask {
                         return Ok(true);
                     }
                 }
-                progress.part = Some((barrier, part));
+                self.tell(Event::Passed(self.id, barrier, part))?;
+                progress.snapshotting = self.chain.is_snapshotting();
             }
         }
         Ok(false)
@@ -291,19 +299,6 @@ impl StageTask {
             }
         }
         Ok(())
-    }
-
-    /// Takes the snapshots under way a step further; whether they are complete.
-    fn snapshot_step(&mut self, progress: &mut Progress) -> Result<bool, JobError> {
-        let Some((_, part)) = &mut progress.part else { return Ok(true) };
-        self.chain.snapshot_step(part);
-        if self.chain.is_snapshotting() {
-            return Ok(false);
-        }
-        if let Some((barrier, part)) = progress.part.take() {
-            self.tell(Event::Passed(self.id, barrier, part))?;
-        }
-        Ok(true)
     }
 
     fn tell(&self, event: Event) -> Result<(), JobError> {

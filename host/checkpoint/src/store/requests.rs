@@ -8,17 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{BoxFuture, try_join_all};
+use futures_util::future::BoxFuture;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
 use object_store::path::Path as Name;
-use object_store::{
-    Error, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions, PutPayload,
-};
+use object_store::{Error, ListResult, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutMultipartOptions, PutPayload};
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::fault;
+use super::upload::Upload;
 use crate::error::CheckpointError;
 
 /// How long requests are tried.
@@ -43,10 +42,8 @@ impl Patience {
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Objects with more bytes are uploaded in parts of so many.
+/// Objects with more bytes are uploaded in parts of so many: at least the 5 MiB that S3 wants.
 pub const PART: usize = 8 << 20;
-/// Parts that are under way at once.
-const PARTS_AT_ONCE: usize = 4;
 
 /// Bytes that travel in a second at least: slower than that, and a request is taken for lost.
 const SLOWEST: u64 = 256 << 10;
@@ -68,13 +65,15 @@ pub struct Requests {
     root: PathBuf,
     /// How long to try.
     pub patience: Patience,
+    /// Objects with more bytes are uploaded in parts of so many.
+    pub part: usize,
     /// What pauses are drawn from.
     random: Arc<Mutex<StdRng>>,
 }
 
 impl Requests {
     pub fn new(store: Arc<dyn ObjectStore>, root: PathBuf, patience: Patience, seed: u64) -> Self {
-        Self { store, root, patience, random: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))) }
+        Self { store, root, patience, part: PART, random: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))) }
     }
 
     /// What an object is called in errors.
@@ -88,7 +87,7 @@ impl Requests {
     }
 
     async fn create_once(&self, name: &Name, pieces: &[Bytes]) -> Result<Put, Error> {
-        let put = if pieces.iter().map(Bytes::len).sum::<usize>() > PART {
+        let put = if pieces.iter().map(Bytes::len).sum::<usize>() > self.part {
             self.upload(name, pieces).await
         } else {
             let payload: PutPayload = pieces.iter().cloned().collect();
@@ -111,45 +110,25 @@ impl Requests {
         }
     }
 
-    /// Uploads an object in parts. Nothing is under its name before the upload is completed; where it fails, the parts are dropped.
+    /// Uploads an object in parts.
     ///
     /// Clouds have no way to complete an upload only where the name is free that `object_store` offers. Names of state files are no two
     /// writers', so there is nobody's object to be overwritten.
     async fn upload(&self, name: &Name, pieces: &[Bytes]) -> Result<(), Error> {
-        let mut upload = self.in_time(0, self.store.put_multipart_opts(name, PutMultipartOptions::default())).await?;
-        let completed = match self.send_parts(upload.as_mut(), pieces).await {
-            Ok(()) => self.in_time(0, upload.complete()).await.map(drop),
-            Err(error) => Err(error),
-        };
-        if completed.is_err() {
-            // Where that fails too, the parts are the bucket's to expire: `docs/formats/store.md` says how.
-            let _ = self.in_time(0, upload.abort()).await;
-        }
-        completed
-    }
-
-    /// Sends pieces as parts of equal size, but for the last.
-    async fn send_parts(&self, upload: &mut dyn MultipartUpload, pieces: &[Bytes]) -> Result<(), Error> {
-        let (mut part, mut filled, mut under_way) = (Vec::new(), 0, Vec::new());
+        let mut upload = self.begin_upload(name).await?;
         for piece in pieces {
-            let mut rest = piece.clone();
-            while !rest.is_empty() {
-                let piece = rest.split_to(rest.len().min(PART - filled));
-                filled += piece.len();
-                part.push(piece);
-                if filled == PART {
-                    under_way.push(self.in_time(PART as u64, upload.put_part(part.drain(..).collect::<PutPayload>())));
-                    filled = 0;
-                }
-                if under_way.len() == PARTS_AT_ONCE {
-                    try_join_all(under_way.drain(..)).await?;
-                }
+            if let Err(error) = upload.send(piece.clone()).await {
+                upload.abort().await;
+                return Err(error);
             }
         }
-        if !part.is_empty() {
-            under_way.push(self.in_time(PART as u64, upload.put_part(part.into_iter().collect())));
-        }
-        try_join_all(under_way).await.map(drop)
+        upload.complete().await
+    }
+
+    /// Begins an upload in parts.
+    pub async fn begin_upload(&self, name: &Name) -> Result<Upload, Error> {
+        let upload = self.in_time(0, self.store.put_multipart_opts(name, PutMultipartOptions::default())).await?;
+        Ok(Upload::new(upload, self.part, self.patience.answer))
     }
 
     /// An object's bytes; none where it isn't there.
@@ -193,8 +172,7 @@ impl Requests {
 
     /// What a request with so many bytes comes to, unless it takes too long.
     async fn in_time<T>(&self, bytes: u64, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let limit = self.patience.answer + Duration::from_secs(bytes / SLOWEST);
-        timeout(limit, request).await.unwrap_or_else(|_| Err(fault::passing("no answer in time")))
+        in_time(self.patience.answer, bytes, request).await
     }
 
     /// Sends a request until it succeeds, or fails for good, or patience is over.
@@ -221,6 +199,12 @@ impl Requests {
             longest = (longest * 2).min(LONGEST_PAUSE);
         }
     }
+}
+
+/// What a request with so many bytes comes to, unless it takes longer than `answer` and the time that its bytes may take.
+pub async fn in_time<T>(answer: Duration, bytes: u64, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let limit = answer + Duration::from_secs(bytes / SLOWEST);
+    timeout(limit, request).await.unwrap_or_else(|_| Err(fault::passing("no answer in time")))
 }
 
 /// What is found, where its absence is an answer.

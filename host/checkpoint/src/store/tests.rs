@@ -30,7 +30,7 @@ fn objects(store: &Store, epoch: u64) -> Result<Manifest, CheckpointError> {
     for task in 0..2 {
         let mut writer = store.object(Epoch(epoch), "hourly", task);
         for piece in state(epoch, task).chunks(100) {
-            writer.write(piece.to_vec());
+            wait(writer.write(piece.to_vec()));
         }
         let object = wait(writer.finish(task * 64..(task + 1) * 64))?;
         parts.push(Part::State { operator: "hourly".to_owned(), object, since: None, watermark: None });
@@ -268,7 +268,7 @@ fn retention_removes_what_crashed_processes_left_and_not_what_is_being_written()
     let mut unfinished = store.object(Epoch(2), "hourly", 7);
     let removed = wait(store.retain(ONE)).expect("removed");
     assert_eq!((removed.epochs.len(), removed.objects.len()), (0, 2), "the crashed process's");
-    unfinished.write(&b"more"[..]);
+    wait(unfinished.write(&b"more"[..]));
     drop(unfinished);
     wait(store.write(&being_written)).expect("a checkpoint");
     assert_eq!(newest(&store).expect("intact"), Some(2));
@@ -312,7 +312,7 @@ fn a_fresh_start_leaves_old_checkpoints_behind_and_says_so() {
 fn a_state_file_that_is_not_finished_leaves_nothing() {
     let (_directory, store, run) = store_with(&[]);
     let mut writer = store.object(Epoch(1), "hourly", 0);
-    writer.write(&b"some"[..]);
+    wait(writer.write(&b"some"[..]));
     drop(writer);
     assert_eq!(files(&run.join("objects")), Vec::<String>::new());
 }

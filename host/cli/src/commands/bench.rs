@@ -1,12 +1,15 @@
 //! `wasmill bench`: the workloads by which Wasmill is measured, run through the same path as any job.
 
 mod answer;
+mod kept;
 mod nexmark;
+mod recovery;
 mod sinks;
 mod workload;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
@@ -18,7 +21,9 @@ use wasmill_time::ProcessingClock;
 
 use crate::composition::Composition;
 use crate::process;
+use crate::recovery::{Start, open};
 use answer::Answer;
+use kept::Kept;
 use sinks::{BenchFactory, Latency};
 pub use workload::Workload;
 
@@ -30,13 +35,26 @@ pub struct BenchArgs {
     /// The operator under test: a component, or the same built into the host.
     #[arg(long, value_enum, default_value_t = Operators::Component)]
     pub operators: Operators,
-    /// Rows; a number with k or M. Without it: 20M, 40M for map-filter, 10M for Nexmark, 30 seconds' worth for latency.
+    /// Rows; a number with k or M. Without it: 20M, 40M for map-filter, 10M for Nexmark, for latency and recovery 30 seconds' worth or three for each
+    /// key.
     #[arg(long, value_parser = count)]
     pub events: Option<u64>,
     /// Tasks.
     #[arg(long, default_value_t = 1)]
     pub parallelism: u32,
-    /// Rows a second, for latency.
+    /// How many keys the rows of keyed-count, window-count, latency and recovery have.
+    #[arg(long, value_parser = count, default_value = "100k")]
+    pub keys: u64,
+    /// Keep the latest payload of each key, too: with its key and its count some 90 bytes.
+    #[arg(long)]
+    pub payload: bool,
+    /// Take a checkpoint so often, as 1s.
+    #[arg(long, value_parser = duration)]
+    pub checkpoint_every: Option<Duration>,
+    /// Where checkpoints are kept. Without it: in the temporary directory, and removed at the end.
+    #[arg(long)]
+    pub store: Option<PathBuf>,
+    /// Rows a second, for latency and recovery.
     #[arg(long, value_parser = count, default_value = "50k")]
     pub rate: u64,
     /// Move every column through the exchange, also those that nothing reads.
@@ -63,6 +81,12 @@ pub enum Operators {
     Component,
     /// The same, built in.
     BuiltIn,
+}
+
+/// A time, as jobs have it.
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = wasmill_job::measure::parse_duration(text).filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| format!("expected a time, as 1s or 500ms, found {text:?}"))
 }
 
 /// A number with `k` or `M`.
@@ -97,6 +121,12 @@ pub struct BenchResult {
     peak_memory_bytes: u64,
     latency_us: Option<Latency>,
     checkpoints: u64,
+    /// Bytes of state that checkpoints wrote.
+    checkpoint_bytes: u64,
+    /// The longest that a checkpoint kept a task from its rows in one go.
+    longest_pause_ms: f64,
+    /// From the kill to the first row that hadn't come out before; null where nothing was killed.
+    recovery_seconds: Option<f64>,
     batch_rows_mean: f64,
     correct: bool,
     machine: String,
@@ -110,19 +140,21 @@ pub type BenchError = anyhow::Error;
 ///
 /// # Errors
 /// Where the workload's job can't be made or fails.
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
 pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, BenchError> {
-    let events = args.events.unwrap_or_else(|| args.workload.events(args.rate));
-    anyhow::ensure!(
-        args.workload != Workload::Latency || args.parallelism == 1,
-        "latency is measured at --parallelism 1: only there rows come out in the order in which they were due"
-    );
-    anyhow::ensure!(args.skew == 0 || args.workload == Workload::WindowCount, "--skew is for window-count");
-    let job = args.workload.job(args, events, composition)?;
+    let events = args.events.unwrap_or_else(|| args.workload.events(args.rate, args.keys));
+    check(args)?;
+    if args.workload == Workload::Recovery {
+        return recovery::run(args, events);
+    }
+    let kept = args.checkpoint_every.map(|every| Kept::new(args.store.as_deref(), every)).transpose()?;
+    let job = args.workload.job(args, events, kept.as_ref().map(Kept::setting), composition)?;
     let start = Instant::now() + Duration::from_millis(100);
     let paced = args.workload == Workload::Latency;
     let factory = composition.factory(&job, start).map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
-    let factory = BenchFactory::new(factory, paced.then_some((start, args.rate, events / 3)));
     let mut plan = wasmill_job::plan::plan(&job);
+    let facts = factory.facts(&plan);
+    let factory = BenchFactory::new(factory, paced.then_some((start, args.rate, events / 3)));
     if args.no_combining {
         plan.edges.iter_mut().for_each(|edge| edge.combined = false);
     }
@@ -133,12 +165,16 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let steady = runtime.block_on(async {
         let (_stop, stop) = watch::channel(false);
         let memory = Arc::new(MemoryBudget::new(process::memory_budget()));
+        let durability = match &job.checkpoint {
+            Some(checkpoint) => Some(open(checkpoint, &job.name, &Start::Fresh).await?.durability(checkpoint, facts)),
+            None => None,
+        };
         let run = JobRun {
             job: &job,
             plan: &plan,
             factory: &factory,
             counts: Arc::clone(&counts),
-            durability: None,
+            durability,
             memory,
             clock: ProcessingClock::start(),
             stop,
@@ -154,19 +190,18 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let (cpu_seconds, peak_memory_bytes) = (process::cpu_seconds(), process::peak_memory_bytes());
 
     let answer = factory.answer();
-    let expected = Answer::expected(args.workload, events, args.parallelism, args.skew)?;
+    let expected = Answer::expected(args, events)?;
     let correct = answer == expected && answer.rows == NodeCounts::get(&counts.sinks[0].rows_in);
     let operators = match args.operators {
         Operators::Component => "component",
         Operators::BuiltIn => "built-in",
     };
-    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     let (rows, batches) = (events as f64, mean_batch(args.workload.measured(), &job, &counts));
     Ok(BenchResult {
         workload: args.workload.name(),
         operators,
         events,
-        keys: args.workload.keys(),
+        keys: if args.workload.is_nexmark() { 0 } else { args.keys },
         parallelism: args.parallelism,
         state: "memory",
         pruning: !args.no_pruning,
@@ -182,12 +217,39 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
             .map_or(rows / wall, |steady| rows * 0.7 / steady.as_secs_f64()),
         peak_memory_bytes,
         latency_us: factory.latency(),
-        checkpoints: 0,
+        checkpoints: counts.checkpoints.load(Relaxed),
+        checkpoint_bytes: counts.checkpoint_bytes.load(Relaxed),
+        longest_pause_ms: counts.longest_pause_micros.load(Relaxed) as f64 / 1e3,
+        recovery_seconds: None,
         batch_rows_mean: batches,
         correct,
         machine: process::machine(),
         version: env!("CARGO_PKG_VERSION"),
     })
+}
+
+/// Refuses what doesn't go together.
+fn check(args: &BenchArgs) -> Result<(), BenchError> {
+    let BenchArgs { workload, parallelism, skew, keys, payload, checkpoint_every, ref store, operators, .. } = *args;
+    let counts = matches!(workload, Workload::KeyedCount | Workload::Latency | Workload::Recovery);
+    anyhow::ensure!(
+        workload != Workload::Latency || parallelism == 1,
+        "latency is measured at --parallelism 1: only there rows come out in the order in which they were due"
+    );
+    anyhow::ensure!(skew == 0 || workload == Workload::WindowCount, "--skew is for window-count");
+    anyhow::ensure!(
+        keys == workload::KEYS || counts || workload == Workload::WindowCount && skew == 0,
+        "--keys is for keyed-count, latency, recovery, and window-count without --skew"
+    );
+    anyhow::ensure!(
+        !payload || counts && operators == Operators::BuiltIn,
+        "--payload is for keyed-count, latency and recovery, with --operators built-in"
+    );
+    anyhow::ensure!(
+        store.is_none() || checkpoint_every.is_some() || workload == Workload::Recovery,
+        "--store is where checkpoints are kept: say how often with --checkpoint-every"
+    );
+    Ok(())
 }
 
 /// Waits until so many rows have been read; when that was.

@@ -4,10 +4,12 @@ mod tables;
 mod whole;
 mod windows;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use arrow_schema::{Schema, SchemaRef};
+use wasmill_checkpoint::JobFacts;
 use wasmill_connector::blackhole::BlackholeSink;
 use wasmill_connector::columnar::{self, ColumnarIn, ColumnarOut, ColumnarSource, ParquetOut};
 use wasmill_connector::csv::{CsvIn, CsvOut};
@@ -24,6 +26,7 @@ use wasmill_job::catalog::PluginProblem;
 use wasmill_job::graph::{
     self, Aggregate, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, WindowShape, Workload,
 };
+use wasmill_job::plan::Plan;
 use wasmill_operator::aggregate::{Computation, Emit, RunningAggregate};
 use wasmill_operator::filter::Filter;
 use wasmill_operator::select::Select;
@@ -122,6 +125,17 @@ impl JobFactory<'_> {
         let components = self.plugins[operator].iter().map(|definition| &definition.component).chain(aggregates).chain(windows);
         let digests: Vec<&str> = components.map(|component| &*component.digest).collect();
         (!digests.is_empty()).then(|| digests.join(","))
+    }
+
+    /// The digests of operators' plugins, by the operators' places.
+    pub fn digests(&self) -> BTreeMap<usize, String> {
+        (0..self.job.operators.len()).filter_map(|index| Some((index, self.digest(index)?))).collect()
+    }
+
+    /// The job, as its checkpoints describe it.
+    pub fn facts(&self, plan: &Plan) -> JobFacts {
+        let stateful: BTreeSet<usize> = (0..self.job.operators.len()).filter(|&index| self.is_stateful(index)).collect();
+        wasmill_runtime::facts(self.job, plan, &stateful, &self.digests())
     }
 
     /// An aggregate's key, by the columns that it is handed, and what its own columns are computed by.

@@ -69,7 +69,7 @@ async fn takes(store: &Store, epoch: Epoch) -> Result<(), CheckpointError> {
     let mut parts: Vec<Part> = parts().into_iter().filter(|part| !matches!(part, Part::State { .. })).collect();
     for task in 0..2 {
         let mut writer = store.object(epoch, "hourly", task);
-        writer.write(state(epoch.0, task));
+        writer.write(state(epoch.0, task)).await;
         let object = writer.finish(task * 64..(task + 1) * 64).await?;
         parts.push(Part::State { operator: "hourly".to_owned(), object, since: None, watermark: None });
     }

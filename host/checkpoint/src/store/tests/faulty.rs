@@ -93,6 +93,49 @@ fn an_upload_that_loses_a_part_leaves_nothing_and_is_sent_again() {
 }
 
 #[test]
+fn a_file_that_is_sent_while_it_is_written_is_whole_whatever_fails_meanwhile() {
+    let pieces: Vec<Bytes> = (0..5_u8).map(|piece| vec![piece; 1_000].into()).collect();
+    let no_fault = Rule::always(Fault::Status(500)).times(0);
+    let faults = [
+        ("nothing", no_fault, (1, 0)),
+        ("the start", Rule::always(Fault::Status(500)).on(Op::Upload).times(1), (2, 0)),
+        ("a part", Rule::always(Fault::Status(500)).on(Op::Part).after(1).times(1), (2, 1)),
+        ("the last part", Rule::always(Fault::Status(500)).on(Op::Part).after(4).times(1), (2, 1)),
+        ("a part that hangs", Rule::always(Fault::Hang).on(Op::Part).after(2).times(1), (2, 1)),
+        ("the end", Rule::always(Fault::Status(500)).on(Op::Complete).times(1), (2, 1)),
+        ("the answer to the end", Rule::always(Fault::DropReply).on(Op::Complete).times(1), (2, 1)),
+    ];
+    for (what, rule, (uploads, aborts)) in faults {
+        let (store, mut requests) = failing(rule);
+        requests.part = 1_100;
+        let name = Name::from("large");
+        let written = wait(async {
+            let mut writer = ObjectWriter::new(requests.clone(), name.clone());
+            for piece in &pieces {
+                writer.write(piece.clone()).await;
+            }
+            assert_eq!(requests.head(&name).await.expect("an answer"), None, "{what}: nothing has its name before it is whole");
+            writer.finish(0..128).await.expect("written")
+        });
+        let found = wait(requests.get(&name)).expect("an answer").expect("there");
+        assert_eq!(found, pieces.concat(), "{what}");
+        assert_eq!(written.sha256, wait(digest(found)), "{what}");
+        assert_eq!((store.count(Op::Upload), store.count(Op::Abort), store.count(Op::Put)), (uploads, aborts, 0), "{what}");
+    }
+}
+
+#[test]
+fn a_file_that_the_store_refuses_for_a_while_is_finished_later() {
+    let (store, requests) = failing(Rule::always(Fault::Status(503)));
+    let mut writer = ObjectWriter::new(requests.clone(), Name::from("a"));
+    wait(writer.write(&b"ours"[..]));
+    assert!(wait(writer.finish(0..128)).expect_err("an outage").is_passing());
+    store.heal();
+    assert_eq!(wait(writer.finish(0..128)).expect("written").bytes, 4);
+    assert_eq!(wait(requests.get(&Name::from("a"))).expect("an answer").as_deref(), Some(&b"ours"[..]));
+}
+
+#[test]
 fn a_bit_that_is_wrong_is_damage_that_is_said() {
     let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let faulty = FaultyStore::new(Arc::clone(&memory), 1);

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use wasmill_connector::generator::mix;
 
-use super::workload::KEYS;
-use super::{BenchError, Workload, nexmark};
+use super::workload::{KEYS, SPREAD};
+use super::{BenchArgs, BenchError, Workload, nexmark};
 
 /// The event time that micro rows begin with, in milliseconds.
 const FIRST_TIME: i64 = 1_700_000_000_000;
@@ -54,13 +54,18 @@ impl Answer {
         }
     }
 
-    /// What must come out, where so many rows of a hundred have key 0: of the keyed count keys and counts, of windows keys, counts and bounds, of map and filter numbers, keys, times and
+    /// What must come out: of the keyed count keys and counts, and payloads where they are kept, of windows keys, counts and bounds, of map and filter numbers, keys, times and
     /// values; of Nexmark's queries their columns.
     ///
     /// # Errors
     /// Where Nexmark's events can't be made.
-    pub fn expected(workload: Workload, events: u64, parallelism: u32, skew: u64) -> Result<Self, BenchError> {
-        let key = |id: u64| if id % 100 < skew { 0 } else { (mix(id) >> 1) % KEYS };
+    pub fn expected(args: &BenchArgs, events: u64) -> Result<Self, BenchError> {
+        let BenchArgs { workload, parallelism, skew, keys, payload, .. } = *args;
+        let key = |id: u64| match id % 100 < skew {
+            true => 0,
+            false if keys == KEYS => (mix(id) >> 1) % KEYS,
+            false => id * SPREAD % keys,
+        };
         // Each task of the source has a timeline of its own.
         let tasks = u64::from(parallelism);
         let time = |id: u64| {
@@ -69,12 +74,13 @@ impl Answer {
         };
         Ok(match workload {
             Workload::KeyedCount | Workload::Latency => {
-                let mut counts = vec![0_i64; usize::try_from(KEYS).unwrap_or_default()];
+                let mut counts = vec![0_i64; usize::try_from(keys).unwrap_or_default()];
+                let texts = if payload { PAYLOAD } else { 0 };
                 (0..events).fold(Self::default(), |answer, id| {
                     let key = key(id);
                     let count = &mut counts[usize::try_from(key).unwrap_or_default()];
                     *count += 1;
-                    answer.plus(Self { rows: 1, integers: key.cast_signed().wrapping_add(*count), ..Self::default() })
+                    answer.plus(Self { rows: 1, integers: key.cast_signed().wrapping_add(*count), texts, ..Self::default() })
                 })
             }
             Workload::WindowCount => {
@@ -93,6 +99,7 @@ impl Answer {
                 let integers = id.cast_signed().wrapping_add(key(id).cast_signed());
                 answer.plus(Self { rows: 1, integers, times: time(id) + 1, floats: value, texts: PAYLOAD, ..Self::default() })
             }),
+            Workload::Recovery => anyhow::bail!("the answer of recovery is that of the process that goes on"),
             Workload::NexmarkQ0 => nexmark::q0(events, parallelism)?,
             Workload::NexmarkQ1 => nexmark::q1(events, parallelism)?,
             Workload::NexmarkQ2 => nexmark::q2(events, parallelism)?,

@@ -10,6 +10,8 @@ use crate::composition::Composition;
 
 /// Keys of the micro-benchmarks.
 pub const KEYS: u64 = 100_000;
+/// What rows' numbers are multiplied with where there are other keys: a prime, so that each key comes once before any comes again.
+pub const SPREAD: u64 = 7_368_787;
 
 /// What is put behind query 12, whose windows go by the clock, so that its answer can be compared: what a person's windows come to together.
 const WINDOWS_TOGETHER: [(&str, &str); 2] = [
@@ -28,6 +30,8 @@ pub enum Workload {
     WindowCount,
     /// Keyed count at a fixed rate: how long each row takes from when it is due.
     Latency,
+    /// A keyed count at a fixed rate, in a process that is killed: how long until another puts out what comes next.
+    Recovery,
     /// Nexmark's query 0: bids as they are.
     NexmarkQ0,
     /// Nexmark's query 1: bids with their prices in euros.
@@ -64,6 +68,7 @@ impl Workload {
             Self::KeyedCount => "keyed-count",
             Self::WindowCount => "window-count",
             Self::Latency => "latency",
+            Self::Recovery => "recovery",
             Self::NexmarkQ0 => "nexmark-q0",
             Self::NexmarkQ1 => "nexmark-q1",
             Self::NexmarkQ2 => "nexmark-q2",
@@ -97,7 +102,7 @@ impl Workload {
                 let text = include_str!("../../../../../nexmark/q12.yaml");
                 Query { text, place: "operators.q12.aggregate.bids", beside: "of: [bidder]", plugin: "value-count" }
             }
-            Self::MapFilter | Self::KeyedCount | Self::WindowCount | Self::Latency => return None,
+            Self::MapFilter | Self::KeyedCount | Self::WindowCount | Self::Latency | Self::Recovery => return None,
         })
     }
 
@@ -106,23 +111,30 @@ impl Workload {
         self.nexmark().and_then(|query| query.place.split('.').nth(1)).unwrap_or("last")
     }
 
-    /// How many keys its rows have.
-    pub(super) fn keys(self) -> u64 {
-        if self.nexmark().is_some() { 0 } else { KEYS }
+    /// Whether its rows are Nexmark's, whose keys are their own.
+    pub(super) fn is_nexmark(self) -> bool {
+        self.nexmark().is_some()
     }
 
     /// How many rows it has unless told otherwise.
-    pub(super) fn events(self, rate: u64) -> u64 {
+    pub(super) fn events(self, rate: u64, keys: u64) -> u64 {
         match self {
             Self::MapFilter => 40_000_000,
             Self::KeyedCount | Self::WindowCount => 20_000_000,
-            Self::Latency => rate * 30,
+            // The first part, which doesn't count, gives every key its state.
+            Self::Latency | Self::Recovery => (rate * 30).max(keys * 3),
             _ => 10_000_000,
         }
     }
 
     /// Its job.
-    pub(super) fn job(self, args: &BenchArgs, events: u64, composition: &Composition) -> Result<Job, BenchError> {
+    pub(super) fn job(
+        self,
+        args: &BenchArgs,
+        events: u64,
+        checkpoint: Option<(String, String)>,
+        composition: &Composition,
+    ) -> Result<Job, BenchError> {
         let (text, overrides) = match self.nexmark() {
             Some(Query { text, place, beside, plugin: name }) => {
                 let rows = ("sources.events.rows".to_owned(), events.to_string());
@@ -134,6 +146,7 @@ impl Workload {
             }
             None => (self.micro(args, events)?, Vec::new()),
         };
+        let overrides: Vec<_> = overrides.into_iter().chain(checkpoint).collect();
         let tasks = args.parallelism;
         let loaded = wasmill_job::load(&text, "bench", Path::new("."), &overrides, Some(tasks), tasks, &|_| None, composition);
         let (mut job, _warnings) = loaded.map_err(|problems| {
@@ -147,18 +160,20 @@ impl Workload {
     }
 
     /// The job of a workload of micro rows.
-    fn micro(self, args: &BenchArgs, events: u64) -> Result<String, BenchError> {
+    pub(super) fn micro(self, args: &BenchArgs, events: u64) -> Result<String, BenchError> {
         let more = match self {
-            Self::Latency => format!(", rate: {}", args.rate),
+            Self::Latency | Self::Recovery => format!(", rate: {}", args.rate),
             Self::WindowCount => ", event-time: { field: ts, max-out-of-orderness: 1s }".to_owned(),
             _ => String::new(),
         };
-        let (made, skewed) = match args.skew {
-            0 => ("made", String::new()),
-            skew => {
-                let key = format!("case when id % 100 < {skew} then 0 else key end");
-                ("skewed", format!("skewed: {{ input: made, with: {{ key: '{key}' }} }}\n  "))
-            }
+        let key = match (args.skew, args.keys) {
+            (0, KEYS) if self != Self::Recovery => None,
+            (0, keys) => Some(format!("id * {SPREAD} % {keys}")),
+            (skew, _) => Some(format!("case when id % 100 < {skew} then 0 else key end")),
+        };
+        let (made, keyed) = match key {
+            None => ("made", String::new()),
+            Some(key) => ("keyed", format!("keyed: {{ input: made, with: {{ key: '{key}' }} }}\n  ")),
         };
         let operators = match (self, args.operators) {
             (Self::MapFilter, Operators::Component) => {
@@ -180,13 +195,16 @@ impl Workload {
                 )
             }
             (_, Operators::Component) => {
-                format!("last: {{ input: made, key-by: [key], plugin: {} }}", plugin(args, "keyed-count")?)
+                format!("last: {{ input: {made}, key-by: [key], plugin: {} }}", plugin(args, "keyed-count")?)
             }
-            (_, Operators::BuiltIn) => "last: { input: made, key-by: [key], aggregate: { count: count(*) } }".to_owned(),
+            (_, Operators::BuiltIn) => {
+                let payload = if args.payload { ", payload: last_value(payload)" } else { "" };
+                format!("last: {{ input: {made}, key-by: [key], aggregate: {{ count: count(*){payload} }} }}")
+            }
         };
         Ok(format!(
             "name: bench\nsources:\n  made: {{ connector: generator, workload: micro, rows: {events}{more} }}\n\
-             operators:\n  {skewed}{operators}\nsinks:\n  out: {{ input: last, connector: blackhole }}\n"
+             operators:\n  {keyed}{operators}\nsinks:\n  out: {{ input: last, connector: blackhole }}\n"
         ))
     }
 }
