@@ -52,11 +52,12 @@ pub fn run(args: &BenchArgs, events: u64) -> Result<BenchResult, BenchError> {
     }
     let killed = Instant::now();
     first.kill()?;
+    // Its store is locked until it is gone.
+    first.wait()?;
     let (mut second, rows) = start(&job)?;
     let mut lines = rows.lines();
     let line = lines.next().context("the job that was run again put nothing out")??;
     let recovery = killed.elapsed();
-    first.wait()?;
     let from = number(&parse(&line)?, args.keys)?;
     // What came after the last checkpoint comes again, and nothing is left out.
     let mut correct = (args.keys..=seen).contains(&from);
