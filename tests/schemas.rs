@@ -293,7 +293,7 @@ fn results_of_benchmarks_fit_their_schema() {
         arguments.extend(bench.split(' '));
         let found = Folder::new().run(&arguments);
         assert_eq!(found.code, Some(0), "{found:?}");
-        let result: serde_json::Value = serde_json::from_str(&found.out).expect("JSON");
+        let result: Value = serde_json::from_str(&found.out).expect("JSON");
         assert_fits(&schema, &result, bench);
         assert_eq!((&result["correct"], &result["checkpoints"].as_u64() > &Some(0)), (&true.into(), true), "{result}");
     }

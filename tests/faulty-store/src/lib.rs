@@ -1,10 +1,12 @@
-//! An object store around another that fails as it is told to, and keeps a log of what it was asked; and a real one ([`minio`]). For tests.
+//! An object store around another that fails as it is told to, and keeps a log of what it was asked; and real ones ([`minio`], [`azurite`]). For tests.
 //!
 //! Rules say which requests are slow or fail, how often, and how; chances are drawn from a seed, and time is tokio's, so that a test
 //! with a paused clock sees the same each time.
 
+pub mod azurite;
 pub mod minio;
 mod rule;
+mod tools;
 mod upload;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use crate::tools;
 
 /// A server, gone when it is dropped.
 #[derive(Debug)]
@@ -35,7 +37,7 @@ impl Minio {
         let folder = tempfile::tempdir().expect("a folder");
         // A folder is a bucket.
         std::fs::create_dir(folder.path().join(Self::BUCKET)).expect("a folder");
-        let port = free_port();
+        let port = tools::free_port();
         let child = Command::new(&program)
             .arg("server")
             .arg(folder.path())
@@ -97,15 +99,9 @@ impl Drop for Minio {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
-}
-
-/// The program: `minio` in the folder of tools (`WASMILL_TOOLS`, else `~/.cache/wasmill-ci/tools`), built by Go where it isn't there.
+/// The program: `minio` in the folder of tools, built by Go where it isn't there.
 fn program() -> PathBuf {
-    let home = || PathBuf::from(std::env::var_os("HOME").expect("HOME is set"));
-    let tools = std::env::var_os("WASMILL_TOOLS").map_or_else(|| home().join(".cache/wasmill-ci/tools"), PathBuf::from);
+    let tools = tools::folder();
     let program = tools.join("minio");
     if !program.exists() {
         build(&tools);
