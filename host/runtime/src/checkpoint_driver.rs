@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZero;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,7 +104,7 @@ impl Driver {
                 counts,
                 last: Mutex::default(),
                 delay: Mutex::default(),
-                given_up: AtomicBool::new(false),
+                given_up: watch::Sender::new(false),
             })
         });
         let (_, none) = mpsc::unbounded_channel();

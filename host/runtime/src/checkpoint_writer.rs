@@ -1,10 +1,11 @@
 //! Brings what tasks handed in into the store, and the manifest that makes a checkpoint of it; patient with a store that fails for a while.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
+use tokio::sync::watch;
 use tokio::time::sleep;
 use wasmill_checkpoint::{CheckpointError, JobFacts, Manifest, Part, Prepared, SourcePosition, Store};
 use wasmill_failpoint::{Failpoint, hit};
@@ -33,8 +34,8 @@ pub(crate) struct Writer {
     pub last: Mutex<Option<Manifest>>,
     /// Why the last attempt failed, while there hasn't been another that did not.
     pub delay: Mutex<Option<String>>,
-    /// The job has failed: nothing is tried again.
-    pub given_up: AtomicBool,
+    /// The job has failed: nothing is tried again, and nothing waited for.
+    pub given_up: watch::Sender<bool>,
 }
 
 impl Writer {
@@ -45,7 +46,7 @@ impl Writer {
 
     /// Tries nothing again from now on.
     pub fn give_up(&self) {
-        self.given_up.store(true, Relaxed);
+        self.given_up.send_replace(true);
     }
 
     /// Writes a task's part of a checkpoint; what the manifest must say of it.
@@ -76,7 +77,16 @@ impl Writer {
         let StateSnapshot { operator, task, mut pieces, since, watermark } = snapshot;
         let operator = self.names.operators[operator].clone();
         let mut object = self.store.object(barrier.epoch, &operator, task.index);
-        while let Some(piece) = pieces.next().await {
+        let mut given_up = self.given_up.subscribe();
+        loop {
+            let piece = tokio::select! {
+                biased;
+                piece = pieces.next() => piece,
+                _ = given_up.wait_for(|given_up| *given_up) => {
+                    return Err(JobError::new("driver-gone", "the job has failed, and its checkpoint is given up"));
+                }
+            };
+            let Some(piece) = piece else { break };
             object.write(piece).await;
         }
         hit(Failpoint::BeforeStateWritten);
@@ -144,7 +154,7 @@ struct Patience<'a> {
 impl Patience<'_> {
     /// Waits after a request that failed, longer each time; its error, where it isn't to be made again.
     async fn bear(&mut self, error: CheckpointError) -> Result<(), JobError> {
-        if !error.is_passing() || self.writer.given_up.load(Relaxed) {
+        if !error.is_passing() || *self.writer.given_up.borrow() {
             return Err(error.into());
         }
         let (epoch, pause) = (self.barrier.epoch, self.pause);
