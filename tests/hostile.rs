@@ -2,6 +2,8 @@
 //!
 //! Each behaviour of `guests/hostile` runs beside a well-behaved job: same process, same threads, same sandbox.
 
+#[path = "hostile/misdeeds.rs"]
+mod misdeeds;
 mod program;
 mod wasm_bytes;
 
@@ -9,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use misdeeds::{Case, DEPTH, LIMIT, LOOPS, MEMORY, NONSENSE, OUTPUT, REFUSED, START, TRAP, TRAPS};
 use program::{Folder, plugin};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -23,121 +26,6 @@ use wasmill_operator::Context;
 use wasmill_plugin::{Compiler, CompilerProcess, Sandbox};
 use wasmill_runtime::{Factory as _, JobCounts, JobError, JobRun, MemoryBudget, NodeCounts, OperatorParts, Outcome, assembly};
 use wasmill_time::ProcessingClock;
-
-/// One thing that the guest does, with what its job's error says.
-struct Case {
-    settings: &'static str,
-    /// More of the operator, as its limits.
-    more: &'static str,
-    code: &'static str,
-    message: &'static str,
-}
-
-const fn case(settings: &'static str, code: &'static str, message: &'static str) -> Case {
-    Case { settings, more: "limits: { cpu-per-call: 30ms, cpu-per-start: 200ms }", code, message }
-}
-
-const TIME: &str = "took more than 30 ms of CPU time";
-const START: &str = "took more than 200 ms of CPU time";
-const TRAP: &str = "plugin-trap";
-const LIMIT: &str = "plugin-limit";
-const FAILED: &str = "plugin-failed";
-
-/// Misdeeds that end the job.
-const CASES: &[Case] = &[
-    // Opening and ending.
-    case("do: trap-in-open", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
-    case("do: panic-in-open, text: at the door", TRAP, "at the door"),
-    case("do: loop-in-open", LIMIT, START),
-    case("do: fail-in-open, text: closed", FAILED, "closed"),
-    case("do: grow-in-open", LIMIT, "asked for more memory than its limit of 67108864 bytes"),
-    case("do: trap-in-end", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
-    case("do: loop-in-end", LIMIT, TIME),
-    case("do: fail-in-end, text: unfinished", FAILED, "unfinished"),
-    // C01 to C04, C07, C08, C19.
-    case("do: trap", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
-    case("do: panic, text: out of luck", TRAP, "out of luck"),
-    case("do: loop", LIMIT, TIME),
-    case("do: loop-in-realloc", LIMIT, TIME),
-    case("do: loop-in-post-return", LIMIT, TIME),
-    case("do: grow", LIMIT, "asked for more memory than its limit of 67108864 bytes"),
-    case("do: grow-at-once", LIMIT, "asked for more memory than its limit of 67108864 bytes"),
-    case("do: recurse", LIMIT, "recursed deeper than its stack of 512 KiB"),
-    case("do: fail, text: enough", FAILED, "enough"),
-    case("do: retry, text: later", "plugin-retry", "later"),
-    // C13, C14: columns that aren't what they should be.
-    case("do: invalid-text", TRAP, "column `x`: its text isn't UTF-8"),
-    case("do: offsets-fall", TRAP, "column `x`: its offsets "),
-    case("do: offsets-past-end", TRAP, "column `x`: its offsets end with 1000, but it has 1 bytes"),
-    case("do: offsets-begin-late", TRAP, "column `x`: its offsets start with 1, expected 0"),
-    case("do: offsets-missing", TRAP, "column `x`: has 1 offsets for 1 rows, expected 2"),
-    case("do: offsets-too-many", TRAP, "column `x`: has 3 offsets for 1 rows, expected 2"),
-    case("do: too-few-columns", TRAP, "0 columns, expected 1, as the plan declares"),
-    case("do: too-many-columns", TRAP, "2 columns, expected 1, as the plan declares"),
-    case("do: wrong-type", TRAP, "column `x`: expected int64, as the plan declares, found float64"),
-    case("do: too-short", TRAP, "column `x`: has 0 values for 1 rows"),
-    case("do: too-long", TRAP, "column `x`: has 2 values for 1 rows"),
-    case("do: null-where-none", TRAP, "column `x`: a null in row 0, but the plan declares it as not nullable"),
-    case("do: decimal-torn-off", TRAP, "column `x`: has 15 bytes for 1 decimals of 16 bytes"),
-    case("do: list-past-memory", TRAP, "out of bounds"),
-    // C25, C26: outputs.
-    case("do: emit-rows, count: 1000000", LIMIT, "emitted more than 100000 rows in one call"),
-    case("do: unknown-port", TRAP, "emitted to output"),
-    case("do: rows-past-end", TRAP, "origin row"),
-    case("do: reject-twice", TRAP, "rejected what can't be: row 0 twice"),
-    case("do: reject-uneven", TRAP, "rejected what can't be: "),
-    case("do: emit-then-trap", TRAP, "trapped: wasm trap: wasm `unreachable` instruction executed"),
-    case("do: emit-then-fail, text: taken back", FAILED, "taken back"),
-    // C05, C29: timers.
-    case("do: loop-in-timer", LIMIT, "took more than 30 ms of CPU time on the timer of key {\"key\":"),
-    case("do: trap-in-timer", TRAP, "instruction executed on the timer of key {\"key\":"),
-    case("do: panic-in-timer, text: too late", TRAP, "too late on the timer of key {\"key\":"),
-    case("do: fail-in-timer, text: enough of them", FAILED, "enough of them on the timer of key {\"key\":"),
-    case("do: timers-of-one-key, count: 65537", LIMIT, "set more than 65536 timers of one key"),
-    case("do: timers-too-many, count: 1048577", LIMIT, "set and deleted more than 1048576 timers in one call"),
-    case("do: timer-unknown-key", TRAP, "called timers.register with key 1 of 1 keys"),
-    case("do: timer-uneven", TRAP, "called timers.delete with 1 keys and 0 moments"),
-    case("do: timer-unwanted", TRAP, "called timers.register for processing time, but its plan doesn't want processing-timers"),
-    case("do: batch-in-timer", TRAP, "timers have no rows; rows come from their `keys`, or are `fresh`"),
-    case("do: input-in-timer", TRAP, "it takes columns of input rows, but timers have none: it may take the key, or nothing"),
-    case("do: reject-in-timer, text: no", TRAP, "rejected what can't be: timers have no rows"),
-    // State.
-    case("do: load-unknown", TRAP, "its plan has 4 states"),
-    case("do: store-unknown-key", TRAP, "stored to state "),
-    case("do: store-key-twice", TRAP, " twice"),
-    case("do: store-without-moment", TRAP, "a value that doesn't begin with the moment at which it is forgotten"),
-    case("do: store-too-much", LIMIT, "stored more than 16777216 bytes in one call"),
-    case("do: store-forever, count: 100000", LIMIT, "in one call"),
-    case("do: list-as-map", TRAP, "called state.map-clear with state 2, which its plan says is a list"),
-    case("do: list-unknown-key", TRAP, "called state.list-append with key "),
-    case("do: list-too-few-items", TRAP, "`offsets` has 2 items, expected 3 that start with 0"),
-    case("do: list-too-long", LIMIT, "let a list of state 2 grow to more than 8388608 bytes; a map has no such limit"),
-    case("do: map-as-value", TRAP, "called state.load with state 3, which its plan says is a map"),
-    case("do: map-get-unknown-key", TRAP, "called state.map-get with key "),
-    case("do: map-put-too-few", TRAP, "`offsets` has 2 items, expected 3 that start with 0"),
-    case("do: map-put-offsets-fall", TRAP, "`offsets` falls from 8 to 4 at item 2"),
-    case("do: map-put-long-entry", TRAP, "a value has 65537 bytes, at most 65536 are allowed"),
-    case("do: put-without-moment", TRAP, "a value that doesn't begin with the moment at which it is forgotten"),
-    case("do: list-of-nothing", LIMIT, "stored more than 16777216 bytes in one call"),
-    case("do: map-clear-twice", TRAP, "called state.map-clear with key 0 twice"),
-    case("do: broadcast-unknown", TRAP, "its plan has 4 states"),
-    case("do: map-scan-unknown-key", TRAP, "called state.map-scan with key "),
-    case("do: items-then-fail, text: undone", FAILED, "undone"),
-    // Figures.
-    case("do: metric-bad-name, text: \"no good\"", TRAP, "named a metric \"no good\"; a name is a lower-case letter"),
-];
-
-/// Misdeeds that are refused before any row flows.
-const REFUSED: &[Case] = &[
-    case("do: trap-in-describe", "plugin-trap", "unreachable"),
-    case("do: fail-in-describe, text: not these", "plugin-refused", "not these"),
-    case("do: plan-without-ports", "plugin-bad-plan", "it has no output"),
-    case("do: plan-unknown-column", "plugin-bad-plan", "isn't in input"),
-    case("do: plan-bad-width, count: 0", "plugin-bad-plan", "has width 0, expected 1 to 1024"),
-    case("do: plan-bad-expiry", "plugin-bad-plan", "is forgotten at a moment, which has 8 bytes, but its width is less"),
-    case("do: plan-wide-list", "plugin-bad-plan", "state `trail` is a list with a width; only values have one"),
-    case("do: plan-two-states", "plugin-bad-plan", "is there twice"),
-];
 
 struct World {
     folder: Folder,
@@ -225,8 +113,8 @@ dead-letters: {{ connector: file, path: {name}-dead.ndjson, format: json }}
     }
 }
 
-#[test]
-fn every_misdeed_ends_its_own_job_by_name_and_a_neighbour_loses_nothing() {
+/// Each ends its own job by name, and a neighbour loses nothing.
+fn all_end(cases: &[Case]) {
     let world = World::new();
     let neighbour = world.job("neighbour", 20_000, "settings: { do: pass }").expect("valid");
     world.run(&[&neighbour]).remove(0).0.expect("finishes");
@@ -234,7 +122,7 @@ fn every_misdeed_ends_its_own_job_by_name_and_a_neighbour_loses_nothing() {
     assert_eq!(calm.lines().count(), 20_000);
 
     let mut wrong = Vec::new();
-    for Case { settings, more, code, message } in CASES {
+    for Case { settings, more, code, message } in cases {
         let column = if settings.contains("realloc") { ", column: id" } else { "" };
         let job = match world.job("hostile", 1, &format!("settings: {{ {settings}{column} }}, {more}")) {
             Ok(job) => job,
@@ -267,6 +155,36 @@ fn every_misdeed_ends_its_own_job_by_name_and_a_neighbour_loses_nothing() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn f19_a_call_that_fails_ends_its_own_job_by_name_and_leaves_nothing() {
+    all_end(TRAPS);
+}
+
+#[test]
+fn f20_loops_are_ended_wherever_the_guest_is_called() {
+    all_end(LOOPS);
+}
+
+#[test]
+fn f21_more_memory_than_it_may_have_is_refused() {
+    all_end(MEMORY);
+}
+
+#[test]
+fn f22_recursion_without_end_is_ended() {
+    all_end(DEPTH);
+}
+
+#[test]
+fn f23_more_than_a_call_may_leave_behind_is_refused() {
+    all_end(OUTPUT);
+}
+
+#[test]
+fn f24_nonsense_is_found_out() {
+    all_end(NONSENSE);
 }
 
 /// C06: many calls, each just within its budget.
@@ -330,8 +248,17 @@ sinks: {{ out: {{ input: guest, connector: file, path: inputs.ndjson, format: js
     }
 }
 
+/// C33: what a call stored before it trapped is gone with it.
 #[test]
-fn poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
+fn f19_a_call_that_stores_and_then_traps_leaves_no_state() {
+    let world = World::new();
+    let job = world.job("stored", 10, "settings: { do: store-then-trap }, on-poison: skip").expect("valid");
+    let (outcome, counts, _) = world.run(&[&job]).remove(0);
+    assert_eq!((outcome, counts.operators[0].state_totals().0), (Ok(Outcome::Finished), 0));
+}
+
+#[test]
+fn f19_poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
     let world = World::new();
     for (what, kind) in [("trap-on", "trap"), ("loop-on", "limit")] {
         let operator = format!(
@@ -401,7 +328,7 @@ fn timers_that_never_end_are_ended() {
 }
 
 #[test]
-fn a_loop_in_the_start_function_of_the_core_module_is_ended_within_the_operators_own_limit() {
+fn f20_a_loop_in_the_start_function_of_the_core_module_is_ended_within_the_operators_own_limit() {
     let mut world = World::new();
     let sound = std::fs::read(&world.guest).expect("the guest");
     world.folder.write("endless.wasm", wasm_bytes::with_endless_start(&sound));

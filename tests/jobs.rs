@@ -243,7 +243,7 @@ fn check_resumed(case: &Path, wrong: &mut Wrong) -> bool {
 }
 
 #[test]
-fn every_job_that_is_killed_behind_a_checkpoint_and_gone_on_with_gives_the_same() {
+fn f36_every_job_that_is_killed_behind_a_checkpoint_and_gone_on_with_gives_the_same() {
     let (mut resumed, mut refused, mut wrong) = (0, Vec::new(), Vec::new());
     for entry in fs::read_dir(from_root("tests/jobs")).expect("cases") {
         let case = entry.expect("an entry").path();

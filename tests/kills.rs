@@ -185,7 +185,14 @@ fn jobs_that_are_killed_again_and_again_write_what_those_do_that_are_not() {
 }
 
 #[test]
-fn every_place_can_be_the_last_and_the_next_run_goes_on() {
+fn f32_rows_that_cannot_be_read_are_dead_letters_once_each_though_the_job_is_killed() {
+    let quakes = example("01-earthquakes");
+    assert!(quakes.expected.iter().any(|(path, rows)| path.ends_with("dead-letters.ndjson") && !rows.is_empty()));
+    quakes.survives(5, &mut Chance::new(), &mut Vec::new());
+}
+
+#[test]
+fn f01_every_place_can_be_the_last_and_the_next_run_goes_on() {
     let job = |checkpoint: &str| {
         format!(
             "name: places

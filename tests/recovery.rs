@@ -191,7 +191,7 @@ fn killed_while_it_recovers(folder: &Folder, arguments: &[&str], after: Duration
 }
 
 #[test]
-fn kills_during_recovery_change_nothing() {
+fn f02_kills_during_recovery_change_nothing() {
     let calm = Folder::of_job(&job(false));
     calm.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
 
@@ -213,6 +213,63 @@ fn kills_during_recovery_change_nothing() {
     folder.run(&arguments).says(0, &["note: going on from checkpoint "]);
     let (expected, found) = (calm.read("out.ndjson"), folder.read("out.ndjson"));
     assert!(expected == found, "the outputs differ: {} and {} bytes", expected.len(), found.len());
+}
+
+/// The files of state that the newest checkpoint names.
+fn state_files(folder: &Folder) -> Vec<std::path::PathBuf> {
+    let names = |of: &str| {
+        let entries = std::fs::read_dir(folder.path(of)).expect("a folder");
+        let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+        paths.sort();
+        paths
+    };
+    let newest = names("store/runs/1/manifests").pop().expect("a checkpoint");
+    let manifest = std::fs::read_to_string(newest).expect("a manifest");
+    let named = names("store/runs/1/objects").into_iter();
+    named.filter(|path| manifest.contains(path.file_name().and_then(|name| name.to_str()).expect("a name"))).collect()
+}
+
+/// A job whose checkpoint isn't whole ends with the file's name, each time it is started, and leaves its output as it is.
+fn halts(damage: impl Fn(&std::path::Path), code: &str) {
+    let calm = Folder::of_job(&job(false));
+    calm.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
+    let folder = Folder::of_job(&job(true));
+    let arguments = ["run", "job.yaml", "--parallelism", "1"];
+    let killed = folder.command(&arguments).env("WASMILL_ABORT_AT", "after-commit:8").stderr(Stdio::null()).status();
+    assert_eq!(killed.expect("it starts").code(), None, "it is killed");
+    let before = folder.read("out.ndjson");
+    let files = state_files(&folder);
+    assert!(files.len() > 1, "{files:?}");
+    for file in &files {
+        let intact = std::fs::read(file).expect("a file");
+        damage(file);
+        let name = file.file_name().expect("a name").to_string_lossy();
+        for _ in 0..2 {
+            folder
+                .run(&arguments)
+                .says(1, &[&format!("error[{code}]: "), &name, "go on from an older checkpoint by `--from EPOCH`"]);
+        }
+        assert_eq!(folder.read("out.ndjson"), before, "{name}");
+        std::fs::write(file, intact).expect("written");
+    }
+    folder.run(&arguments).says(0, &["note: going on from checkpoint "]);
+    assert!(folder.read("out.ndjson") == calm.read("out.ndjson"), "what comes of it differs");
+}
+
+#[test]
+fn f04_a_job_with_a_damaged_state_file_halts_and_names_it() {
+    let flip = |file: &std::path::Path| {
+        let mut bytes = std::fs::read(file).expect("a file");
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(file, bytes).expect("written");
+    };
+    halts(flip, "checkpoint-corrupt");
+}
+
+#[test]
+fn f06_a_job_that_misses_a_state_file_halts_and_never_starts_empty() {
+    halts(|file| std::fs::remove_file(file).expect("removed"), "checkpoint-missing-object");
 }
 
 #[test]

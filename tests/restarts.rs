@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use program::{Ended, Folder, plugin};
 
 #[test]
-fn a_plugin_that_traps_each_time_ends_the_job_after_as_many_attempts_as_it_may_have() {
+fn f19_a_plugin_that_traps_each_time_ends_the_job_after_as_many_attempts_as_it_may_have() {
     let guest = plugin("tests/guests/hostile");
     let job = |attempts: u32| {
         format!(
@@ -45,7 +45,7 @@ restart: {{ attempts: {attempts}, backoff: 5ms, max-backoff: 8ms }}
 
 /// A disk that is full goes on when there is room: nothing is lost, nothing doubled.
 #[test]
-fn a_job_whose_disk_is_full_for_a_while_goes_on_when_there_is_room() {
+fn f30_a_job_whose_disk_is_full_for_a_while_goes_on_when_there_is_room() {
     let disk = tempfile::tempdir().expect("a folder");
     let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "wasmill-test"]).arg(disk.path()).output();
     if !mounted.is_ok_and(|mounted| mounted.status.success()) {

@@ -38,14 +38,38 @@ use wasmill_runtime::{Durability, JobError, JobRun, MemoryBudget, Outcome, assem
 use wasmill_time::ProcessingClock;
 use world::World;
 
-/// Seeds in a run of the tests.
-const SEEDS: u64 = 200;
 /// How often the power goes in one seed, at most.
 const CRASHES: u64 = 6;
 /// A run of the engine that takes longer, in simulated time, waits for what never comes.
 const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
-/// Wall clock at the start of a simulation: 2024-01-01.
+/// What the host's clock is about: 2024-01-01. Each run of the engine finds it set forward or back by up to a day.
 const START: i64 = 1_704_067_200_000;
+const DAY: i64 = 24 * 3_600_000;
+
+/// What the world is like in which a job runs.
+struct Conditions {
+    /// What comes of requests to the store.
+    faults: fn() -> Vec<Rule>,
+    /// Sources have nothing for a while, again and again.
+    lulls: bool,
+    /// Seeds in a run of the tests.
+    seeds: u64,
+}
+
+/// A store that is slow, and fails now and then in every way.
+const MOODY: Conditions = Conditions {
+    faults: || {
+        vec![
+            Rule::always(Fault::Delay { least: Duration::ZERO, most: Duration::from_millis(12) }).chance(0.5),
+            Rule::always(Fault::Status(503)).chance(0.08),
+            Rule::always(Fault::DropReply).chance(0.04),
+            Rule::always(Fault::Conflict).on(Op::Put).chance(0.03),
+            Rule::always(Fault::Hang).chance(0.005),
+        ]
+    },
+    lulls: false,
+    seeds: 200,
+};
 
 /// Rows that must be in this order, by what they are of.
 type Rows = BTreeMap<String, Vec<String>>;
@@ -58,7 +82,7 @@ struct Workload {
     essence: fn(&[Vec<String>]) -> Rows,
 }
 
-/// A running count of each key: rows of a key in their order, each once.
+/// A running count of each key: rows of a key in their order, each once; and how many they are at the end.
 const COUNTED: Workload = Workload {
     name: "counted",
     text: "name: counted
@@ -67,7 +91,8 @@ sources: { rows: { connector: generator, fields: { id: sequence, key: { uniform:
 operators:
   odd: { input: rows, filter: \"id % 7 <> 3\" }
   counted: { input: odd, key-by: [key], aggregate: { n: count(*), sum: sum(id), last: max(id) } }
-sinks: { out: { input: counted, connector: blackhole } }
+  totals: { input: odd, key-by: [key], aggregate: { n: count(*), sum: sum(id) }, emit: final }
+sinks: { out: { input: counted, connector: blackhole }, ends: { input: totals, connector: blackhole } }
 ",
     essence: |tasks| {
         let mut keys: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -194,7 +219,10 @@ impl Simulation {
                     ended = self.engine(world, job, objects) => match ended {
                         _ if world.is_dead() => End::Crashed,
                         Ok(_) => End::Finished,
-                        Err(error) => End::Failed(error),
+                        Err(error) => {
+                            world.happened(&format!("fails: {}", error.code));
+                            End::Failed(error)
+                        }
                     },
                 }
             })
@@ -225,6 +253,7 @@ impl Simulation {
                         every: Duration::from_millis(20),
                         first_after: Duration::from_millis(20),
                         base_every: NonZero::new(3).expect("not 0"),
+                        first_deltas: 2,
                         timeout: Duration::from_secs(600),
                     },
                     retain: NonZero::new(2).expect("not 0"),
@@ -234,6 +263,7 @@ impl Simulation {
                 })
             }
         };
+        let set = START + i64::try_from(world.below(2 * DAY.unsigned_abs())).expect("small") - DAY;
         let (_stop, stop) = watch::channel(false);
         let began = tokio::time::Instant::now();
         let run = JobRun {
@@ -243,7 +273,7 @@ impl Simulation {
             counts: Arc::new(assembly::counts(job)),
             durability,
             memory: Arc::new(MemoryBudget::new(1 << 30)),
-            clock: ProcessingClock::measured(START, move || began.elapsed()),
+            clock: ProcessingClock::measured(set, move || began.elapsed()),
             stop,
             savepoints: mpsc::unbounded_channel().1,
         };
@@ -257,16 +287,16 @@ fn outputs(world: &World, job: &Job, workload: &Workload) -> BTreeMap<String, Ro
 }
 
 /// One seed: the job is started, crashes, goes on, and so on until it ends; what happened, as a number.
-fn live(simulation: &Simulation, workload: &Workload, seed: u64, hits: &Rc<RefCell<BTreeMap<Failpoint, u64>>>) -> (World, u64) {
-    let world = World::new(seed);
+fn live(
+    simulation: &Simulation,
+    workload: &Workload,
+    conditions: &Conditions,
+    seed: u64,
+    hits: &Rc<RefCell<BTreeMap<Failpoint, u64>>>,
+) -> (World, u64) {
+    let world = World::new(seed).with_lulls(conditions.lulls);
     let objects = FaultyStore::new(Arc::new(InMemory::new()), seed);
-    for rule in [
-        Rule::always(Fault::Delay { least: Duration::ZERO, most: Duration::from_millis(12) }).chance(0.5),
-        Rule::always(Fault::Status(503)).chance(0.08),
-        Rule::always(Fault::DropReply).chance(0.04),
-        Rule::always(Fault::Conflict).on(Op::Put).chance(0.03),
-        Rule::always(Fault::Hang).chance(0.005),
-    ] {
+    for rule in (conditions.faults)() {
         objects.rule(rule);
     }
     let mut crashes = world.below(CRASHES);
@@ -284,7 +314,7 @@ fn live(simulation: &Simulation, workload: &Workload, seed: u64, hits: &Rc<RefCe
             End::Finished => break,
             End::Crashed => {}
             // As the program does, it goes on from the last checkpoint.
-            End::Failed(error) if error.is_passing() => world.happened(&format!("fails: {}", error.code)),
+            End::Failed(error) if error.is_passing() => {}
             End::Failed(error) => panic!("{} with seed {seed}: the job failed: {error}\n{}", workload.name, world.said()),
         }
     }
@@ -292,36 +322,44 @@ fn live(simulation: &Simulation, workload: &Workload, seed: u64, hits: &Rc<RefCe
     (world, trace)
 }
 
-fn seeds() -> Vec<u64> {
+fn seeds(most: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().map(|seed| seed.parse().unwrap_or_else(|_| panic!("{name} is no number")));
     match number("WASMILL_TEST_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("WASMILL_TEST_SEEDS").unwrap_or(SEEDS)).collect(),
+        None => (0..number("WASMILL_TEST_SEEDS").unwrap_or(most)).collect(),
     }
 }
 
-fn many_lives(workload: &Workload) -> BTreeMap<Failpoint, u64> {
+/// The first place where what came out differs from what was to; none where nothing is missing, there twice, or more.
+fn difference(expected: &BTreeMap<String, Rows>, found: &BTreeMap<String, Rows>) -> Option<String> {
+    let nothing = Vec::new();
+    for (sink, rows) in expected {
+        let keys: BTreeSet<_> = rows.keys().chain(found[sink].keys()).collect();
+        for key in keys {
+            let [expected, found] = [rows, &found[sink]].map(|rows| rows.get(key).unwrap_or(&nothing));
+            if expected != found {
+                return Some(format!("sink {sink}, key {key:?}: expected {expected:?}, found {found:?}"));
+            }
+        }
+    }
+    None
+}
+
+fn many_lives(workload: &Workload, conditions: &Conditions) -> BTreeMap<Failpoint, u64> {
     let simulation = Simulation::new();
     let calm = simulation.calm(workload);
     let hits = Rc::default();
-    for seed in seeds() {
-        let (world, trace) = live(&simulation, workload, seed, &hits);
+    let (seeds, mut lulls) = (seeds(conditions.seeds), 0);
+    for &seed in &seeds {
+        let (world, trace) = live(&simulation, workload, conditions, seed, &hits);
         let replay =
             format!("run it again with WASMILL_TEST_SEED={seed} WASMILL_TEST_TRACE=1 cargo test --release --test simulation");
         let found = outputs(&world, &simulation.job(workload, 1), workload);
-        for (sink, rows) in &calm {
-            for (key, expected) in rows {
-                assert_eq!(
-                    found[sink].get(key),
-                    Some(expected),
-                    "{} with seed {seed}: sink {sink}, key {key:?}; {replay}\n{}",
-                    workload.name,
-                    world.said()
-                );
-            }
-            assert_eq!(found[sink].len(), rows.len(), "{} with seed {seed}: keys of sink {sink}; {replay}", workload.name);
+        if let Some(difference) = difference(&calm, &found) {
+            panic!("{} with seed {seed}: {difference}; {replay}\n{}", workload.name, world.said());
         }
-        let (again, same) = live(&simulation, workload, seed, &Rc::default());
+        let (again, same) = live(&simulation, workload, conditions, seed, &Rc::default());
+        lulls += world.lulls();
         assert_eq!(
             trace,
             same,
@@ -331,13 +369,37 @@ fn many_lives(workload: &Workload) -> BTreeMap<Failpoint, u64> {
             again.said()
         );
     }
+    assert!(!conditions.lulls || lulls > seeds.len() as u64, "only {lulls} epochs had no row for a sink");
     Rc::try_unwrap(hits).expect("the runs are over").into_inner()
+}
+
+/// What looks for lost rows must find them, too.
+#[test]
+fn rows_that_are_lost_doubled_swapped_or_nobodys_are_differences() {
+    let rows = |rows: &[(&str, &[&str])]| {
+        let owned = rows.iter().map(|(key, rows)| ((*key).to_owned(), rows.iter().map(|row| (*row).to_owned()).collect()));
+        BTreeMap::from([("out".to_owned(), owned.collect::<Rows>())])
+    };
+    let expected = rows(&[("a", &["1", "2", "3"]), ("b", &["1"])]);
+    assert_eq!(difference(&expected, &expected.clone()), None);
+    let a_lost_tail = rows(&[("a", &["1", "2"]), ("b", &["1"])]);
+    let text = "sink out, key \"a\": expected [\"1\", \"2\", \"3\"], found [\"1\", \"2\"]";
+    assert_eq!(difference(&expected, &a_lost_tail).as_deref(), Some(text));
+    for wrong in [
+        rows(&[]),
+        rows(&[("a", &["1", "2", "3"])]),
+        rows(&[("a", &["1", "2", "2", "3"]), ("b", &["1"])]),
+        rows(&[("a", &["1", "3", "2"]), ("b", &["1"])]),
+        rows(&[("a", &["1", "2", "3"]), ("b", &["1"]), ("c", &["1"])]),
+    ] {
+        assert!(difference(&expected, &wrong).is_some(), "{wrong:?}");
+    }
 }
 
 #[test]
 fn a_running_count_is_right_whatever_happens() {
-    let hits = many_lives(&COUNTED);
-    if seeds().len() > 1 {
+    let hits = many_lives(&COUNTED, &MOODY);
+    if seeds(MOODY.seeds).len() > 1 {
         let missed: Vec<_> = Failpoint::ALL.iter().filter(|failpoint| !hits.contains_key(failpoint)).collect();
         assert!(missed.is_empty(), "no seed comes to {missed:?}");
     }
@@ -345,5 +407,30 @@ fn a_running_count_is_right_whatever_happens() {
 
 #[test]
 fn windows_and_sessions_are_right_whatever_happens() {
-    many_lives(&WINDOWS);
+    many_lives(&WINDOWS, &MOODY);
+}
+
+#[test]
+fn f07_a_store_that_fails_every_other_time_and_is_gone_for_a_while_loses_nothing() {
+    let faults = || {
+        let gone = Rule::always(Fault::Status(500)).after(150).times(40);
+        vec![gone, Rule::always(Fault::Status(503)).chance(0.5), Rule::always(Fault::DropReply).chance(0.02)]
+    };
+    many_lives(&COUNTED, &Conditions { faults, lulls: false, seeds: 40 });
+}
+
+#[test]
+fn f08_a_store_that_takes_seconds_for_each_request_loses_nothing() {
+    let faults = || {
+        let slow = Fault::Delay { least: Duration::from_secs(2), most: Duration::from_secs(4) };
+        vec![Rule::always(slow).on(Op::Put), Rule::always(Fault::Bandwidth { bytes_per_second: 1_024 })]
+    };
+    many_lives(&WINDOWS, &Conditions { faults, lulls: false, seeds: 40 });
+}
+
+#[test]
+fn f18_epochs_without_any_row_are_as_any_other() {
+    let conditions = Conditions { lulls: true, seeds: 40, ..MOODY };
+    many_lives(&COUNTED, &conditions);
+    many_lives(&WINDOWS, &conditions);
 }

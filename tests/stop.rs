@@ -97,7 +97,7 @@ fn undisturbed(parallelism: &str) -> String {
 }
 
 #[test]
-fn a_stopped_job_ends_well_and_goes_on_where_it_was() {
+fn f41_a_stopped_job_ends_well_and_goes_on_where_it_was() {
     for name in ["-TERM", "-INT"] {
         let folder = Folder::of_job(&job("checkpoint: { every: 10s, store: ./store }\n"));
         let arguments = ["run", "job.yaml", "--parallelism", "1", "--summary", "summary.json"];

@@ -94,7 +94,7 @@ fn a_job_that_is_killed_goes_on_from_its_bucket() {
 }
 
 #[test]
-fn a_second_process_on_a_bucket_goes_on_and_the_first_stops() {
+fn f03_a_second_process_on_a_bucket_goes_on_and_the_first_stops() {
     let minio = Minio::start();
     let folder = Folder::of_job(&job(Some("s3://checkpoints")));
     let first = start(&folder, &minio);

@@ -207,7 +207,7 @@ sinks: {{ out: {{ input: silent, connector: blackhole }} }}
 
 /// A hundred thousand timers that are due at once are handed over in many steps, between which others have their turn.
 #[test]
-fn many_timers_that_are_due_at_once_hold_up_nobody() {
+fn f34_many_timers_that_are_due_at_once_hold_up_nobody() {
     let folder = Folder::of_job(&job(1, 0, 1_024));
     let rows: Vec<Row> = (0..100_000).map(|key| (key, 0)).chain([(0, 100)]).collect();
     folder.write("rows.ndjson", as_text(&rows));

@@ -202,7 +202,7 @@ fn barriers_pass_a_source_that_waits_and_a_stop_does_too() {
 }
 
 #[test]
-fn a_source_that_idles_holds_up_no_other() {
+fn f31_a_source_that_idles_holds_up_no_other() {
     let (folder, child) = waiting(", idle-after: 200ms");
     thread::sleep(Duration::from_millis(1_200));
     let summary = stopped(&folder, child);

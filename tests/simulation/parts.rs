@@ -71,7 +71,11 @@ impl Source for SlowSource {
             let (wait, rows) = self.waiting.get_or_insert_with(|| {
                 let world = self.world.clone();
                 let rows = 1 + self.world.below(limit.rows as u64) as usize;
-                (async move { world.dawdle(MOST).await }.boxed(), rows)
+                let wait = async move {
+                    world.dawdle(MOST).await;
+                    world.sit_out_a_lull().await;
+                };
+                (wait.boxed(), rows)
             });
             wait.await;
             let limit = BatchLimit { rows: *rows, ..limit };

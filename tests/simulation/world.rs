@@ -9,6 +9,9 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
+/// How long sources have rows, and then have none, where there are lulls: some epochs.
+const LULL: Duration = Duration::from_millis(50);
+
 /// The world of one seed. Clones are the same world.
 #[derive(Clone)]
 pub struct World(Arc<Mutex<State>>, Arc<Notify>);
@@ -23,6 +26,8 @@ struct State {
     dead: bool,
     /// When the present run of the engine began.
     began: Option<Instant>,
+    /// Where sources have nothing for a while, again and again: how many epochs had no row for a sink meanwhile.
+    lulls: Option<u64>,
     /// By sink and task: rows that are durable, and how many of them others see.
     outputs: BTreeMap<(String, u32), Output>,
 }
@@ -55,8 +60,32 @@ impl Chance {
 impl World {
     pub fn new(seed: u64) -> Self {
         let said = std::env::var_os("WASMILL_TEST_TRACE").map(|_| String::new());
-        let state = State { chance: Chance::new(seed), trace: 0, said, dead: false, began: None, outputs: BTreeMap::new() };
+        let state =
+            State { chance: Chance::new(seed), trace: 0, said, dead: false, began: None, lulls: None, outputs: BTreeMap::new() };
         Self(Arc::new(Mutex::new(state)), Arc::default())
+    }
+
+    /// Lets sources have nothing for a while, again and again.
+    pub fn with_lulls(self, lulls: bool) -> Self {
+        self.state().lulls = lulls.then_some(0);
+        self
+    }
+
+    /// How many epochs had no row for a sink in such a world.
+    pub fn lulls(&self) -> u64 {
+        self.state().lulls.unwrap_or(0)
+    }
+
+    /// Waits until a lull is over, if there is one.
+    pub async fn sit_out_a_lull(&self) {
+        let now = {
+            let state = self.state();
+            state.began.filter(|_| state.lulls.is_some()).map_or(Duration::ZERO, |began| began.elapsed())
+        };
+        let into = Duration::from_nanos(u64::try_from(now.as_nanos() % (2 * LULL).as_nanos()).expect("a short time"));
+        if into >= LULL {
+            sleep(2 * LULL - into).await;
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,6 +171,9 @@ impl World {
     /// Makes rows durable behind those that a task of a sink has; how many it has then.
     pub fn stage(&self, sink: &str, task: u32, rows: &mut Vec<String>) -> usize {
         let mut state = self.state();
+        if let Some(lulls) = &mut state.lulls {
+            *lulls += u64::from(rows.is_empty());
+        }
         let output = state.outputs.entry((sink.to_owned(), task)).or_default();
         output.rows.append(rows);
         output.rows.len()

@@ -3,7 +3,7 @@
 use std::num::NonZero;
 use std::time::Duration;
 
-use wasmill_flow::{Barrier, Epoch};
+use wasmill_flow::{Barrier, Epoch, key};
 
 use crate::part::Part;
 
@@ -16,8 +16,24 @@ pub struct Cadence {
     pub first_after: Duration,
     /// Every how many of them state is snapshotted whole; 1 for each of them.
     pub base_every: NonZero<u32>,
+    /// How many follow the first until state is snapshotted whole again, at most: bases of jobs that start together need not come together.
+    pub first_deltas: u32,
     /// How long one may take, from its barrier until it is complete.
     pub timeout: Duration,
+}
+
+impl Cadence {
+    /// The cadence of a job of this name. Its first checkpoint is due somewhere within the time between two, and its second base is of some
+    /// epoch within the first `base_every`: so jobs that start together spread what they ask of a store.
+    #[must_use]
+    pub fn of_job(name: &str, every: Duration, base_every: NonZero<u32>, timeout: Duration) -> Self {
+        const PARTS: u32 = 1_000;
+        let hash = key::hash(name.as_bytes());
+        #[expect(clippy::cast_possible_truncation, reason = "less than what it is divided by")]
+        let (part, first_deltas) =
+            ((hash % u64::from(PARTS)) as u32, (hash / u64::from(PARTS) % u64::from(base_every.get())) as u32);
+        Self { every, first_after: every / PARTS * (part + 1), base_every, first_deltas, timeout }
+    }
 }
 
 /// What happened.
@@ -134,6 +150,8 @@ pub struct Coordinator {
     began: Duration,
     /// How many may follow before state must be snapshotted whole again.
     deltas_left: u32,
+    /// How many may follow the next time that it is.
+    deltas_next: u32,
     last_wanted: bool,
     /// The last one that is complete.
     complete: Option<Epoch>,
@@ -156,6 +174,7 @@ impl Coordinator {
             now: Duration::ZERO,
             began: Duration::ZERO,
             deltas_left: 0,
+            deltas_next: cadence.first_deltas,
             last_wanted: false,
             complete: None,
             savepoints: Vec::new(),
@@ -233,7 +252,11 @@ impl Coordinator {
         self.labels = std::mem::take(&mut self.savepoints);
         // A savepoint needs nothing of the checkpoints before it.
         let whole = self.deltas_left == 0 || !self.labels.is_empty();
-        self.deltas_left = if whole { self.cadence.base_every.get() - 1 } else { self.deltas_left - 1 };
+        self.deltas_left = if whole {
+            std::mem::replace(&mut self.deltas_next, self.cadence.base_every.get() - 1)
+        } else {
+            self.deltas_left - 1
+        };
         let since = self.complete.filter(|_| !whole);
         let barrier = Barrier { epoch: self.next, last: self.last_wanted, since };
         self.next = self.next.next();

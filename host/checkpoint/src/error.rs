@@ -205,9 +205,9 @@ impl CheckpointError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Corrupt { .. } | Self::MissingObject { .. } => {
-                Some("bring the file back from a copy, or start anew with `--fresh`, which leaves what is there behind")
-            }
+            Self::Corrupt { .. } | Self::MissingObject { .. } => Some(
+                "bring the file back from a copy, or go on from an older checkpoint by `--from EPOCH` (`wasmill checkpoints list` shows them), or start anew with `--fresh`, which leaves what is there behind",
+            ),
             Self::Newer { .. } => Some("use the version of wasmill that wrote it, or a later one"),
             Self::Locked { .. } => Some("stop the other process, or give the jobs stores of their own (`checkpoint.store`)"),
             Self::OtherJob { .. } => Some("give each job a store of its own (`checkpoint.store`)"),

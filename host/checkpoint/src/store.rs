@@ -60,6 +60,7 @@ use self::object::digest;
 use self::owner::{Owners, Ownership};
 use self::requests::{Patience, Put, Requests};
 pub use self::retention::{GRACE, Removed};
+use self::retention::{Known, Savepoints};
 use crate::error::CheckpointError;
 use crate::manifest::{Manifest, ManifestError, VERSION};
 use crate::part::{StateFile, StateObject};
@@ -82,6 +83,9 @@ pub struct Store {
     guard: Guard,
     /// Whose checkpoints count: what was found when the store was claimed, and this process.
     owners: RwLock<Owners>,
+    /// What retention needn't ask the store for.
+    known: std::sync::Mutex<Known>,
+    savepoint_files: Mutex<Savepoints>,
 }
 
 #[derive(Debug)]
@@ -159,6 +163,8 @@ impl Store {
             grace,
             guard,
             owners: RwLock::new(owners),
+            known: std::sync::Mutex::default(),
+            savepoint_files: Mutex::default(),
         }
     }
 
@@ -193,6 +199,7 @@ impl Store {
     #[must_use]
     pub fn with_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self.known().list_next();
         self
     }
 
@@ -211,6 +218,8 @@ impl Store {
             bytes += self.requests.list(&below).await?.objects.iter().map(|object| object.size).sum::<u64>();
         }
         self.run += 1;
+        *self.known() = Known::default();
+        self.savepoint_files.get_mut().clear();
         self.make_run(false).await?;
         Ok(Some(LeftBehind { path, epochs, bytes }))
     }
@@ -392,8 +401,8 @@ impl Store {
     pub async fn write(&self, manifest: &Manifest) -> Result<(), CheckpointError> {
         let epoch = manifest.epoch;
         match &self.guard {
-            Guard::Lock(..) => self.write_once(manifest).await,
-            Guard::Nobody => Err(self.only_looked_at(epoch)),
+            Guard::Lock(..) => self.write_once(manifest).await?,
+            Guard::Nobody => return Err(self.only_looked_at(epoch)),
             Guard::Owner(owner) => {
                 let mut owner = owner.lock().await;
                 owner.may_write(&self.requests, epoch)?;
@@ -403,9 +412,10 @@ impl Store {
                 owner.check(&self.requests).await?;
                 written?;
                 owner.unsettled = None;
-                Ok(())
             }
         }
+        self.known().add(manifest);
+        Ok(())
     }
 
     async fn write_once(&self, manifest: &Manifest) -> Result<(), CheckpointError> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::recovery::{Fit, choose};
 use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Manifest, Store};
-use wasmill_flow::{Epoch, key};
+use wasmill_flow::Epoch;
 use wasmill_job::graph::{Checkpoint, StorePlace};
 use wasmill_runtime::Durability;
 
@@ -124,14 +124,10 @@ impl Opened {
     /// What the job's run needs of it.
     pub fn durability(self, checkpoint: &Checkpoint, facts: JobFacts) -> Durability {
         let Self { store, restored, first, fit, soon } = self;
+        let cadence = Cadence::of_job(&facts.name, checkpoint.every, checkpoint.base_every, checkpoint.timeout);
         Durability {
             store: Arc::new(store),
-            cadence: Cadence {
-                every: checkpoint.every,
-                first_after: if soon { Duration::ZERO } else { spread(checkpoint.every, &facts.name) },
-                base_every: checkpoint.base_every,
-                timeout: checkpoint.timeout,
-            },
+            cadence: Cadence { first_after: if soon { Duration::ZERO } else { cadence.first_after }, ..cadence },
             retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
             facts,
             first,
@@ -139,14 +135,6 @@ impl Opened {
             fit,
         }
     }
-}
-
-/// When a job's first checkpoint is due: somewhere within the time between two, by the job's name. So jobs that start together don't take theirs together.
-fn spread(every: Duration, job: &str) -> Duration {
-    const PARTS: u32 = 1_000;
-    #[expect(clippy::cast_possible_truncation, reason = "less than PARTS")]
-    let part = (key::hash(job.as_bytes()) % u64::from(PARTS)) as u32;
-    every / PARTS * (part + 1)
 }
 
 fn named(id: &str, manifest: &Manifest) -> String {
@@ -157,22 +145,5 @@ fn location(store: &StorePlace) -> Location {
     match store {
         StorePlace::Directory(path) => Location::Directory(path.clone()),
         StorePlace::Url(url) => Location::of(url),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_thousand_jobs_begin_their_checkpoints_all_over_the_time_between_two() {
-        let every = Duration::from_secs(10);
-        let mut seconds = [0; 10];
-        for number in 0..1_000 {
-            let due = spread(every, &format!("job-{number}"));
-            assert!(due > Duration::ZERO && due <= every, "{due:?}");
-            seconds[((due.as_millis() - 1) / 1_000) as usize] += 1;
-        }
-        assert!(seconds.iter().all(|jobs| (70..130).contains(jobs)), "about a hundred in each second: {seconds:?}");
     }
 }

@@ -29,8 +29,13 @@ const LAST_REMOVAL: Duration = Duration::from_secs(10);
 /// How long the end of a job that failed waits for what is on its way into the store.
 const SETTLING: Duration = Duration::from_secs(5);
 /// The cadence of a job without checkpoints: only the last barrier is sent.
-const NEVER: Cadence =
-    Cadence { every: Duration::MAX, first_after: Duration::MAX, base_every: NonZero::<u32>::MIN, timeout: Duration::MAX };
+const NEVER: Cadence = Cadence {
+    every: Duration::MAX,
+    first_after: Duration::MAX,
+    base_every: NonZero::<u32>::MIN,
+    first_deltas: 0,
+    timeout: Duration::MAX,
+};
 
 /// What has come into the store.
 enum Written {

@@ -7,8 +7,13 @@ use super::*;
 use crate::part::SourcePosition;
 
 const SECOND: Duration = Duration::from_secs(1);
-const CADENCE: Cadence =
-    Cadence { every: SECOND, first_after: SECOND, base_every: NonZero::<u32>::MIN, timeout: Duration::from_secs(60) };
+const CADENCE: Cadence = Cadence {
+    every: SECOND,
+    first_after: SECOND,
+    base_every: NonZero::<u32>::MIN,
+    first_deltas: 0,
+    timeout: Duration::from_secs(60),
+};
 
 fn part(task: u32) -> Part {
     Part::Source(SourcePosition { source: "in".to_owned(), task, position: json!(task), largest_time: None, ahead: None })
@@ -90,7 +95,7 @@ fn a_stop_waits_for_the_checkpoint_under_way() {
 
 #[test]
 fn state_is_snapshotted_whole_at_the_start_and_every_so_often() {
-    let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), ..CADENCE };
+    let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), first_deltas: 2, ..CADENCE };
     let mut coordinator = Coordinator::new(1, cadence, Epoch(1));
     let mut since = Vec::new();
     for epoch in 1..=7 {
@@ -105,7 +110,7 @@ fn state_is_snapshotted_whole_at_the_start_and_every_so_often() {
 
 #[test]
 fn a_savepoint_is_taken_at_once_or_after_the_one_under_way_and_is_whole() {
-    let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), ..CADENCE };
+    let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), first_deltas: 2, ..CADENCE };
     let mut coordinator = Coordinator::new(1, cadence, Epoch(1));
     let barrier = |epoch, whole: bool| {
         let since = (!whole).then_some(Epoch(epoch - 1));
@@ -131,7 +136,7 @@ fn a_savepoint_is_taken_at_once_or_after_the_one_under_way_and_is_whole() {
 }
 
 #[test]
-fn a_checkpoint_that_takes_too_long_ends_the_job_and_says_who_it_waits_for() {
+fn f08_a_checkpoint_that_takes_too_long_ends_the_job_and_says_who_it_waits_for() {
     let late = |waiting: &[usize]| Action::TimedOut { epoch: Epoch(7), waiting: waiting.to_vec() };
     story(vec![
         (Event::Tick(SECOND), vec![trigger(7, false)]),
@@ -219,4 +224,33 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_thousand_jobs_begin_their_checkpoints_all_over_the_time_between_two_and_their_bases_all_over_the_epochs() {
+    let (every, base_every) = (Duration::from_secs(10), NonZero::new(10).expect("not 0"));
+    let (mut seconds, mut bases) = ([0; 10], [0; 10]);
+    for number in 0..1_000 {
+        let cadence = Cadence::of_job(&format!("job-{number}"), every, base_every, Duration::MAX);
+        assert!(cadence.first_after > Duration::ZERO && cadence.first_after <= every, "{cadence:?}");
+        seconds[((cadence.first_after.as_millis() - 1) / 1_000) as usize] += 1;
+        bases[cadence.first_deltas as usize] += 1;
+    }
+    assert!(seconds.iter().all(|jobs| (70..130).contains(jobs)), "about a hundred in each second: {seconds:?}");
+    assert!(bases.iter().all(|jobs| (70..130).contains(jobs)), "about a hundred with each epoch: {bases:?}");
+}
+
+#[test]
+fn the_second_base_may_come_sooner_than_those_after_it() {
+    let cadence = Cadence { base_every: NonZero::new(3).expect("not 0"), first_deltas: 0, ..CADENCE };
+    let mut coordinator = Coordinator::new(1, cadence, Epoch(1));
+    let mut whole = Vec::new();
+    for second in 1..=8 {
+        let actions = coordinator.on(Event::Tick(SECOND * second)).expect("in order");
+        let [Action::TriggerBarrier(barrier)] = &actions[..] else { panic!("{actions:?}") };
+        whole.push(barrier.since.is_none());
+        coordinator.on(Event::TaskAcked { task: 0, epoch: barrier.epoch, parts: Vec::new() }).expect("in order");
+        coordinator.on(Event::Stored(barrier.epoch)).expect("in order");
+    }
+    assert_eq!(whole, [true, true, false, false, true, false, false, true]);
 }

@@ -87,7 +87,7 @@ fn what_is_written_is_what_is_read() {
 }
 
 #[test]
-fn a_manifest_of_version_1_still_reads() {
+fn f41_a_manifest_of_version_1_still_reads() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifest-v1.json");
     let bytes = std::fs::read(fixture).expect("the fixture");
     assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest(42)));
@@ -177,7 +177,7 @@ fn how_far_event_time_had_come_is_kept_of_the_task_that_was_furthest_behind() {
 }
 
 #[test]
-fn a_later_version_is_said_to_be_one() {
+fn f41_a_later_version_is_said_to_be_one() {
     let bytes = String::from_utf8(manifest(42).to_bytes()).expect("UTF-8").replacen("\"format\":2", "\"format\":3", 1);
     let error = Manifest::from_bytes(bytes.as_bytes()).expect_err("a later version");
     assert_eq!(error, ManifestError::Newer { found: 3 });
@@ -252,7 +252,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_manifest_with_any_byte_changed_is_none(at in any::<prop::sample::Index>(), to in any::<u8>(), cut in any::<bool>()) {
+    fn f05_a_manifest_with_any_byte_changed_is_none(at in any::<prop::sample::Index>(), to in any::<u8>(), cut in any::<bool>()) {
         let mut bytes = manifest(42).to_bytes();
         let at = at.index(bytes.len());
         if cut {

@@ -76,6 +76,11 @@ impl Requests {
         Self { store, root, patience, part: PART, random: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))) }
     }
 
+    /// A number from `least` up to `end`, not with it, drawn as pauses are.
+    pub fn between(&self, least: u32, end: u32) -> u32 {
+        self.random.lock().unwrap_or_else(PoisonError::into_inner).random_range(least..end)
+    }
+
     /// What an object is called in errors.
     pub fn path(&self, name: &Name) -> PathBuf {
         if name.as_ref().is_empty() { self.root.clone() } else { self.root.join(name.as_ref()) }

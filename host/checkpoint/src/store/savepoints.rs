@@ -4,6 +4,7 @@
 //! as long as it does.
 
 use super::requests::Put;
+use super::retention::files;
 use super::{Guard, Removed, Store, names};
 use crate::error::CheckpointError;
 use crate::manifest::Manifest;
@@ -22,10 +23,15 @@ impl Store {
         };
         let name = self.savepoints_name().join(names::savepoint(label));
         let bytes = Manifest { owner, ..manifest.clone() }.to_bytes();
-        match self.requests.create(&name, &[bytes.into()]).await? {
-            Put::Created => Ok(()),
-            Put::Taken => Err(CheckpointError::Exists { path: self.requests.path(&name) }),
+        let mut savepoints = self.savepoint_files.lock().await;
+        let created = self.requests.create(&name, &[bytes.into()]).await;
+        if matches!(created, Ok(Put::Created)) {
+            savepoints.insert(label.to_owned(), files(manifest));
+            return Ok(());
         }
+        // What is there, if anything, isn't known here.
+        self.known().list_next();
+        created.and_then(|_| Err(CheckpointError::Exists { path: self.requests.path(&name) }))
     }
 
     /// The labels of the run's savepoints, in order.
@@ -71,6 +77,7 @@ impl Store {
     pub async fn delete_savepoint(&self, label: &str) -> Result<Removed, CheckpointError> {
         let epoch = self.show_savepoint(label).await?.epoch;
         self.requests.delete(&[self.savepoints_name().join(names::savepoint(label))]).await?;
+        self.known().list_next();
         Ok(Removed { epochs: vec![epoch], objects: Vec::new() })
     }
 

@@ -118,7 +118,7 @@ fn a_store_that_is_new_has_no_checkpoint() {
 }
 
 #[test]
-fn a_store_is_one_process_s_at_a_time() {
+fn f03_a_store_is_one_process_s_at_a_time() {
     let (_directory, store, _) = store_with(&[1]);
     let root = store.path();
     let text = format!("STORE: in use by another process (pid {})", std::process::id());
@@ -141,7 +141,7 @@ fn a_manifest_is_never_overwritten() {
 }
 
 #[test]
-fn a_missing_state_file_is_an_error_that_names_it() {
+fn f06_a_missing_state_file_is_an_error_that_names_it() {
     let (_directory, store, run) = store_with(&[1, 2]);
     let name = wait(store.latest("earthquakes")).expect("intact").expect("one").operators["hourly"][1].name.clone();
     fs::remove_file(run.join("objects").join(&name)).expect("a file");
@@ -150,7 +150,7 @@ fn a_missing_state_file_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_damaged_state_file_is_an_error_that_names_it() {
+fn f04_a_damaged_state_file_is_an_error_that_names_it() {
     let (_directory, store, run) = store_with(&[1]);
     let object = wait(store.latest("earthquakes")).expect("intact").expect("one").operators["hourly"][0].clone();
     let path = run.join("objects").join(&object.name);
@@ -171,7 +171,32 @@ fn a_damaged_state_file_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_damaged_newest_manifest_is_an_error_though_there_is_an_older_one() {
+fn f04_a_state_file_that_is_cut_or_has_a_wrong_bit_anywhere_is_damaged() {
+    const PAGE: usize = 4096;
+    let (_directory, store, run) = store_with(&[]);
+    let bytes: Vec<u8> = (0..100 * PAGE).map(|at| (at * at / 7) as u8).collect();
+    let mut writer = store.object(Epoch(1), "hourly", 0);
+    writer.write(bytes.clone());
+    let object = wait(writer.finish(0..64)).expect("written");
+    let path = run.join("objects").join(&object.name);
+    let file = object.files().next().expect("a file");
+    let is_damaged = |found: &[u8]| {
+        fs::write(&path, found).expect("written");
+        said(&store.path(), wait(store.read_object(Epoch(1), "hourly", file))).0 == "checkpoint-corrupt"
+    };
+    for at in (0..bytes.len()).step_by(PAGE) {
+        assert!(is_damaged(&bytes[..at]), "cut at {at}");
+        let mut torn = bytes.clone();
+        torn[at..].fill(0);
+        assert!(is_damaged(&torn), "nothing behind {at}");
+        let mut wrong = bytes.clone();
+        wrong[at + at / PAGE * 37 % PAGE] ^= 1 << (at / PAGE % 8);
+        assert!(is_damaged(&wrong), "a wrong bit behind {at}");
+    }
+}
+
+#[test]
+fn f05_a_damaged_newest_manifest_is_an_error_though_there_is_an_older_one() {
     let (_directory, store, run) = store_with(&[1, 2]);
     let path = run.join("manifests/00000000000000000002.json");
     let intact = fs::read(&path).expect("a manifest");
@@ -186,7 +211,7 @@ fn a_damaged_newest_manifest_is_an_error_though_there_is_an_older_one() {
 }
 
 #[test]
-fn a_manifest_under_another_epoch_s_name_is_damage() {
+fn f05_a_manifest_under_another_epoch_s_name_is_damage() {
     let (_directory, store, run) = store_with(&[1, 2]);
     fs::copy(run.join("manifests/00000000000000000001.json"), run.join("manifests/00000000000000000003.json")).expect("copied");
     let text = "STORE/runs/1/manifests/00000000000000000003.json: damaged: it is the manifest of epoch 1";
@@ -204,7 +229,7 @@ fn what_does_not_belong_among_the_manifests_is_an_error() {
 }
 
 #[test]
-fn another_job_s_checkpoint_is_refused() {
+fn f05_another_job_s_checkpoint_is_refused() {
     let (_directory, store, _) = store_with(&[1]);
     let text = "STORE: checkpoint 1 is of job `earthquakes`, not of `storms`";
     assert_eq!(said(&store.path(), wait(store.latest("storms"))), ("checkpoint-other-job", text.to_owned()));
@@ -228,7 +253,7 @@ fn a_path_that_can_be_no_store_is_an_error() {
 }
 
 #[test]
-fn retention_keeps_the_newest_and_all_that_they_need() {
+fn f38_retention_keeps_the_newest_and_all_that_they_need() {
     let (_directory, store, run) = store_with(&[1, 2, 3]);
     let removed = wait(store.retain(NonZero::new(2).expect("two"))).expect("removed");
     assert_eq!((removed.epochs, removed.objects.len()), (vec![Epoch(1)], 2));
@@ -258,7 +283,7 @@ fn a_savepoint_keeps_what_it_needs_until_it_is_deleted() {
 }
 
 #[test]
-fn retention_removes_what_crashed_processes_left_and_not_what_is_being_written() {
+fn f38_retention_removes_what_crashed_processes_left_and_not_what_is_being_written() {
     let (_directory, store, run) = store_with(&[1]);
     let root = store.path();
     objects(&store, 2).expect("state files without a manifest");
@@ -277,9 +302,12 @@ fn retention_removes_what_crashed_processes_left_and_not_what_is_being_written()
 }
 
 #[test]
-fn retention_removes_no_state_where_a_checkpoint_that_stays_cannot_be_read() {
+fn f38_retention_removes_no_state_where_a_checkpoint_that_stays_cannot_be_read() {
     let (_directory, store, run) = store_with(&[1, 2, 3]);
+    let root = store.path();
+    drop(store);
     fs::write(run.join("manifests/00000000000000000002.json"), "").expect("written");
+    let store = open(&root);
     let (code, _) = said(&store.path(), wait(store.retain(NonZero::new(2).expect("two"))));
     assert_eq!(code, "checkpoint-corrupt");
     assert_eq!((files(&run.join("objects")).len(), files(&run.join("manifests")).len()), (6, 3));

@@ -426,7 +426,7 @@ fn compare_as(run: &Run, combined: bool) -> Result<(), String> {
 }
 
 #[test]
-fn windows_do_as_their_model_does() {
+fn f31_windows_do_as_their_model_does() {
     if let Ok(line) = std::env::var("WASMILL_WINDOWS") {
         let run: Run = line.parse().expect("a line that a failed run printed");
         return compare(&run).expect("the same as the model");

@@ -189,7 +189,7 @@ fn bytes_that_are_lost_with_the_power_were_of_no_checkpoint() {
 }
 
 #[test]
-fn a_full_disk_is_said_to_be_full() {
+fn f30_a_full_disk_is_said_to_be_full() {
     let (_directory, store, _) = store_with(&[1]);
     let root = store.path();
     drop(store);

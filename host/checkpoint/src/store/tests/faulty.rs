@@ -22,14 +22,14 @@ fn put(requests: &Requests) -> Result<Put, CheckpointError> {
 }
 
 #[test]
-fn a_put_whose_answer_is_lost_is_known_again_by_its_bytes() {
+fn f09_a_put_whose_answer_is_lost_is_known_again_by_its_bytes() {
     let (store, requests) = failing(Rule::always(Fault::DropReply).on(Op::Put).times(1));
     assert_eq!(put(&requests).expect("ours"), Put::Created);
     assert_eq!((store.count(Op::Put), store.count(Op::Get)), (2, 1));
 }
 
 #[test]
-fn a_409_where_nothing_landed_is_tried_again_and_not_taken_for_success() {
+fn f09_a_409_where_nothing_landed_is_tried_again_and_not_taken_for_success() {
     for fault in [Fault::Conflict, Fault::Precondition] {
         let (store, requests) = failing(Rule::always(fault).on(Op::Put).times(2));
         assert_eq!(put(&requests).expect("created"), Put::Created);
@@ -39,7 +39,7 @@ fn a_409_where_nothing_landed_is_tried_again_and_not_taken_for_success() {
 }
 
 #[test]
-fn another_s_object_under_the_name_is_not_ours() {
+fn f09_another_s_object_under_the_name_is_not_ours() {
     let (store, requests) = failing(Rule::always(Fault::Status(503)).times(0));
     wait(requests.create(&Name::from("a"), &[Bytes::from_static(b"theirs")])).expect("created");
     store.rule(Rule::always(Fault::DropReply).on(Op::Get).times(1));
@@ -47,7 +47,7 @@ fn another_s_object_under_the_name_is_not_ours() {
 }
 
 #[test]
-fn an_outage_is_waited_for_and_then_said_with_how_long() {
+fn f07_an_outage_is_waited_for_and_then_said_with_how_long() {
     let (store, requests) = failing(Rule::always(Fault::Status(503)));
     let error = put(&requests).expect_err("an outage");
     assert!(error.is_passing());
@@ -84,7 +84,7 @@ fn an_answer_that_breaks_off_is_asked_for_again() {
 }
 
 #[test]
-fn an_upload_that_loses_a_part_leaves_nothing_and_is_sent_again() {
+fn f10_an_upload_that_loses_a_part_leaves_nothing_and_is_sent_again() {
     let (store, requests) = failing(Rule::always(Fault::Status(500)).on(Op::Part).after(1).times(1));
     let name = Name::from("large");
     assert_eq!(wait(requests.create(&name, &[vec![7; PART + 1].into()])).expect("created"), Put::Created);
@@ -93,7 +93,7 @@ fn an_upload_that_loses_a_part_leaves_nothing_and_is_sent_again() {
 }
 
 #[test]
-fn a_file_that_is_sent_while_it_is_written_is_whole_whatever_fails_meanwhile() {
+fn f10_a_file_that_is_sent_while_it_is_written_is_whole_whatever_fails_meanwhile() {
     let pieces: Vec<Bytes> = (0..5_u8).map(|piece| vec![piece; 1_000].into()).collect();
     let no_fault = Rule::always(Fault::Status(500)).times(0);
     let faults = [
@@ -136,7 +136,7 @@ fn a_file_that_the_store_refuses_for_a_while_is_finished_later() {
 }
 
 #[test]
-fn a_bit_that_is_wrong_is_damage_that_is_said() {
+fn f04_a_bit_that_is_wrong_is_damage_that_is_said() {
     let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let faulty = FaultyStore::new(Arc::clone(&memory), 1);
     let store = wait(Store::over(Arc::new(faulty.clone()), "s3://bucket", 1)).expect("opens");
@@ -170,7 +170,7 @@ fn a_write_whose_outcome_is_not_known_is_settled_before_another() {
 }
 
 #[test]
-fn orphans_of_other_processes_stay_for_a_grace_time() {
+fn f38_orphans_of_other_processes_stay_for_a_grace_time() {
     let memory: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
     let former = wait(Store::over(Arc::clone(&memory), "store", 1)).expect("opens");
     wait(former.begin(None)).expect("begins");
@@ -200,6 +200,35 @@ fn a_checkpoint_costs_few_requests() {
     wait(store.retain(ONE)).expect("removed");
     let asked: Vec<_> = faulty.log()[before..].iter().map(|asked| asked.op).collect();
     let count = |op| asked.iter().filter(|asked| **asked == op).count();
-    // Two state files and the manifest are put, the manifest is read back, and the owner looked at; then what is old goes.
-    assert_eq!((count(Op::Put), count(Op::Get), count(Op::Head), count(Op::List), count(Op::Delete)), (3, 2, 2, 3, 3));
+    // Two state files and the manifest are put, the manifest is read back, and the owner looked at, twice; what is old goes.
+    assert_eq!((count(Op::Put), count(Op::Get), count(Op::Head), count(Op::List), count(Op::Delete)), (3, 1, 2, 0, 3));
+}
+
+#[test]
+fn what_crashes_and_others_left_is_looked_for_now_and_then() {
+    let faulty = FaultyStore::new(Arc::new(InMemory::new()), 1);
+    let store = wait(Store::over(Arc::new(faulty.clone()), "store", 1)).expect("opens").with_grace(Duration::ZERO);
+    wait(store.begin(None)).expect("begins");
+    checkpoint(&store, 1).expect("a checkpoint");
+    let savepoint = checkpoint(&store, 2).expect("a checkpoint");
+    wait(store.keep("kept", &savepoint)).expect("kept");
+    wait(store.retain(ONE)).expect("removed");
+    // State files that no manifest came to name.
+    objects(&store, 3).expect("state files");
+    let (mut listed, mut orphans) = (Vec::new(), 0);
+    for epoch in 4..400 {
+        checkpoint(&store, epoch).expect("a checkpoint");
+        let before = faulty.count(Op::List);
+        orphans += wait(store.retain(ONE)).expect("removed").objects.len();
+        if faulty.count(Op::List) > before {
+            listed.push(epoch);
+        }
+    }
+    assert!((2..=8).contains(&listed.len()), "listed at {listed:?}");
+    // The savepoint's files stay, those of the newest are there, and all others went, with the two of epoch 3.
+    assert_eq!(orphans, 2 * 395 + 2);
+    assert_eq!(wait(store.requests.list(&store.objects())).expect("a list").objects.len(), 4);
+    wait(store.read_savepoint("kept", "earthquakes")).expect("whole");
+    wait(store.delete_savepoint("kept")).expect("deleted");
+    assert_eq!(wait(store.retain(ONE)).expect("removed").objects.len(), 2, "with the next removal");
 }

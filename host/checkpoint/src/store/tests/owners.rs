@@ -210,7 +210,7 @@ fn with_timers(work: impl FnOnce()) {
 }
 
 #[test]
-fn two_processes_in_every_order_of_their_requests_show_each_row_once() {
+fn f03_two_processes_in_every_order_of_their_requests_show_each_row_once() {
     let (mut script, mut runs, mut errors): (Vec<usize>, _, _) = (Vec::new(), 0, BTreeSet::new());
     with_timers(|| {
         loop {
@@ -238,7 +238,7 @@ fn two_processes_in_every_order_of_their_requests_show_each_row_once() {
 }
 
 #[test]
-fn three_processes_that_also_remove_old_checkpoints_show_each_row_once() {
+fn f38_three_processes_that_also_remove_old_checkpoints_show_each_row_once() {
     let mut errors = BTreeSet::new();
     with_timers(|| {
         for seed in 0..10_000 {
