@@ -2,6 +2,8 @@
 
 mod sinks;
 mod sources;
+mod tasks;
 
 pub use sinks::{Promise, SinkUnderTest, check_sink, schema};
 pub use sources::{SourceUnderTest, check_source};
+pub use tasks::{SinkTasksUnderTest, check_sink_tasks};

@@ -1,8 +1,8 @@
 //! Brings a job's tasks to where a checkpoint left them.
 
 use futures_util::future::try_join_all;
-use wasmill_checkpoint::{Manifest, Prepared, recovery};
-use wasmill_connector::{Position, Prepared as SinkPrepared, Sink};
+use wasmill_checkpoint::{Manifest, recovery};
+use wasmill_connector::{Position, Prepared, Sink};
 use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{KeyGroups, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
@@ -75,7 +75,7 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
                     context.watermark = reached.filter(|reached| *reached < Watermark::END).unwrap_or(Watermark::NONE);
                 }
             }
-            Work::Sink(_, sink) => recover(&node.name, task, sink.as_mut(), durability).await?,
+            Work::Sink(_, sink) => recover(&node.name, sink.as_mut(), durability).await?,
             Work::Source => {}
         }
     }
@@ -107,13 +107,12 @@ async fn restore_state(
     Ok(())
 }
 
-async fn recover(name: &str, task: TaskIndex, sink: &mut dyn Sink, durability: &Durability) -> Result<(), JobError> {
-    let found = durability.restored.as_ref().and_then(|manifest| {
-        let is_it = |part: &&Prepared| part.sink == name && part.task == task.index;
-        manifest.sinks.iter().find(is_it).map(|part| SinkPrepared(part.prepared.clone()))
-    });
+async fn recover(name: &str, sink: &mut dyn Sink, durability: &Durability) -> Result<(), JobError> {
+    // They are in the order of tasks. A sink that the checkpoint doesn't have is new.
+    let parts = durability.restored.iter().flat_map(|manifest| &manifest.sinks).filter(|part| part.sink == name);
+    let last: Vec<Prepared> = parts.map(|part| Prepared(part.prepared.clone())).collect();
     hit(Failpoint::SinkRecovers);
-    sink.recover(found.as_ref()).await.map_err(|error| JobError::connector(name, error))?;
+    sink.recover((!last.is_empty()).then_some(&*last)).await.map_err(|error| JobError::connector(name, error))?;
     hit(Failpoint::SinkRecovered);
     Ok(())
 }
