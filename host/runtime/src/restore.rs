@@ -1,7 +1,7 @@
 //! Brings a job's tasks to where a checkpoint left them.
 
 use futures_util::future::try_join_all;
-use wasmill_checkpoint::{Manifest, recovery};
+use wasmill_checkpoint::{Manifest, SourcePosition, recovery};
 use wasmill_connector::{Position, Prepared, Sink};
 use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{KeyGroups, TaskIndex, Watermark};
@@ -13,6 +13,7 @@ use crate::chain::{Chain, OperatorWork, Work};
 use crate::counts::NodeCounts;
 use crate::durability::Durability;
 use crate::error::JobError;
+use crate::source_task::SourceHead;
 use crate::stage_task::{Head, StageTask};
 
 /// Restores sources, state and sinks; without a checkpoint, sinks start anew.
@@ -38,23 +39,42 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
     }
     for task in tasks {
         if let (Head::Source(head), Some(manifest)) = (&mut task.head, &durability.restored) {
-            let position = manifest.sources.iter().find(|part| *part.source == *head.name && part.task == head.task.index);
-            if !head.source.replays() {
-                tracing::warn!(
-                    code = "source-not-replayable",
-                    source = &*head.name,
-                    "the source can't go back to where the checkpoint left it: rows that were in flight are lost"
-                );
-            } else if let Some(position) = position {
-                let sought = head.source.seek(&Position(position.position.clone()));
-                sought.map_err(|error| JobError::connector(&head.name, error))?;
-                let reached = Reached { largest: position.largest_time, ahead: position.ahead };
-                head.resumed = head.time.as_mut().and_then(|time| time.resume(reached));
-                NodeCounts::add(&task.chain.counts.sources[head.index].restored, head.source.done());
-            }
+            restore_source(head, &task.chain.counts.sources[head.index], manifest)?;
         }
         restore_chain(job, &mut task.chain, durability).await?;
     }
+    Ok(())
+}
+
+fn restore_source(head: &mut SourceHead, counts: &NodeCounts, manifest: &Manifest) -> Result<(), JobError> {
+    // They are in the order of tasks. A source that the checkpoint doesn't have is new.
+    let then: Vec<&SourcePosition> = manifest.sources.iter().filter(|part| *part.source == *head.name).collect();
+    if !head.source.replays() {
+        tracing::warn!(
+            code = "source-not-replayable",
+            source = &*head.name,
+            "the source can't go back to where the checkpoint left it: rows that were in flight are lost"
+        );
+        return Ok(());
+    }
+    let task = head.task;
+    let from = if then.len() == task.of as usize {
+        let own = task.index as usize;
+        head.source.seek(&Position(then[own].position.clone())).map(|()| vec![own])
+    } else if then.is_empty() {
+        return Ok(());
+    } else {
+        let positions: Vec<Position> = then.iter().map(|then| Position(then.position.clone())).collect();
+        head.source.take_over(&positions, task)
+    };
+    let from = from.map_err(|error| JobError::connector(&head.name, error))?;
+    // Of several, event time is where the one was that was furthest behind: what wasn't late there isn't late here.
+    let reached = from.into_iter().map(|index| Reached { largest: then[index].largest_time, ahead: then[index].ahead });
+    if let (Some(time), Some(least)) = (&mut head.time, reached.min_by_key(|reached| reached.largest)) {
+        head.resumed = time.resume(least);
+        time.hold(head.source.holds_time());
+    }
+    NodeCounts::add(&counts.restored, head.source.done());
     Ok(())
 }
 
