@@ -92,6 +92,16 @@ impl Source for SlowSource {
         self.inner.seek(position)
     }
 
+    fn take_over(&mut self, former: &[Position], task: TaskIndex) -> Result<Vec<usize>, ConnectorError> {
+        let from = self.inner.take_over(former, task)?;
+        self.world.happened(&format!("{} takes over from {from:?} of {}", self.name, former.len()));
+        Ok(from)
+    }
+
+    fn holds_time(&self) -> bool {
+        self.inner.holds_time()
+    }
+
     fn replays(&self) -> bool {
         self.inner.replays()
     }

@@ -47,7 +47,7 @@ impl AtOnceFile {
             closed => {
                 let (path, existing) = (self.path.clone(), self.existing);
                 let opened = blocking(move || Ok(open(&path, existing))).await.map_err(|error| failed(&error))??;
-                self.output.begin(&self.path.path, opened.length).map_err(|error| failed(&error))?;
+                self.output.begin(&self.path, opened.length)?;
                 closed.insert(opened)
             }
         };

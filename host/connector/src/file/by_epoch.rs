@@ -107,7 +107,7 @@ impl ByEpochFile {
             }
             None => self.start_afresh().await?,
         };
-        self.output.begin(&self.path.path, length).map_err(|error| fault::output(&self.path, "opened", &error))?;
+        self.output.begin(&self.path, length)?;
         self.length = Some(length);
         Ok(())
     }

@@ -128,7 +128,7 @@ impl FileSource {
         let bytes = if files == self.files { self.bytes } else { bytes_of(&files) };
         (self.files, self.bytes) = (files, bytes);
         (self.read, self.share, self.dealt) = (position.read, position.share, position.dealt);
-        if self.open.as_ref().is_none_or(|(open, reader)| *open != index || *reader.file() != self.files[index]) {
+        if self.open.as_ref().is_none_or(|(open, reader)| *open != index || self.files.get(index) != Some(reader.file())) {
             self.open_file(index)?;
         }
         let place = Place { byte: position.byte, line: position.line };

@@ -45,9 +45,9 @@ fn event_time_stays_where_it_is_while_it_is_held_and_goes_on_behind_all_rows_the
     let reached = Reached { largest: Some(50), ahead: None };
     assert_eq!(time.resume(reached).expect("it had begun").watermark, Watermark(49));
     time.hold(true);
-    assert_eq!(watermarks(time.steps(rows(&[60, 70]), true)), []);
+    assert_eq!(watermarks(time.steps(rows(&[60, 70]), true)), Vec::<i64>::new());
     assert_eq!(time.reached(), reached, "where it is held is what a checkpoint keeps");
-    assert_eq!(watermarks(time.steps(rows(&[52, 55]), true)), []);
+    assert_eq!(watermarks(time.steps(rows(&[52, 55]), true)), Vec::<i64>::new());
     assert_eq!(watermarks(time.steps(rows(&[71, 80]), false)), [69, 79]);
     assert_eq!(time.reached().largest, Some(80));
 }
