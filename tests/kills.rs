@@ -47,11 +47,17 @@ struct Case {
     folder: Folder,
     /// The job's file, and what is different from it.
     arguments: Vec<String>,
-    /// What each file must hold, its lines in any order: tasks share the rows.
+    /// What each file, or the parts of each folder, must hold, its lines in any order: tasks share the rows.
     expected: Vec<(PathBuf, Vec<String>)>,
 }
 
 fn lines(path: &Path) -> Vec<String> {
+    if path.is_dir() {
+        let parts = fs::read_dir(path).expect("a folder").map(|entry| entry.expect("an entry").path());
+        let mut lines: Vec<String> = parts.flat_map(|part| lines(&part)).collect();
+        lines.sort_unstable();
+        return lines;
+    }
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     assert!(bytes.is_empty() || bytes.ends_with(b"\n"), "{}: the last line is cut off", path.display());
     let mut lines: Vec<String> = String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect();
@@ -97,6 +103,50 @@ sinks: {{ out: {{ input: counted, connector: file, path: out.ndjson, format: jso
     calm.run(&["run", "job.yaml"]).says(0, &[]);
     let folder = Folder::of_job(&job("checkpoint: { every: 100ms, base-every: 5, store: ./store }\n"));
     let expected = vec![(folder.path("out.ndjson"), lines(&calm.path("out.ndjson")))];
+    Case { folder, arguments: vec!["run".to_owned(), "job.yaml".to_owned()], expected }
+}
+
+/// Files that tasks share out, each in the order of time, into folders of parts.
+fn shared_out() -> Case {
+    let job = |checkpoint: &str| {
+        format!(
+            "name: shared
+batch: {{ max-rows: 64 }}
+sources:
+  rows:
+    connector: file
+    path: data/
+    parallel-files: true
+    format: json
+    schema: {{ id: int64 not null, at: timestamp not null }}
+    event-time: {{ field: at, ascending: true }}
+operators:
+  odd: {{ input: rows, filter: \"id % 3 = 1\" }}
+  keyed: {{ input: rows, with: {{ key: \"id % 50\" }} }}
+  counted: {{ input: keyed, key-by: [key], window: {{ tumbling: 1s }}, aggregate: {{ n: count(*), sum: sum(id) }} }}
+sinks:
+  odd_rows: {{ input: odd, connector: file, path: odd/, format: json }}
+  counts: {{ input: counted, connector: file, path: counts/, format: json }}
+{checkpoint}"
+        )
+    };
+    let with_files = |folder: Folder| {
+        let mut id = 0;
+        for file in 0..9 {
+            // Some are short: tasks come to their ends at other times.
+            let rows = (0..2000 + 1500 * (file % 3)).map(|_| {
+                id += 1;
+                format!("{{\"id\":{id},\"at\":{}}}\n", id * 7)
+            });
+            let rows: String = rows.collect();
+            folder.write(&format!("data/{file}.ndjson"), rows);
+        }
+        folder
+    };
+    let calm = with_files(Folder::of_job(&job("")));
+    calm.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
+    let folder = with_files(Folder::of_job(&job("checkpoint: { every: 2ms, base-every: 4, store: ./store }\n")));
+    let expected = ["odd", "counts"].map(|sink| (folder.path(sink), lines(&calm.path(sink)))).into();
     Case { folder, arguments: vec!["run".to_owned(), "job.yaml".to_owned()], expected }
 }
 
@@ -173,7 +223,7 @@ impl Case {
 fn jobs_that_are_killed_again_and_again_write_what_those_do_that_are_not() {
     let kills = number("WASMILL_TEST_KILLS").unwrap_or(KILLS);
     let mut chance = Chance::new();
-    let cases = [example("01-earthquakes"), example("07-trending-pages"), example("08-sensors"), million_keys()];
+    let cases = [example("01-earthquakes"), example("07-trending-pages"), example("08-sensors"), million_keys(), shared_out()];
     let mut places = Vec::new();
     for case in &cases {
         case.survives(kills.div_ceil(cases.len() as u64), &mut chance, &mut places);

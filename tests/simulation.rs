@@ -300,9 +300,8 @@ fn live(
         objects.rule(rule);
     }
     let mut crashes = world.below(CRASHES);
-    // The number of tasks is the job's for life: it has one for each task of its source.
-    let job = simulation.job(workload, 1 + u32::try_from(world.below(3)).expect("small"));
     for lives in 0.. {
+        let job = simulation.job(workload, 1 + u32::try_from(world.below(3)).expect("small"));
         assert!(lives < 50, "{} with seed {seed}: it doesn't come to an end", workload.name);
         let crash = (crashes > 0).then(|| {
             let at = Failpoint::ALL[usize::try_from(world.below(Failpoint::ALL.len() as u64)).expect("small")];

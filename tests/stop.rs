@@ -3,13 +3,14 @@
 mod exposition;
 mod program;
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use program::Folder;
+use program::{Ended, Folder};
 
 const ROWS: u64 = 8_000;
 
@@ -217,4 +218,63 @@ fn a_second_signal_ends_a_job_that_cannot_stop() {
     signal(&child, "-INT");
     let (code, said) = end(child, Duration::from_secs(10));
     assert_eq!(code, Some(130), "{said}");
+}
+
+/// A job that reads rows with these columns and writes some of them, with checkpoints.
+fn of_columns(schema: &str, counts: &str, out: &str) -> String {
+    format!(
+        "name: columns
+sources: {{ rows: {{ connector: file, path: rows.ndjson, format: json, schema: {{ {schema} }} }} }}
+operators:
+  counted: {{ input: rows, key-by: [id], aggregate: {{ n: count(*) }} }}
+  counts: {{ input: counted, select: {{ {counts} }} }}
+sinks:
+  all: {{ input: rows, connector: file, path: all.ndjson, format: json }}
+  out: {{ input: counts, connector: file, {out} }}
+checkpoint: {{ every: 10s, store: ./store }}
+"
+    )
+}
+
+/// Runs a job of columns to its end, gives it more rows and other columns, and goes on from there.
+fn other_columns(out: &str) -> (Folder, Ended) {
+    let folder = Folder::of_job(&of_columns("id: int64 not null", "id: id, n: n", out));
+    let rows = "{\"id\":1,\"name\":\"a\"}\n{\"id\":2,\"name\":\"b\"}\n";
+    folder.write("rows.ndjson", rows);
+    folder.run(&["run", "job.yaml", "--parallelism", "1", "--summary", "summary.json"]).says(0, &[]);
+    let last = folder.json("summary.json")["checkpoints"]["last"].to_string();
+    folder.write("rows.ndjson", format!("{rows}{{\"id\":1,\"name\":\"c\"}}\n"));
+    folder.write("job.yaml", of_columns("id: int64 not null, name: utf8", "n: n", out));
+    let ended = folder.run(&["run", "job.yaml", "--parallelism", "1", "--from", &last]);
+    (folder, ended)
+}
+
+#[test]
+fn a_source_that_has_got_a_column_and_a_sink_that_has_lost_one_go_on_where_they_were() {
+    let (folder, ended) = other_columns("path: out.ndjson, format: json");
+    ended.says(0, &["note: going on from checkpoint "]);
+    assert_eq!(folder.read("all.ndjson"), "{\"id\":1}\n{\"id\":2}\n{\"id\":1,\"name\":\"c\"}\n");
+    assert_eq!(folder.read("out.ndjson"), "{\"id\":1,\"n\":1}\n{\"id\":2,\"n\":1}\n{\"n\":2}\n", "state goes on");
+    // Each part says for itself what columns it has.
+    let (folder, ended) = other_columns("path: out/, format: csv");
+    ended.says(0, &["note: going on from checkpoint "]);
+    let mut parts: Vec<_> =
+        fs::read_dir(folder.path("out")).expect("a folder").map(|part| part.expect("a part").path()).collect();
+    parts.sort();
+    let parts: Vec<String> = parts.iter().map(|part| fs::read_to_string(part).expect("a part")).collect();
+    assert_eq!(parts, ["id,n\n1,1\n2,1\n", "n\n2\n"]);
+}
+
+#[test]
+fn rows_of_other_columns_do_not_follow_under_a_header() {
+    for (file, format) in [("out.csv", "csv"), ("out.csv.gz", "csv")] {
+        let (folder, ended) = other_columns(&format!("path: {file}, format: {format}"));
+        let message = format!(
+            "error[header-invalid]: {file}: expected the header `n`, found `id,n`: rows of other columns can't follow in the file"
+        );
+        ended.says(1, &[&message, "hint: give the sink another path, or `select` the columns that the file has"]);
+        if file == "out.csv" {
+            assert_eq!(folder.read(file), "id,n\n1,1\n2,1\n", "it is as it was");
+        }
+    }
 }

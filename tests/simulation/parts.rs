@@ -15,7 +15,7 @@ use wasmill_job::graph::Job;
 use wasmill_operator::{Combiner, Context, Firing, Operator, OperatorError, PluginCounts, Step};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
 
-use super::world::World;
+use super::world::{Page, World};
 
 /// The longest that something takes.
 const MOST: Duration = Duration::from_millis(4);
@@ -48,7 +48,7 @@ impl Factory for Parts<'_> {
             SinkId::Sink(index) => self.job.sinks[index].name.clone(),
             SinkId::DeadLetters => "dead-letters".to_owned(),
         };
-        Ok(Box::new(Ledger { name, task: task.index, world: self.world.clone(), rows: Vec::new(), bytes: 0 }))
+        Ok(Box::new(Ledger { name, task, world: self.world.clone(), before: Pages::new(), rows: Vec::new(), bytes: 0 }))
     }
 }
 
@@ -94,6 +94,16 @@ impl Source for SlowSource {
     fn seek(&mut self, position: &Position) -> Result<(), ConnectorError> {
         self.world.happened(&format!("{} goes to {}", self.name, position.0));
         self.inner.seek(position)
+    }
+
+    fn take_over(&mut self, former: &[Position], task: TaskIndex) -> Result<Vec<usize>, ConnectorError> {
+        let from = self.inner.take_over(former, task)?;
+        self.world.happened(&format!("{} takes over from {from:?} of {}", self.name, former.len()));
+        Ok(from)
+    }
+
+    fn holds_time(&self) -> bool {
+        self.inner.holds_time()
     }
 
     fn replays(&self) -> bool {
@@ -161,19 +171,33 @@ impl Operator for SlowOperator {
     }
 }
 
-/// A sink whose output is the world's.
+/// A sink whose output is the world's: a page for each of its tasks in each life of the engine, so that it may have any number of them in
+/// each.
 struct Ledger {
     name: String,
-    task: u32,
+    task: TaskIndex,
     world: World,
+    /// How many rows the pages of former lives have that this task looks after.
+    before: Pages,
     /// Rows that aren't durable yet.
     rows: Vec<String>,
     bytes: u64,
 }
 
+/// How many rows pages have.
+type Pages = BTreeMap<Page, usize>;
+
 impl Ledger {
-    fn rows_of(prepared: &Prepared) -> usize {
-        usize::try_from(prepared.0["rows"].as_u64().expect("a ledger's own")).expect("few rows")
+    fn page(&self) -> Page {
+        self.world.page(self.task.index)
+    }
+
+    fn looks_after(&self, (_, task): Page) -> bool {
+        task % self.task.of == self.task.index
+    }
+
+    fn pages_of(prepared: &Prepared) -> Vec<(Page, usize)> {
+        serde_json::from_value(prepared.0.clone()).expect("a ledger's own")
     }
 }
 
@@ -194,9 +218,10 @@ impl Sink for Ledger {
     fn prepare(&mut self, epoch: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
         async move {
             self.world.dawdle(MOST).await;
-            let rows = self.world.stage(&self.name, self.task, &mut self.rows);
-            self.world.happened(&format!("{} {} has {rows} rows at {epoch}", self.name, self.task));
-            Ok(Prepared(json!({ "rows": rows })))
+            let rows = self.world.stage(&self.name, self.page(), &mut self.rows);
+            self.world.happened(&format!("{} {} has {rows} rows at {epoch}", self.name, self.task.index));
+            let pages: Vec<(Page, usize)> = self.before.clone().into_iter().chain([(self.page(), rows)]).collect();
+            Ok(Prepared(json!(pages)))
         }
         .boxed()
     }
@@ -204,20 +229,25 @@ impl Sink for Ledger {
     fn commit<'a>(&'a mut self, prepared: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>> {
         async move {
             self.world.dawdle(MOST).await;
-            let rows = Self::rows_of(prepared);
-            self.world.show(&self.name, self.task, rows);
-            self.world.happened(&format!("{} {} shows {rows} rows", self.name, self.task));
+            for (page, rows) in Self::pages_of(prepared) {
+                self.world.show(&self.name, page, rows);
+                self.world.happened(&format!("{} {} shows {rows} rows of {page:?}", self.name, self.task.index));
+            }
             Ok(())
         }
         .boxed()
     }
 
-    fn recover<'a>(&'a mut self, last: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+    fn recover<'a>(&'a mut self, last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
         async move {
             self.world.dawdle(MOST).await;
-            let rows = last.map_or(0, Self::rows_of);
-            self.world.cut(&self.name, self.task, rows);
-            self.world.happened(&format!("{} {} goes back to {rows} rows", self.name, self.task));
+            self.before =
+                last.unwrap_or_default().iter().flat_map(Self::pages_of).filter(|(page, _)| self.looks_after(*page)).collect();
+            for page in self.world.pages(&self.name).into_iter().filter(|page| self.looks_after(*page)) {
+                let rows = self.before.get(&page).copied().unwrap_or(0);
+                self.world.cut(&self.name, page, rows);
+                self.world.happened(&format!("{} {} cuts {page:?} to {rows} rows", self.name, self.task.index));
+            }
             Ok(())
         }
         .boxed()
@@ -225,8 +255,8 @@ impl Sink for Ledger {
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
         async move {
-            let rows = self.world.stage(&self.name, self.task, &mut self.rows);
-            self.world.show(&self.name, self.task, rows);
+            let rows = self.world.stage(&self.name, self.page(), &mut self.rows);
+            self.world.show(&self.name, self.page(), rows);
             Ok(())
         }
         .boxed()

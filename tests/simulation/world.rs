@@ -28,11 +28,16 @@ struct State {
     began: Option<Instant>,
     /// Where sources have nothing for a while, again and again: how many epochs had no row for a sink meanwhile.
     lulls: Option<u64>,
-    /// By sink and task: rows that are durable, and how many of them others see.
-    outputs: BTreeMap<(String, u32), Output>,
+    /// How often the engine has begun.
+    life: u64,
+    /// By sink and page: rows that are durable, and how many of them others see.
+    outputs: BTreeMap<(String, Page), Output>,
 }
 
-/// What a task of a sink has written.
+/// Where a task of a sink writes in one life of the engine: the life, and the task.
+pub type Page = (u64, u32);
+
+/// What is on a page.
 #[derive(Debug, Clone, Default)]
 struct Output {
     rows: Vec<String>,
@@ -60,8 +65,16 @@ impl Chance {
 impl World {
     pub fn new(seed: u64) -> Self {
         let said = std::env::var_os("WASMILL_TEST_TRACE").map(|_| String::new());
-        let state =
-            State { chance: Chance::new(seed), trace: 0, said, dead: false, began: None, lulls: None, outputs: BTreeMap::new() };
+        let state = State {
+            chance: Chance::new(seed),
+            trace: 0,
+            said,
+            dead: false,
+            began: None,
+            lulls: None,
+            life: 0,
+            outputs: BTreeMap::new(),
+        };
         Self(Arc::new(Mutex::new(state)), Arc::default())
     }
 
@@ -96,6 +109,7 @@ impl World {
     pub fn begin(&self) {
         let mut state = self.state();
         state.dead = false;
+        state.life += 1;
         state.began = Some(Instant::now());
         drop(state);
         self.happened("the engine starts");
@@ -168,44 +182,54 @@ impl World {
         }
     }
 
-    /// Makes rows durable behind those that a task of a sink has; how many it has then.
-    pub fn stage(&self, sink: &str, task: u32, rows: &mut Vec<String>) -> usize {
+    /// Where a task writes in this life.
+    pub fn page(&self, task: u32) -> Page {
+        (self.state().life, task)
+    }
+
+    /// The pages that a sink has.
+    pub fn pages(&self, sink: &str) -> Vec<Page> {
+        self.state().outputs.keys().filter(|(name, _)| name == sink).map(|(_, page)| *page).collect()
+    }
+
+    /// Makes rows durable behind those of a page; how many it has then.
+    pub fn stage(&self, sink: &str, page: Page, rows: &mut Vec<String>) -> usize {
         let mut state = self.state();
         if let Some(lulls) = &mut state.lulls {
             *lulls += u64::from(rows.is_empty());
         }
-        let output = state.outputs.entry((sink.to_owned(), task)).or_default();
+        let output = state.outputs.entry((sink.to_owned(), page)).or_default();
         output.rows.append(rows);
         output.rows.len()
     }
 
-    /// Shows the first rows of a task of a sink.
-    pub fn show(&self, sink: &str, task: u32, rows: usize) {
+    /// Shows the first rows of a page.
+    pub fn show(&self, sink: &str, page: Page, rows: usize) {
         let mut state = self.state();
-        let output = state.outputs.entry((sink.to_owned(), task)).or_default();
+        let output = state.outputs.entry((sink.to_owned(), page)).or_default();
         assert!(
             rows <= output.rows.len(),
-            "sink {sink}, task {task}: {rows} rows are to be seen, {} are there",
+            "sink {sink}, page {page:?}: {rows} rows are to be seen, {} are there",
             output.rows.len()
         );
         // A commit may come again, after later ones were done: it changes nothing then.
         output.visible = output.visible.max(rows);
     }
 
-    /// Throws away what a task of a sink has behind so many rows.
-    pub fn cut(&self, sink: &str, task: u32, rows: usize) {
+    /// Throws away what a page has behind so many rows.
+    pub fn cut(&self, sink: &str, page: Page, rows: usize) {
         let mut state = self.state();
-        let output = state.outputs.entry((sink.to_owned(), task)).or_default();
+        let output = state.outputs.entry((sink.to_owned(), page)).or_default();
         assert!(
             output.visible <= rows,
-            "sink {sink}, task {task}: {} rows were seen already, and it goes back to {rows}",
+            "sink {sink}, page {page:?}: {} rows were seen already, and it goes back to {rows}",
             output.visible
         );
         output.rows.truncate(rows);
         output.visible = rows;
     }
 
-    /// What others see of a sink: the rows of each of its tasks, in their order.
+    /// What others see of a sink: the rows of each of its tasks, in their order, life by life.
     pub fn visible(&self, sink: &str) -> Vec<Vec<String>> {
         let state = self.state();
         let of_sink = state.outputs.iter().filter(|((name, _), _)| name == sink);

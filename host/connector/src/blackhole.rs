@@ -48,7 +48,7 @@ impl Sink for BlackholeSink {
         ready(Ok(())).boxed()
     }
 
-    fn recover<'a>(&'a mut self, _: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
         ready(Ok(())).boxed()
     }
 

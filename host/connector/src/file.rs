@@ -10,6 +10,7 @@ mod output;
 mod part;
 mod parts;
 mod parts_sink;
+mod position;
 mod reader;
 mod sink;
 mod source;

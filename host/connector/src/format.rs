@@ -138,6 +138,9 @@ pub(crate) trait Encoder: Send + Sync + std::fmt::Debug {
     /// What stands once, before the first row of a file: a header.
     fn preamble(&self) -> &[u8];
 
+    /// Whether rows can follow in a file that has this first line, where there is a preamble.
+    fn can_follow(&self, line: &[u8]) -> bool;
+
     /// Where a row ends.
     fn row_end(&self) -> RowEnd;
 

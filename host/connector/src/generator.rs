@@ -7,6 +7,7 @@ mod nexmark;
 mod pace;
 mod share;
 mod source;
+mod split;
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +29,7 @@ pub struct GeneratorConfig {
     pub rate: Option<f64>,
     /// What random numbers start from.
     pub seed: u64,
-    /// Which task this is. With a number of rows, task `g` of `p` makes rows `g * rows / p` to `(g + 1) * rows / p`; without, those
+    /// Which task this is. At the job's start, with a number of rows, task `g` of `p` makes rows `g * rows / p` to `(g + 1) * rows / p`; without, those
     /// with `i mod p = g`.
     pub task: TaskIndex,
     /// When the first row is due, where there is a rate. Injected, so that a benchmark knows when a row was due.
@@ -42,7 +43,7 @@ impl GeneratorConfig {
     #[must_use]
     pub fn due(&self, row: u64) -> Option<Instant> {
         let share = share::Share::of(self.task, self.rows);
-        Some(pace::Pace::new(self.rate?, self.start, self.task).due(share.place_of(row)?))
+        Some(pace::Pace::new(self.rate?, self.start, self.task, 1).due(share.place_of(row)?))
     }
 }
 

@@ -4,6 +4,7 @@ use arrow_schema::SchemaRef;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use wasmill_flow::TaskIndex;
 
 use crate::{BatchLimit, ConnectorError, Extent, Position, Read, Source};
 
@@ -96,6 +97,14 @@ impl Source for Box<dyn Source> {
         (**self).seek(position)
     }
 
+    fn take_over(&mut self, former: &[Position], task: TaskIndex) -> Result<Vec<usize>, ConnectorError> {
+        (**self).take_over(former, task)
+    }
+
+    fn holds_time(&self) -> bool {
+        (**self).holds_time()
+    }
+
     fn replays(&self) -> bool {
         (**self).replays()
     }
@@ -119,7 +128,6 @@ mod tests {
     use crate::conformance::{SourceUnderTest, check_source};
     use crate::generator::{GeneratorConfig, GeneratorSource, Workload};
     use std::time::Instant;
-    use wasmill_flow::TaskIndex;
 
     fn generator(rows: Option<u64>) -> GeneratorSource {
         let config = GeneratorConfig {

@@ -34,6 +34,22 @@ impl Prepared {
     }
 }
 
+/// What the one task of a sink had prepared; none at a fresh start.
+///
+/// # Errors
+/// Code `prepared-invalid` where there were several tasks: this kind of sink never has more than one.
+pub(crate) fn of_one_task<'a>(last: Option<&'a [Prepared]>, whose: &str) -> Result<Option<&'a Prepared>, ConnectorError> {
+    match last {
+        None => Ok(None),
+        Some([one]) => Ok(Some(one)),
+        Some(several) => {
+            let message = format!("expected an epoch of {whose}, which has one task, found those of {} tasks", several.len());
+            Err(ConnectorError::new("prepared-invalid", message)
+                .with_hint("resume with the connector that the sink had, or start with --fresh"))
+        }
+    }
+}
+
 /// What a sink says that writes at once and is asked to do something by epoch.
 pub(crate) fn not_by_epoch() -> ConnectorError {
     ConnectorError::new("sink-not-by-epoch", "the sink writes rows as they come, and has no epochs to prepare, commit or recover")
@@ -73,9 +89,11 @@ pub enum Visibility {
 ///    A commit shows all rows before its `prepare`: those of earlier epochs too, whose checkpoints failed or aren't committed yet.
 ///    Commits come in the order of epochs. (Conformance suite.)
 /// 4. `commit` of the same value may be called again, in this process or another, and then changes nothing. (Conformance suite.)
-/// 5. `recover(last)` brings the output to exactly what it was after `commit(last)`, doing that commit first if it wasn't done, and
-///    throws away everything later. `recover(None)` is a fresh start: `existing` decides what becomes of what is there.
-///    (Conformance suite, with a crash between any two calls.)
+/// 5. `recover(Some(last))` goes on: `last` is what each task that the sink had returned from `prepare` for the same epoch, in the order of
+///    tasks, of which there may have been fewer or more than now. Each task of the sink is given all of it. When all have recovered, the
+///    output is exactly what it was after each of these was committed, which is done first where it wasn't, and everything later is
+///    thrown away, also what tasks have left that there aren't any more. Nothing is written before. `recover(None)` is a fresh start:
+///    `existing` decides what becomes of what is there. (Conformance suite, with a crash between any two calls.)
 /// 6. Dropping a sink without `close` or `commit` leaves what was visible as it was.
 pub trait Sink: Send {
     /// Writes rows, at least one.
@@ -91,7 +109,7 @@ pub trait Sink: Send {
     fn commit<'a>(&'a mut self, prepared: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>>;
 
     /// Goes back to the last committed epoch.
-    fn recover<'a>(&'a mut self, last: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>>;
+    fn recover<'a>(&'a mut self, last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>>;
 
     /// The end of the job: everything written is visible and durable. Not called where output goes by epoch.
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>>;

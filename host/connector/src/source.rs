@@ -5,6 +5,7 @@ use arrow_schema::SchemaRef;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use wasmill_flow::TaskIndex;
 
 use crate::ConnectorError;
 
@@ -82,6 +83,9 @@ impl Position {
 /// 4. The batches in which rows come are arbitrary, the rows and their order are not.
 /// 5. A row is either in `rows` or in `malformed`: none is left out. (Conformance suite.)
 /// 6. No thread of the runtime is blocked for longer than a read of a local file takes.
+/// 7. A source with several tasks reads *splits*: what one task reads by itself, in its order, such as a file. `take_over` deals the splits
+///    of former tasks out to another number of them, each whole and with its position: together these read exactly the rows that
+///    would have come next. A task may get several, or none and then ends at once. (Conformance suite.)
 pub trait Source: Send {
     /// The rows' columns.
     fn schema(&self) -> SchemaRef;
@@ -97,6 +101,23 @@ pub trait Source: Send {
     /// # Errors
     /// Where the position isn't one of this source, or what it points to is gone (a file shorter than it was).
     fn seek(&mut self, position: &Position) -> Result<(), ConnectorError>;
+
+    /// Takes over, as one task of the source, its share of what the tasks of another number of them had left: `former` is where each of these
+    /// was, in the order of tasks. Called instead of `seek`. The former tasks from which it has something to read now, in their order.
+    ///
+    /// # Errors
+    /// As `seek`; code `position-invalid` also where this kind of source only ever has one task.
+    fn take_over(&mut self, former: &[Position], _task: TaskIndex) -> Result<Vec<usize>, ConnectorError> {
+        let message = format!("expected where the one task of the source was, found where {} tasks were", former.len());
+        Err(ConnectorError::new("position-invalid", message)
+            .with_hint("resume with the connector that the source had, or start with --fresh"))
+    }
+
+    /// Whether it has yet to finish a split that another task had begun, and reads others before it: until then event time isn't to go on,
+    /// since the rows of that one may be behind.
+    fn holds_time(&self) -> bool {
+        false
+    }
 
     /// Whether `seek` works. A source that can't (stdin) makes a job that may lose what was in flight.
     fn replays(&self) -> bool;

@@ -7,7 +7,7 @@ mod build;
 
 use crate::graph::NodeId;
 
-pub use build::{plan, plan_resumed};
+pub use build::plan;
 
 /// What runs.
 #[derive(Debug, Clone, PartialEq)]

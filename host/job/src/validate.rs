@@ -172,7 +172,7 @@ fn resolve_source(source: &written::Source, given: &Given<'_>, problems: &mut Pr
         Written::File { path, format, compression, parallel_files, follow, schema } => {
             let found = path.as_ref().and_then(|path| paths::local(path, given.dir, problems));
             let path = path.as_ref()?;
-            followed::check(path, *compression, parallel_files.as_ref(), follow.as_ref(), problems);
+            followed::check(path, *compression, parallel_files.as_ref(), follow.as_ref(), source.limit, problems);
             let is_set = |flag: &Option<At<bool>>| flag.as_ref().is_some_and(|flag| flag.value);
             let (found, format) = (found?, format.clone()?);
             let schema = match format {

@@ -1,8 +1,8 @@
 //! Brings a job's tasks to where a checkpoint left them.
 
 use futures_util::future::try_join_all;
-use wasmill_checkpoint::{Manifest, Prepared, recovery};
-use wasmill_connector::{Position, Prepared as SinkPrepared, Sink};
+use wasmill_checkpoint::{Manifest, SourcePosition, recovery};
+use wasmill_connector::{Position, Prepared, Sink};
 use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{KeyGroups, TaskIndex, Watermark};
 use wasmill_job::graph::Job;
@@ -13,6 +13,7 @@ use crate::chain::{Chain, OperatorWork, Work};
 use crate::counts::NodeCounts;
 use crate::durability::Durability;
 use crate::error::JobError;
+use crate::source_task::SourceHead;
 use crate::stage_task::{Head, StageTask};
 
 /// Restores sources, state and sinks; without a checkpoint, sinks start anew.
@@ -38,23 +39,42 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
     }
     for task in tasks {
         if let (Head::Source(head), Some(manifest)) = (&mut task.head, &durability.restored) {
-            let position = manifest.sources.iter().find(|part| *part.source == *head.name && part.task == head.task.index);
-            if !head.source.replays() {
-                tracing::warn!(
-                    code = "source-not-replayable",
-                    source = &*head.name,
-                    "the source can't go back to where the checkpoint left it: rows that were in flight are lost"
-                );
-            } else if let Some(position) = position {
-                let sought = head.source.seek(&Position(position.position.clone()));
-                sought.map_err(|error| JobError::connector(&head.name, error))?;
-                let reached = Reached { largest: position.largest_time, ahead: position.ahead };
-                head.resumed = head.time.as_mut().and_then(|time| time.resume(reached));
-                NodeCounts::add(&task.chain.counts.sources[head.index].restored, head.source.done());
-            }
+            restore_source(head, &task.chain.counts.sources[head.index], manifest)?;
         }
         restore_chain(job, &mut task.chain, durability).await?;
     }
+    Ok(())
+}
+
+fn restore_source(head: &mut SourceHead, counts: &NodeCounts, manifest: &Manifest) -> Result<(), JobError> {
+    // They are in the order of tasks. A source that the checkpoint doesn't have is new.
+    let then: Vec<&SourcePosition> = manifest.sources.iter().filter(|part| *part.source == *head.name).collect();
+    if !head.source.replays() {
+        tracing::warn!(
+            code = "source-not-replayable",
+            source = &*head.name,
+            "the source can't go back to where the checkpoint left it: rows that were in flight are lost"
+        );
+        return Ok(());
+    }
+    let task = head.task;
+    let from = if then.len() == task.of as usize {
+        let own = task.index as usize;
+        head.source.seek(&Position(then[own].position.clone())).map(|()| vec![own])
+    } else if then.is_empty() {
+        return Ok(());
+    } else {
+        let positions: Vec<Position> = then.iter().map(|then| Position(then.position.clone())).collect();
+        head.source.take_over(&positions, task)
+    };
+    let from = from.map_err(|error| JobError::connector(&head.name, error))?;
+    // Of several, event time is where the one was that was furthest behind: what wasn't late there isn't late here.
+    let reached = from.into_iter().map(|index| Reached { largest: then[index].largest_time, ahead: then[index].ahead });
+    if let (Some(time), Some(least)) = (&mut head.time, reached.min_by_key(|reached| reached.largest)) {
+        head.resumed = time.resume(least);
+        time.hold(head.source.holds_time());
+    }
+    NodeCounts::add(&counts.restored, head.source.done());
     Ok(())
 }
 
@@ -75,7 +95,7 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
                     context.watermark = reached.filter(|reached| *reached < Watermark::END).unwrap_or(Watermark::NONE);
                 }
             }
-            Work::Sink(_, sink) => recover(&node.name, task, sink.as_mut(), durability).await?,
+            Work::Sink(_, sink) => recover(&node.name, sink.as_mut(), durability).await?,
             Work::Source => {}
         }
     }
@@ -107,13 +127,12 @@ async fn restore_state(
     Ok(())
 }
 
-async fn recover(name: &str, task: TaskIndex, sink: &mut dyn Sink, durability: &Durability) -> Result<(), JobError> {
-    let found = durability.restored.as_ref().and_then(|manifest| {
-        let is_it = |part: &&Prepared| part.sink == name && part.task == task.index;
-        manifest.sinks.iter().find(is_it).map(|part| SinkPrepared(part.prepared.clone()))
-    });
+async fn recover(name: &str, sink: &mut dyn Sink, durability: &Durability) -> Result<(), JobError> {
+    // They are in the order of tasks. A sink that the checkpoint doesn't have is new.
+    let parts = durability.restored.iter().flat_map(|manifest| &manifest.sinks).filter(|part| part.sink == name);
+    let last: Vec<Prepared> = parts.map(|part| Prepared(part.prepared.clone())).collect();
     hit(Failpoint::SinkRecovers);
-    sink.recover(found.as_ref()).await.map_err(|error| JobError::connector(name, error))?;
+    sink.recover((!last.is_empty()).then_some(&*last)).await.map_err(|error| JobError::connector(name, error))?;
     hit(Failpoint::SinkRecovered);
     Ok(())
 }

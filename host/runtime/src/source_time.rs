@@ -28,6 +28,8 @@ pub(crate) struct SourceTime {
     /// When it began to wait for rows; nothing while it has some to hand on, or waits for others.
     waits_since: Option<Instant>,
     idle: bool,
+    /// Where it stands while the source still has rows to read that may be further behind than those that it reads before.
+    held: Option<Reached>,
     /// Where others look how far it has come.
     seen: Arc<TaskWatermark>,
     /// How far it may get ahead of other readers, where there is a limit.
@@ -63,6 +65,7 @@ impl SourceTime {
             idle_after: time.idle_after,
             waits_since: None,
             idle: false,
+            held: None,
             seen,
             limit,
             cuts: Vec::new(),
@@ -71,7 +74,20 @@ impl SourceTime {
 
     /// How far it has come, for a checkpoint.
     pub fn reached(&self) -> Reached {
-        self.partition.reached()
+        self.held.unwrap_or_else(|| self.partition.reached())
+    }
+
+    /// From now on it stays where it is, whatever rows come, or follows them again.
+    pub fn hold(&mut self, hold: bool) {
+        self.held = if hold { Some(self.reached()) } else { None };
+    }
+
+    /// The watermark behind the rows so far, or where it is held.
+    fn watermark(&self) -> Watermark {
+        match self.held {
+            None => self.partition.watermark(),
+            Some(held) => self.partition.watermark_at(held),
+        }
     }
 
     /// How many rows have been too far ahead to raise the watermark.
@@ -85,13 +101,14 @@ impl SourceTime {
         (watermark > Watermark::NONE).then(|| self.progress(watermark))
     }
 
-    /// Rows as they go into the chain: cut where [`PartitionTime`] says, each part followed by how far it has raised event time.
-    pub fn steps(&mut self, rows: RecordBatch) -> Vec<Step> {
+    /// Rows as they go into the chain, after which it is held or not: cut where [`PartitionTime`] says, each part followed by how far it has raised event time.
+    pub fn steps(&mut self, rows: RecordBatch, hold: bool) -> Vec<Step> {
         let times = rows.column(self.column).as_primitive::<TimestampMillisecondType>().values().clone();
         let mut whole = Batch::unkeyed(rows).at(Some(times));
         let mut steps = Vec::new();
-        if std::mem::take(&mut self.idle) {
-            steps.push(Step::Time(self.progress(self.partition.watermark())));
+        if std::mem::take(&mut self.idle) || (self.held.is_some() && !hold) {
+            self.hold(hold);
+            steps.push(Step::Time(self.progress(self.watermark())));
         }
         self.waits_since = None;
         let said = match &self.said {
@@ -118,6 +135,7 @@ impl SourceTime {
         for Cut { rows, watermark } in cuts.drain(..) {
             let all = rows.len() == whole.len();
             steps.push(Step::Rows(if all { whole.clone() } else { whole.slice(rows.start, rows.len()) }));
+            let watermark = watermark.filter(|_| self.held.is_none());
             steps.extend(watermark.map(|watermark| Step::Time(self.progress(watermark))));
         }
         self.cuts = cuts;
@@ -133,7 +151,7 @@ impl SourceTime {
     /// No rows have come for long enough.
     pub fn idle(&mut self) -> Progress {
         self.idle = true;
-        self.told(Progress { watermark: self.partition.watermark(), idle: true })
+        self.told(Progress { watermark: self.watermark(), idle: true })
     }
 
     /// No more rows come.
@@ -184,3 +202,6 @@ fn say(expression: &Expression, rows: Batch) -> (Option<Batch>, PrimitiveArray<T
     let alive = (!alive.is_empty()).then(|| rows.take(&UInt32Array::from(alive)));
     (alive, said, Some(dead))
 }
+
+#[cfg(test)]
+mod tests;

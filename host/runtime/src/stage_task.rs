@@ -262,7 +262,7 @@ impl StageTask {
     }
 
     async fn read(&mut self, read: Read) -> Result<(), JobError> {
-        let Head::Source(SourceHead { index, name, time, .. }) = &mut self.head else { return Ok(()) };
+        let Head::Source(SourceHead { index, name, source, time, .. }) = &mut self.head else { return Ok(()) };
         let Read { rows, malformed, bytes } = read;
         hit(Failpoint::RowsRead);
         let counts = &self.chain.counts.sources[*index];
@@ -279,7 +279,7 @@ impl StageTask {
         }
         let Some(time) = time else { return self.chain.push_read(index, Batch::unkeyed(rows)).await };
         let too_far = time.too_far();
-        let steps = time.steps(rows);
+        let steps = time.steps(rows, source.holds_time());
         let too_far = time.too_far() - too_far;
         if too_far > 0 && self.chain.counts.sources[index].ahead_rows.fetch_add(too_far, Relaxed) == 0 {
             tracing::warn!(

@@ -87,7 +87,13 @@ impl PartitionTime {
     /// The watermark behind the rows so far. That of the end is never among them.
     #[must_use]
     pub fn watermark(&self) -> Watermark {
-        self.reached.largest.map_or(Watermark::NONE, |largest| self.behind(largest))
+        self.watermark_at(self.reached)
+    }
+
+    /// The watermark where it has come so far.
+    #[must_use]
+    pub fn watermark_at(&self, reached: Reached) -> Watermark {
+        reached.largest.map_or(Watermark::NONE, |largest| self.behind(largest))
     }
 
     fn behind(&self, largest: i64) -> Watermark {

@@ -176,7 +176,7 @@ fn f04_a_state_file_that_is_cut_or_has_a_wrong_bit_anywhere_is_damaged() {
     let (_directory, store, run) = store_with(&[]);
     let bytes: Vec<u8> = (0..100 * PAGE).map(|at| (at * at / 7) as u8).collect();
     let mut writer = store.object(Epoch(1), "hourly", 0);
-    writer.write(bytes.clone());
+    wait(writer.write(bytes.clone()));
     let object = wait(writer.finish(0..64)).expect("written");
     let path = run.join("objects").join(&object.name);
     let file = object.files().next().expect("a file");

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 use wasmill_job::graph::Job;
-use wasmill_job::plan::{Plan, plan, plan_resumed};
+use wasmill_job::plan::{Plan, plan};
 use wasmill_runtime::{JobCounts, JobError, MemoryBudget, assembly};
 
 use crate::arguments::RunArgs;
@@ -80,9 +80,7 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
         }
         (None, _) => Ok(None),
     };
-    let restored = opened.as_ref().ok().and_then(|opened| opened.as_ref()?.restored.as_ref());
-    // Each position is that of a task: sources have as many as they had.
-    let plan = restored.map_or_else(|| plan(job), |manifest| plan_resumed(job, &manifest.job.sources));
+    let plan = plan(job);
     let counts = Arc::new(assembly::counts(job));
     let memory = Arc::new(MemoryBudget::new(args.memory.unwrap_or_else(process::memory_budget)));
     let metrics = match args.metrics.map(|address| serve(address, job, &plan, &counts, &memory)).transpose() {

@@ -1,6 +1,7 @@
 //! The suite of the [`Sink`] contract.
 
 use std::ops::Range;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use arrow_array::{Int64Array, RecordBatch};
@@ -44,7 +45,7 @@ pub fn schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("n", DataType::Int64, true)]))
 }
 
-fn rows(range: Range<i64>) -> RecordBatch {
+pub(super) fn rows(range: Range<i64>) -> RecordBatch {
     RecordBatch::try_new(schema(), vec![Arc::new(Int64Array::from_iter_values(range))]).expect("columns of the schema")
 }
 
@@ -214,8 +215,10 @@ async fn every_crash_is_recovered_from(under_test: &SinkUnderTest<'_>) {
                     let Run { visible, prepared: of_run, .. } = crash_after(under_test, calls).await;
                     let prepared =
                         of_run.iter().find(|(other, ..)| *other == epoch).map_or(prepared, |(_, prepared, _)| prepared.clone());
-                    let refused =
-                        (under_test.open)().recover(Some(&prepared)).await.expect_err("5: what is visible can't be taken back");
+                    let refused = (under_test.open)()
+                        .recover(Some(from_ref(&prepared)))
+                        .await
+                        .expect_err("5: what is visible can't be taken back");
                     assert_eq!(refused.code, "output-ahead");
                     expect_visible(under_test, &lines(0..visible), "5: a recovery that is refused changes nothing");
                 }
@@ -245,7 +248,7 @@ async fn recover_and_go_on(under_test: &SinkUnderTest<'_>, last: Option<(u64, Pr
     };
     let mut sink = (under_test.open)();
     for _ in 0..2 {
-        sink.recover(prepared.as_ref()).await.expect("a recovery");
+        sink.recover(prepared.as_ref().map(from_ref)).await.expect("a recovery");
         expect_recovered(
             under_test,
             &lines(0..rows_then),
@@ -254,7 +257,7 @@ async fn recover_and_go_on(under_test: &SinkUnderTest<'_>, last: Option<(u64, Pr
     }
     drop(sink);
     let mut sink = (under_test.open)();
-    sink.recover(prepared.as_ref()).await.expect("a recovery of a recovered output");
+    sink.recover(prepared.as_ref().map(from_ref)).await.expect("a recovery of a recovered output");
     sink.write(&rows(rows_then..rows_then + 2)).await.expect("a write");
     let next = sink.prepare(Epoch(epoch + 1)).await.expect("a preparation");
     expect_recovered(under_test, &lines(0..rows_then), "3: rows after a recovery are invisible before their commit");

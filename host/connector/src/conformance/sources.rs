@@ -15,7 +15,7 @@ pub struct SourceUnderTest<'a> {
 }
 
 /// A row as the suite compares it: its JSON, or what is said of a malformed one.
-type Row = String;
+pub(super) type Row = String;
 
 /// Checks all that the contract of [`Source`] promises.
 ///
@@ -139,7 +139,7 @@ fn seeks_refuse_what_is_no_position(under_test: &SourceUnderTest<'_>) {
     }
 }
 
-fn rows_of(read: &Read, source: &dyn Source, most: usize) -> Vec<Row> {
+pub(super) fn rows_of(read: &Read, source: &dyn Source, most: usize) -> Vec<Row> {
     assert_eq!(read.rows.schema(), source.schema(), "rows have the source's columns");
     let count = read.rows.num_rows() + read.malformed.len();
     assert!(count >= 1, "1: a read has a row");

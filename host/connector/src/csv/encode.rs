@@ -1,9 +1,12 @@
 //! Writes rows as CSV: columns in order, quotes where they are needed.
 
+use std::borrow::Cow;
+
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
 
 use super::CsvOut;
+use super::fields::CsvFields;
 use crate::ConnectorError;
 use crate::format::Encoder;
 use crate::json::TimestampUnit;
@@ -66,9 +69,21 @@ impl RowEncoder {
     }
 }
 
+/// What the fields of a header say, where it is one.
+fn names(row: &[u8], delimiter: u8) -> Option<Vec<Cow<'_, str>>> {
+    let text = std::str::from_utf8(row).ok()?;
+    let mut fields = CsvFields::new(row, delimiter);
+    std::iter::from_fn(|| fields.next()).map(|field| Some(field.ok()?.text(text))).collect()
+}
+
 impl Encoder for RowEncoder {
     fn preamble(&self) -> &[u8] {
         self.header()
+    }
+
+    fn can_follow(&self, line: &[u8]) -> bool {
+        let names = |row| names(row, self.options.delimiter);
+        names(self.header.trim_ascii_end()).is_some_and(|own| names(line) == Some(own))
     }
 
     fn row_end(&self) -> RowEnd {

@@ -47,7 +47,7 @@ impl AtOnceFile {
             closed => {
                 let (path, existing) = (self.path.clone(), self.existing);
                 let opened = blocking(move || Ok(open(&path, existing))).await.map_err(|error| failed(&error))??;
-                self.output.begin(&self.path.path, opened.length).map_err(|error| failed(&error))?;
+                self.output.begin(&self.path, opened.length)?;
                 closed.insert(opened)
             }
         };
@@ -157,7 +157,7 @@ impl Sink for AtOnceFile {
         async { Err(not_by_epoch()) }.boxed()
     }
 
-    fn recover<'a>(&'a mut self, _: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
         async { Err(not_by_epoch()) }.boxed()
     }
 

@@ -12,7 +12,7 @@ use wasmill_flow::Epoch;
 use super::output::Output;
 use super::staged::{StageError, StagedEpoch, StagedFiles};
 use super::{Existing, FilePath, fault, sink};
-use crate::sink::blocking;
+use crate::sink::{blocking, of_one_task};
 use crate::{ConnectorError, Prepared, Sink};
 
 /// Stages rows beside the target and appends them when their epoch, or a later one, is committed.
@@ -107,7 +107,7 @@ impl ByEpochFile {
             }
             None => self.start_afresh().await?,
         };
-        self.output.begin(&self.path.path, length).map_err(|error| fault::output(&self.path, "opened", &error))?;
+        self.output.begin(&self.path, length)?;
         self.length = Some(length);
         Ok(())
     }
@@ -164,8 +164,8 @@ impl Sink for ByEpochFile {
         self.commit_epoch(prepared).boxed()
     }
 
-    fn recover<'a>(&'a mut self, last: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        self.recover_from(last).boxed()
+    fn recover<'a>(&'a mut self, last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+        async move { self.recover_from(of_one_task(last, "a file")?).await }.boxed()
     }
 
     /// Nothing: rows that no commit made visible are not to be seen.

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 
-use super::Compression;
+use super::{Compression, FilePath, fault};
+use crate::ConnectorError;
 use crate::format::Encoder;
 use crate::rows::whole_rows;
 
@@ -15,6 +16,10 @@ use crate::rows::whole_rows;
 /// would be larger in small pieces.
 const BUFFER: usize = 256 << 10;
 const MEMBER: usize = 1 << 20;
+
+/// A header is looked for in so many bytes, and so much of it is told.
+const LONGEST_HEADER: usize = 64 << 10;
+const SHOWN: usize = 200;
 
 /// The rows that are gathered.
 #[derive(Debug)]
@@ -34,10 +39,17 @@ impl Output {
 
     /// The rows go to a file that has these bytes: what belongs before them is put there. In a compressed file, all of it is read
     /// for that.
-    pub(super) fn begin(&mut self, file: &Path, length: u64) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// Code `header-invalid` where the file has a header of other columns; codes of files that can't be read.
+    pub(super) fn begin(&mut self, file: &FilePath, length: u64) -> Result<(), ConnectorError> {
+        let failed = |error: io::Error| fault::output(file, "opened", &error);
+        if length > 0 && !self.encoder.preamble().is_empty() {
+            self.check_header(file)?;
+        }
         let lead: &[u8] = if length == 0 {
             self.encoder.preamble()
-        } else if self.ends_a_line(file)? {
+        } else if self.ends_a_line(&file.path).map_err(failed)? {
             b""
         } else {
             b"\n"
@@ -45,6 +57,31 @@ impl Output {
         self.lead = lead.len();
         self.buffer.splice(0..0, lead.iter().copied());
         Ok(())
+    }
+
+    fn check_header(&self, file: &FilePath) -> Result<(), ConnectorError> {
+        let expected = self.encoder.preamble();
+        let most = expected.len().max(LONGEST_HEADER) as u64;
+        let read = || {
+            let (opened, mut start) = (File::open(&file.path)?, Vec::new());
+            match self.compression {
+                None => opened.take(most).read_to_end(&mut start)?,
+                Some(compression) => compression.reader(opened)?.take(most).read_to_end(&mut start)?,
+            };
+            Ok(start)
+        };
+        let start = read().map_err(|error: io::Error| fault::output(file, "opened", &error))?;
+        let line = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if start.starts_with(expected) || self.encoder.can_follow(line) {
+            return Ok(());
+        }
+        let shown = |line: &[u8]| String::from_utf8_lossy(line).chars().take(SHOWN).collect::<String>();
+        let (path, expected, found) = (&file.written, shown(expected.trim_ascii_end()), shown(line));
+        let message =
+            format!("{path}: expected the header `{expected}`, found `{found}`: rows of other columns can't follow in the file");
+        Err(ConnectorError::new("header-invalid", message)
+            .with_hint("give the sink another path, or `select` the columns that the file has, or start with --fresh and `existing: replace`"))
     }
 
     /// Whether what a file that isn't empty holds ends in a line end.

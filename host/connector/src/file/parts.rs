@@ -8,9 +8,11 @@
 //! - `recover` does the same, and removes the parts of later epochs, seen and hidden.
 //!
 //! Numbers are written with zeros before them, so that the order of names is that of epochs, and within one that of tasks. A part is one
-//! in any format: where a job changes its sink's, the parts in the other are replaced, counted and refused all the same. Every step can be cut short at any instant, and doing it again gives the same result. A task looks after its own files; the first one
-//! also after those of tasks that there aren't any more.
+//! in any format: where a job changes its sink's, the parts in the other are replaced, counted and refused all the same. Every step can be
+//! cut short at any instant, and doing it again gives the same result. At a start, fresh or not, a task also looks after the files of
+//! tasks that there aren't any more: of three tasks, task 1 after those of tasks 4, 7 …
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io;
@@ -44,6 +46,13 @@ enum Kind {
     Part(u64),
 }
 
+/// A file in the folder.
+struct Found {
+    path: PathBuf,
+    kind: Kind,
+    task: u32,
+}
+
 impl Parts {
     pub(super) fn new(folder: PathBuf, task: TaskIndex, extension: String) -> Self {
         Self { folder, task, extension }
@@ -59,7 +68,12 @@ impl Parts {
 
     /// The name of a part, without its folder.
     pub(super) fn name(&self, number: u64) -> String {
-        format!("part-{number:010}-{:05}.{}", self.task.index, self.extension)
+        self.name_of(number, self.task.index)
+    }
+
+    /// The name of a task's part.
+    pub(super) fn name_of(&self, number: u64, task: u32) -> String {
+        format!("part-{number:010}-{task:05}.{}", self.extension)
     }
 
     /// The path of a part.
@@ -69,7 +83,7 @@ impl Parts {
 
     /// The greatest number of a part that is there.
     pub(super) fn last(&self) -> io::Result<Option<u64>> {
-        let numbers = self.files()?.into_iter().filter_map(|(_, kind)| match kind {
+        let numbers = self.files()?.into_iter().filter_map(|file| match file.kind {
             Kind::Part(number) => Some(number),
             Kind::Staging | Kind::Hidden(_) => None,
         });
@@ -79,7 +93,7 @@ impl Parts {
     /// A fresh start: no hidden files, and where everything is to be written anew, no parts.
     pub(super) fn start(&self, anew: bool) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        self.remove(|kind| anew || !matches!(kind, Kind::Part(_)))
+        self.remove(|file| anew || !matches!(file.kind, Kind::Part(_)))
     }
 
     /// An empty file for the rows to come, in place of one that may be there.
@@ -96,12 +110,29 @@ impl Parts {
         Ok(staged.metadata()?.len())
     }
 
-    /// Makes all epochs up to this one visible. Again: nothing changes. Whether the epoch is there then.
+    /// Makes all of the task's epochs up to this one visible. Again: nothing changes. Whether the epoch is there then.
     pub(super) fn commit(&self, number: u64) -> io::Result<bool> {
+        self.show(|task| (task == self.task.index).then_some(number))?;
+        Ok(self.shown()?.contains(&(number, self.task.index)))
+    }
+
+    /// Makes visible, of all tasks that this one looks after, the epochs up to their last, and removes those behind it. The parts that are
+    /// seen then, as numbers and tasks.
+    pub(super) fn recover(&self, last: impl Fn(u32) -> u64) -> io::Result<BTreeSet<(u64, u32)>> {
+        self.show(|task| Some(last(task)))?;
+        self.remove(|file| match file.kind {
+            Kind::Staging => true,
+            Kind::Hidden(epoch) | Kind::Part(epoch) => epoch > last(file.task),
+        })?;
+        self.shown()
+    }
+
+    /// Renames what is hidden, up to the number that there is for its task.
+    fn show(&self, upto: impl Fn(u32) -> Option<u64>) -> io::Result<()> {
         let mut changed = false;
-        for (path, kind) in self.files()? {
+        for Found { path, kind, task } in self.files()? {
             if let Kind::Hidden(epoch) = kind
-                && epoch <= number
+                && upto(task).is_some_and(|number| epoch <= number)
             {
                 let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(HIDDEN));
                 if let Some(name) = name {
@@ -110,33 +141,32 @@ impl Parts {
                 }
             }
         }
-        if changed {
-            self.sync()?;
-        }
-        self.path(number).try_exists()
+        if changed { self.sync() } else { Ok(()) }
     }
 
-    /// Removes the parts of later epochs.
-    pub(super) fn cut(&self, number: u64) -> io::Result<()> {
-        self.remove(|kind| match kind {
-            Kind::Staging => true,
-            Kind::Hidden(epoch) | Kind::Part(epoch) => epoch > number,
-        })
+    fn shown(&self) -> io::Result<BTreeSet<(u64, u32)>> {
+        let files = self.files()?.into_iter();
+        Ok(files.filter_map(|file| if let Kind::Part(number) = file.kind { Some((number, file.task)) } else { None }).collect())
     }
 
-    fn remove(&self, is_to_go: impl Fn(Kind) -> bool) -> io::Result<()> {
+    fn remove(&self, is_to_go: impl Fn(&Found) -> bool) -> io::Result<()> {
         let mut removed = false;
-        for (path, kind) in self.files()? {
-            if is_to_go(kind) {
-                fs::remove_file(path)?;
+        for file in self.files()? {
+            if is_to_go(&file) {
+                fs::remove_file(file.path)?;
                 removed = true;
             }
         }
         if removed { self.sync() } else { Ok(()) }
     }
 
+    /// Whether this task looks after what a task has left.
+    pub(super) fn looks_after(&self, task: u32) -> bool {
+        task % self.task.of.max(1) == self.task.index
+    }
+
     /// The files that this task looks after.
-    fn files(&self) -> io::Result<Vec<(PathBuf, Kind)>> {
+    fn files(&self) -> io::Result<Vec<Found>> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -146,9 +176,9 @@ impl Parts {
         for entry in entries {
             let name = entry?.file_name();
             if let Some((kind, task)) = name.to_str().and_then(read)
-                && (task == self.task.index || (self.task.index == 0 && task >= self.task.of))
+                && self.looks_after(task)
             {
-                found.push((self.folder.join(name), kind));
+                found.push(Found { path: self.folder.join(name), kind, task });
             }
         }
         Ok(found)

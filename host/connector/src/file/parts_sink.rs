@@ -41,6 +41,12 @@ struct PreparedPart {
     bytes: u64,
 }
 
+impl PreparedPart {
+    fn of(prepared: &Prepared) -> Result<Self, ConnectorError> {
+        prepared.read("a folder of parts")
+    }
+}
+
 impl PartsByEpoch {
     pub(super) fn new(path: FilePath, existing: Existing, format: PartFormat, parts: Parts) -> Self {
         Self { path, existing, format, parts, part: None, rows: 0, base: None, bytes: 0 }
@@ -88,30 +94,43 @@ impl PartsByEpoch {
         Ok(Prepared::of(&PreparedPart { part: number, base, bytes }))
     }
 
-    async fn commit_epoch(&mut self, prepared: &Prepared, alone: bool) -> Result<u64, ConnectorError> {
-        let PreparedPart { part, base, bytes } = prepared.read("a folder of parts")?;
-        let parts = self.parts.clone();
-        let committed = blocking(move || {
-            let is_there = parts.commit(part)?;
-            if alone {
-                parts.cut(part)?;
-            }
-            Ok(is_there)
-        });
-        let is_there = committed.await.map_err(|error| fault::output(&self.path, "written", &error))?;
-        if bytes > 0 && !is_there {
-            let (path, name) = (&self.path.written, self.parts.name(part));
-            let message = format!("{path}: expected the {bytes} bytes of {name}, which a checkpoint has, found no such file");
-            let hint = "put back the folder that the job was writing, with its hidden files, or start with --fresh";
-            return Err(ConnectorError::new("output-changed", message).with_hint(hint));
-        }
-        Ok(base)
+    async fn commit_epoch(&mut self, prepared: &Prepared) -> Result<(), ConnectorError> {
+        let prepared = PreparedPart::of(prepared)?;
+        let (parts, number) = (self.parts.clone(), prepared.part);
+        let committed = blocking(move || parts.commit(number)).await;
+        let is_there = committed.map_err(|error| fault::output(&self.path, "written", &error))?;
+        if prepared.bytes > 0 && !is_there { Err(self.gone(&prepared, &self.parts.name(number))) } else { Ok(()) }
     }
 
-    async fn recover_from(&mut self, last: Option<&Prepared>) -> Result<(), ConnectorError> {
+    /// Goes on behind what each of the former tasks had prepared; the number behind which parts are counted from now on: as it is the
+    /// greatest that a task had, no number comes twice.
+    async fn go_on(&mut self, last: &[Prepared]) -> Result<u64, ConnectorError> {
+        let last: Vec<PreparedPart> = last.iter().map(PreparedPart::of).collect::<Result<_, _>>()?;
+        let numbers: Vec<u64> = last.iter().map(|last| last.part).collect();
+        // A task that wasn't there at the checkpoint has parts from before, and of later epochs, whose numbers are greater than all these.
+        let behind = numbers.iter().copied().max().unwrap_or(0);
+        let parts = self.parts.clone();
+        let recovered = blocking(move || parts.recover(|task| numbers.get(task as usize).copied().unwrap_or(behind))).await;
+        let shown = recovered.map_err(|error| fault::output(&self.path, "written", &error))?;
+        for (task, last) in (0..).zip(&last) {
+            if last.bytes > 0 && self.parts.looks_after(task) && !shown.contains(&(last.part, task)) {
+                return Err(self.gone(last, &self.parts.name_of(last.part, task)));
+            }
+        }
+        Ok(last.iter().map(|last| last.base).max().unwrap_or(0))
+    }
+
+    fn gone(&self, PreparedPart { bytes, .. }: &PreparedPart, name: &str) -> ConnectorError {
+        let path = &self.path.written;
+        let message = format!("{path}: expected the {bytes} bytes of {name}, which a checkpoint has, found no such file");
+        let hint = "put back the folder that the job was writing, with its hidden files, or start with --fresh";
+        ConnectorError::new("output-changed", message).with_hint(hint)
+    }
+
+    async fn recover_from(&mut self, last: Option<&[Prepared]>) -> Result<(), ConnectorError> {
         (self.part, self.rows, self.base) = (None, 0, None);
         self.base = Some(match last {
-            Some(last) => self.commit_epoch(last, true).await?,
+            Some(last) => self.go_on(last).await?,
             None => {
                 let (parts, existing) = (self.parts.clone(), self.existing);
                 let started = blocking(move || start(&parts, existing)).await;
@@ -148,10 +167,10 @@ impl Sink for PartsByEpoch {
     }
 
     fn commit<'a>(&'a mut self, prepared: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async move { self.commit_epoch(prepared, false).await.map(drop) }.boxed()
+        self.commit_epoch(prepared).boxed()
     }
 
-    fn recover<'a>(&'a mut self, last: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+    fn recover<'a>(&'a mut self, last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
         self.recover_from(last).boxed()
     }
 
@@ -216,7 +235,7 @@ impl Sink for PartAtOnce {
         async { Err(not_by_epoch()) }.boxed()
     }
 
-    fn recover<'a>(&'a mut self, _: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
         async { Err(not_by_epoch()) }.boxed()
     }
 

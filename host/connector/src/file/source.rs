@@ -3,11 +3,11 @@
 use arrow_schema::SchemaRef;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use serde::{Deserialize, Serialize};
-use wasmill_flow::{TaskIndex, key};
+use wasmill_flow::TaskIndex;
 
+use super::position::{Dealt, FilePosition, ReadFiles, deal, fingerprint};
 use super::reader::FileReader;
-use super::{Compressed, FilePath, fault};
+use super::{Compressed, FilePath};
 use crate::rows::{Place, RowReader};
 use crate::{BatchLimit, ConnectorError, Extent, FormatIn, Position, Read, Source};
 
@@ -20,7 +20,8 @@ pub struct FileSourceConfig {
     pub format: FormatIn,
     /// How the files are compressed.
     pub compressed: Compressed,
-    /// Which of the files are this task's: of two tasks, the first has every other file from the first on.
+    /// Which of the files are this task's: of two tasks, the first has every other file from the first on; but where it takes over from
+    /// another number of tasks.
     pub task: TaskIndex,
 }
 
@@ -30,34 +31,28 @@ pub struct FileSourceConfig {
 /// seen. A last row without its end is a row. The position is the file, and the byte and the line behind the last row; a file must not
 /// change before it, and no file be added. Of each file that was read it keeps four bytes. Going to a position in a compressed file takes as long as decompressing what lies before it.
 ///
+/// Where it takes over from another number of tasks, each file is a split: those that aren't read to their ends are dealt out in the order
+/// of their names, each task reading its own in that order.
+///
 /// A compressed file that is cut off, or broken, fails the job once all rows before the fault were handed over.
 pub struct FileSource {
+    path: FilePath,
+    task: TaskIndex,
+    /// This task's.
     files: Vec<FilePath>,
-    /// Which of the files is open; `None` where this task has no file.
+    /// Which of the files is open; `None` where this task has none to read.
     open: Option<(usize, FileReader)>,
+    /// The reader of rows, while no file is open.
+    rows: Option<RowReader>,
     schema: SchemaRef,
     compressed: Compressed,
-    /// What files these are, where they are one task's share: another share can't go on from a position.
+    /// What files there are, where these are one task's share: with others there is no going on from a position.
     share: Option<String>,
+    /// Where the files were dealt out anew.
+    dealt: Option<Dealt>,
     /// The files before the one that is open.
     read: ReadFiles,
     bytes: u64,
-}
-
-/// Where a source of files is.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FilePosition {
-    /// The file, as the job names it; none where the task has none.
-    #[serde(deserialize_with = "Option::deserialize")]
-    file: Option<String>,
-    byte: u64,
-    line: u64,
-    /// The files before it.
-    #[serde(default, skip_serializing_if = "ReadFiles::is_empty")]
-    read: ReadFiles,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    share: Option<String>,
 }
 
 impl std::fmt::Debug for FileSource {
@@ -76,18 +71,29 @@ impl FileSource {
         let FileSourceConfig { path, format, compressed, task } = config;
         let all = path.files()?;
         let share = (task.of > 1).then(|| fingerprint(&all));
-        let files: Vec<_> = all.into_iter().skip(task.index as usize).step_by(task.of.max(1) as usize).collect();
-        let bytes = files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum();
-        let rows = RowReader::new(SchemaRef::clone(&schema), &format, None)?;
-        let mut source = Self { files, open: None, schema, compressed, share, read: ReadFiles::default(), bytes };
-        source.open_file(0, rows)?;
+        let files = share_of(&all, task);
+        let bytes = bytes_of(&files);
+        let rows = Some(RowReader::new(SchemaRef::clone(&schema), &format, None)?);
+        let read = ReadFiles::default();
+        let mut source = Self { path, task, files, open: None, rows, schema, compressed, share, dealt: None, read, bytes };
+        source.open_file(0)?;
         Ok(source)
     }
 
-    fn open_file(&mut self, index: usize, rows: RowReader) -> Result<(), ConnectorError> {
-        if let Some(file) = self.files.get(index) {
-            self.open = Some((index, FileReader::open(file.clone(), self.compressed.of(&file.path), rows)?));
-        }
+    /// Opens one of the files, in place of that which is open: where another task had begun it, behind what that has read.
+    fn open_file(&mut self, index: usize) -> Result<(), ConnectorError> {
+        let rows = self.open.take().map(|(_, reader)| reader.into_rows()).or(self.rows.take());
+        self.rows = match (self.files.get(index), rows) {
+            (Some(file), Some(rows)) => {
+                let mut reader = FileReader::open(file.clone(), self.compressed.of(&file.path), rows)?;
+                if let Some(begun) = self.dealt.as_ref().and_then(|dealt| dealt.begun_at(index)) {
+                    reader.seek(begun)?;
+                }
+                self.open = Some((index, reader));
+                None
+            }
+            (_, rows) => rows,
+        };
         Ok(())
     }
 
@@ -100,9 +106,8 @@ impl FileSource {
             if next == self.files.len() {
                 return Ok(None);
             }
-            let Some((_, reader)) = self.open.take() else { break };
             self.read.add(reader.file(), reader.length()?);
-            self.open_file(next, reader.into_rows())?;
+            self.open_file(next)?;
         }
         Ok(None)
     }
@@ -110,80 +115,34 @@ impl FileSource {
     fn here(&self) -> FilePosition {
         let place = self.open.as_ref().map_or_else(Place::default, |(_, reader)| reader.place());
         let file = self.open.as_ref().map(|(_, reader)| reader.file().written.clone());
-        FilePosition { file, byte: place.byte, line: place.line, read: self.read.clone(), share: self.share.clone() }
+        let dealt = self.dealt.as_ref().map(|dealt| match &self.open {
+            Some((index, _)) => dealt.behind(*index),
+            None => dealt.clone(),
+        });
+        FilePosition { file, byte: place.byte, line: place.line, read: self.read.clone(), share: self.share.clone(), dealt }
     }
 
-    fn go_to(&mut self, position: &FilePosition) -> Result<(), ConnectorError> {
-        if position.share != self.share {
-            let message = "expected the files that were there when the job started, found others, or another parallelism";
-            let hint =
-                "put back those files and the parallelism, or start with --fresh: the tasks of `parallel-files` share them out";
-            return Err(ConnectorError::new("files-changed", message).with_hint(hint));
-        }
-        let Some(name) = &position.file else { return Ok(()) };
-        let index = self.files.iter().position(|file| file.written == *name).ok_or_else(|| {
-            let message = format!("{name}: expected this file, in which reading stopped, found none of its name");
-            ConnectorError::new("file-gone", message).with_hint("put it back, or start with --fresh")
-        })?;
-        if let Some(added) = position.read.first_added(&self.files[..index])? {
-            let message = format!(
-                "{}: the file lies before {name}, in which reading stopped, and was not there then, or had another length",
-                added.written
-            );
-            let hint = "take it away or give it a later name, or start with --fresh; `follow: true` reads files that are added \
-                        under any name";
-            return Err(ConnectorError::new("files-changed", message).with_hint(hint));
-        }
-        self.read.clone_from(&position.read);
-        if let Some((open, reader)) = self.open.take() {
-            if open == index {
-                self.open = Some((open, reader));
-            } else {
-                self.open_file(index, reader.into_rows())?;
-            }
+    fn go_to(&mut self, position: FilePosition) -> Result<(), ConnectorError> {
+        let all = self.path.files()?;
+        let (files, index) = position.files(&all, self.task)?;
+        let bytes = if files == self.files { self.bytes } else { bytes_of(&files) };
+        (self.files, self.bytes) = (files, bytes);
+        (self.read, self.share, self.dealt) = (position.read, position.share, position.dealt);
+        if self.open.as_ref().is_none_or(|(open, reader)| *open != index || self.files.get(index) != Some(reader.file())) {
+            self.open_file(index)?;
         }
         let place = Place { byte: position.byte, line: position.line };
         self.open.as_mut().map_or(Ok(()), |(_, reader)| reader.seek(place))
     }
 }
 
-/// What tells one set of files from another.
-fn fingerprint(files: &[FilePath]) -> String {
-    let names: String = files.iter().map(|file| format!("{}\n", file.written)).collect();
-    format!("{} files {:016x}", files.len(), key::hash(names.as_bytes()))
+/// The files that are a task's, where they are dealt out in turn.
+fn share_of(all: &[FilePath], task: TaskIndex) -> Vec<FilePath> {
+    all.iter().skip(task.index as usize).step_by(task.of.max(1) as usize).cloned().collect()
 }
 
-/// The files that were read to their ends: of each, a hash of its name and length, as eight hexadecimal digits.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-struct ReadFiles(String);
-
-impl ReadFiles {
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn add(&mut self, file: &FilePath, length: u64) {
-        self.0.push_str(&Self::digits(file, length));
-    }
-
-    /// The first of these files that wasn't read. One that was read and is gone doesn't matter: all of its rows came.
-    fn first_added<'a>(&self, files: &'a [FilePath]) -> Result<Option<&'a FilePath>, ConnectorError> {
-        let mut read = self.0.as_bytes().chunks(8);
-        for file in files {
-            let length = std::fs::metadata(&file.path).map_err(|error| fault::input(file, "opened", &error))?.len();
-            let digits = Self::digits(file, length);
-            if !read.any(|read| read == digits.as_bytes()) {
-                return Ok(Some(file));
-            }
-        }
-        Ok(None)
-    }
-
-    fn digits(file: &FilePath, length: u64) -> String {
-        let hash = key::hash(format!("{}\n{length}", file.written).as_bytes());
-        format!("{:08x}", hash >> 32)
-    }
+fn bytes_of(files: &[FilePath]) -> u64 {
+    files.iter().filter_map(|file| std::fs::metadata(&file.path).ok()).map(|metadata| metadata.len()).sum()
 }
 
 impl Source for FileSource {
@@ -205,8 +164,19 @@ impl Source for FileSource {
     /// Codes `position-invalid`, `file-gone`, `files-changed`, `file-too-short`, `file-changed` (no line starts there),
     /// `file-unreadable`, `header-invalid`.
     fn seek(&mut self, position: &Position) -> Result<(), ConnectorError> {
-        let position: FilePosition = position.read("a file")?;
-        self.go_to(&position)
+        self.go_to(position.read("a file")?)
+    }
+
+    fn take_over(&mut self, former: &[Position], task: TaskIndex) -> Result<Vec<usize>, ConnectorError> {
+        let former = former.iter().map(|position| position.read("a file")).collect::<Result<Vec<FilePosition>, _>>()?;
+        let (position, from) = deal(&former, &self.path.files()?, task)?;
+        self.go_to(position)?;
+        Ok(from)
+    }
+
+    fn holds_time(&self) -> bool {
+        let index = self.open.as_ref().map_or(usize::MAX, |(index, _)| *index);
+        self.dealt.as_ref().is_some_and(|dealt| dealt.is_begun_from(index))
     }
 
     fn replays(&self) -> bool {

@@ -125,7 +125,7 @@ impl Sink for WholeFile {
         async { Err(not_by_epoch()) }.boxed()
     }
 
-    fn recover<'a>(&'a mut self, _: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
         async { Err(not_by_epoch()) }.boxed()
     }
 

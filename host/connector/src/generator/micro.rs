@@ -66,7 +66,7 @@ impl Micro {
         let mut payloads = vec![0_u8; count];
         let mut row = self.share.row(place);
         let span = self.span.unwrap_or(u64::MAX);
-        let mut local = row % span;
+        let mut local = self.local(place);
         let columns = ids.iter_mut().zip(&mut keys).zip(&mut times).zip(&mut values).zip(&mut payloads);
         #[expect(clippy::cast_possible_wrap, reason = "numbers of rows, and what was reduced to less than 2^63")]
         for ((((id, key), time), value), payload) in columns {
@@ -91,6 +91,11 @@ impl Micro {
         ];
         #[expect(clippy::expect_used, reason = "columns and schema are written side by side above")]
         RecordBatch::try_new(Arc::clone(&self.schema), columns).expect("columns of the schema")
+    }
+
+    /// Where the `place`-th record lies on the task's timeline.
+    pub(super) fn local(&self, place: u64) -> u64 {
+        self.share.row(place) % self.span.unwrap_or(u64::MAX)
     }
 
     fn payloads_of(&self, indices: Vec<u8>) -> ArrayRef {

@@ -77,6 +77,11 @@ impl Nexmark {
         events
     }
 
+    /// Whether the task's `place`-th event is handed out.
+    pub(super) fn hands_out(&self, place: u64) -> bool {
+        self.kind.is_none_or(|kind| self.event(place).kind() == kind)
+    }
+
     /// How many rows the task hands out; `None` where there is no end.
     pub(super) fn row_count(&self) -> Option<u64> {
         let (first, count) = (self.share.first, self.share.count?);

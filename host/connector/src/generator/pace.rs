@@ -15,10 +15,10 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// The pace of a task, where all of them together make `rate` rows a second.
-    pub(super) fn new(rate: f64, start: Instant, task: TaskIndex) -> Self {
+    /// The pace of a task, or of one that makes what so many of them made, where all together make `rate` rows a second.
+    pub(super) fn new(rate: f64, start: Instant, task: TaskIndex, tasks: usize) -> Self {
         let apart = 1e9 / rate;
-        Self { start, nanos: apart * f64::from(task.of), offset: apart * f64::from(task.index) }
+        Self { start, nanos: apart * f64::from(task.of) / tasks as f64, offset: apart * f64::from(task.index) }
     }
 
     /// When the `place`-th row, from 0, is due. Far beyond what a clock can tell, it is the latest moment that it can.
@@ -52,7 +52,7 @@ mod tests {
     fn tasks_together_keep_the_rate() {
         let start = Instant::now();
         let mut due: Vec<_> = (0..2)
-            .flat_map(|index| (0..3).map(move |place| Pace::new(1000.0, start, TaskIndex { index, of: 2 }).due(place) - start))
+            .flat_map(|index| (0..3).map(move |place| Pace::new(1000.0, start, TaskIndex { index, of: 2 }, 1).due(place) - start))
             .collect();
         due.sort();
         assert_eq!(due, (0..6).map(Duration::from_millis).collect::<Vec<_>>());
@@ -62,7 +62,7 @@ mod tests {
     fn a_row_is_due_at_its_moment_and_not_before() {
         let start = Instant::now();
         for rate in [0.1, 3.0, 50_000.0, 1e7] {
-            let pace = Pace::new(rate, start, TaskIndex { index: 1, of: 3 });
+            let pace = Pace::new(rate, start, TaskIndex { index: 1, of: 3 }, 1);
             for place in [0, 1, 2, 1000, 1_000_003] {
                 let due = pace.due(place);
                 assert_eq!(pace.due_rows(place, due, 1000), 1, "{rate} {place}");
@@ -70,6 +70,6 @@ mod tests {
                 assert_eq!(pace.due_rows(0, due, u64::MAX), place + 1, "{rate} {place}");
             }
         }
-        assert_eq!(Pace::new(50_000.0, start, TaskIndex::ONLY).due_rows(0, start + Duration::from_secs(1), 1024), 1024);
+        assert_eq!(Pace::new(50_000.0, start, TaskIndex::ONLY, 1).due_rows(0, start + Duration::from_secs(1), 1024), 1024);
     }
 }

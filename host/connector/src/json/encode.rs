@@ -73,6 +73,10 @@ impl Encoder for RowEncoder {
         b""
     }
 
+    fn can_follow(&self, _: &[u8]) -> bool {
+        true
+    }
+
     fn row_end(&self) -> RowEnd {
         RowEnd::Line
     }

@@ -14,6 +14,7 @@ use wasmill_flow::{Epoch, column_type};
 use super::connection::{Connection, InsertError, Insertion, TableName};
 use super::statements::{CHANGE, EPOCHS, SEQUENCE, conflicts, moves};
 use super::{Database, SqlSinkConfig, TableWrite, fault};
+use crate::sink::{not_by_epoch, of_one_task};
 use crate::{ConnectorError, Prepared, Sink, Visibility};
 
 /// Rows are handed to the database when so many wait, or so many bytes.
@@ -429,15 +430,21 @@ impl Sink for SqlSink {
     }
 
     fn prepare(&mut self, epoch: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
-        async move { if self.by_epoch() { self.prepare_epoch(epoch).await } else { Err(crate::sink::not_by_epoch()) } }.boxed()
+        async move { if self.by_epoch() { self.prepare_epoch(epoch).await } else { Err(not_by_epoch()) } }.boxed()
     }
 
     fn commit<'a>(&'a mut self, prepared: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>> {
         async move { self.commit_epoch(&prepared.read("a table")?).await }.boxed()
     }
 
-    fn recover<'a>(&'a mut self, last: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async move { if self.by_epoch() { self.recover_from(last).await } else { Err(crate::sink::not_by_epoch()) } }.boxed()
+    fn recover<'a>(&'a mut self, last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+        async move {
+            if !self.by_epoch() {
+                return Err(not_by_epoch());
+            }
+            self.recover_from(of_one_task(last, "a table")?).await
+        }
+        .boxed()
     }
 
     /// Nothing where there are epochs: rows that no commit made visible are not to be seen.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use wasmill_flow::Epoch;
 
 use crate::format::{Encoder, FormatOut};
-use crate::sink::{blocking, not_by_epoch};
+use crate::sink::{blocking, not_by_epoch, of_one_task};
 use crate::{ConnectorError, Prepared, Sink, Visibility};
 
 /// So many bytes are gathered before they are written, if nobody flushes before.
@@ -173,8 +173,8 @@ impl Sink for StdoutSink {
         self.commit_text(prepared).boxed()
     }
 
-    fn recover<'a>(&'a mut self, last: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        self.recover_text(last).boxed()
+    fn recover<'a>(&'a mut self, last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+        async move { self.recover_text(of_one_task(last, "standard output")?).await }.boxed()
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {

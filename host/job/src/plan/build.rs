@@ -1,6 +1,6 @@
 //! From a job's graph to what runs.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::graph::{Job, NodeId, Operator, SinkConnector, SourceConnector, Upstream};
 use crate::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target};
@@ -14,20 +14,12 @@ use crate::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target};
 /// task, it is a folder or it swallows rows, else it is a stage of one. The dead letters' sink is the last stage, without edges: the runtime wires every task to it.
 #[must_use]
 pub fn plan(job: &Job) -> Plan {
-    plan_resumed(job, &BTreeMap::new())
-}
-
-/// Plans a job that goes on from a checkpoint, as [`plan`] does, but for sources that it has a number of tasks of, by their names: those have as many.
-/// A source's position is that of a task, whatever parallelism the job has now.
-#[must_use]
-pub fn plan_resumed(job: &Job, tasks: &BTreeMap<String, u32>) -> Plan {
     let mut build = Build { plan: Plan { stages: Vec::new(), edges: Vec::new() }, places: HashMap::new() };
     for (index, source) in job.sources.iter().enumerate() {
         let parallelism = match source.connector {
             SourceConnector::Generator(_) | SourceConnector::File { parallel_files: true, .. } => job.parallelism,
             SourceConnector::File { .. } | SourceConnector::Stdio { .. } => 1,
         };
-        let parallelism = tasks.get(&source.name).copied().unwrap_or(parallelism);
         build.start(parallelism, PlanNode::Node(NodeId::Source(index)), 1);
     }
     for (index, operator) in job.operators.iter().enumerate() {

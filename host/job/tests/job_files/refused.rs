@@ -117,6 +117,10 @@ fn what_later_versions_bring_is_not_ignored() {
             "{ connector: file, path: x/, follow: true, parallel-files: true, format: json, schema: { a: int64 } }",
             "`follow` with `parallel-files`",
         ),
+        (
+            "{ connector: file, path: x/, parallel-files: true, limit: 3, format: json, schema: { a: int64 } }",
+            "`parallel-files` with `limit`",
+        ),
         ("{ connector: file, path: \"s3://b/x\", format: json, schema: { a: int64 } }", "`s3://b/x`"),
     ] {
         assert!(first(source(text)).starts_with(&format!("error[not-in-this-version]: found {found}, expected ")), "{text}");

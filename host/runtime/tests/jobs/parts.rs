@@ -248,7 +248,7 @@ impl Sink for Remembering {
         unreachable!("the job takes no checkpoints")
     }
 
-    fn recover<'a>(&'a mut self, _: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
         unreachable!("the job takes no checkpoints")
     }
 

@@ -162,7 +162,7 @@ impl Sink for BenchSink {
         Box::pin(ready(Ok(())))
     }
 
-    fn recover<'a>(&'a mut self, _last: Option<&'a Prepared>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+    fn recover<'a>(&'a mut self, _last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
         Box::pin(ready(Ok(())))
     }
 

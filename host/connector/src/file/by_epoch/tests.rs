@@ -1,6 +1,7 @@
 //! Files written epoch by epoch: the contract, what is there before, and full disks.
 
 use std::path::Path;
+use std::slice::from_ref;
 use std::sync::Arc;
 
 use super::super::at_once::tests::SmallDisk;
@@ -79,7 +80,7 @@ async fn append_keeps_what_is_there(under_test: &SinkUnderTest<'_>, path: &Path)
     sink.commit(&prepared).await.expect("a commit");
     assert_eq!(text(path), "old, and cut off\n{\"n\":0}\n");
     std::fs::write(path, "old, and cut off\n{\"n\":0}\n{\"la").expect("a file");
-    (under_test.open)().recover(Some(&prepared)).await.expect("a recovery");
+    (under_test.open)().recover(Some(from_ref(&prepared))).await.expect("a recovery");
     assert_eq!(text(path), "old, and cut off\n{\"n\":0}\n");
 }
 
@@ -96,7 +97,7 @@ async fn a_file_that_is_there_is_refused_on_a_fresh_start_and_not_on_recovery() 
     sink.recover(None).await.expect("nothing is there");
     let prepared = sink.prepare(Epoch(1)).await.expect("a preparation");
     sink.commit(&prepared).await.expect("a commit");
-    open_at(&path, Existing::Refuse).recover(Some(&prepared)).await.expect("its own file");
+    open_at(&path, Existing::Refuse).recover(Some(from_ref(&prepared))).await.expect("its own file");
     let error = open_at(&path, Existing::Refuse).recover(None).await.expect_err("a file is there");
     assert_eq!(
         (error.code, error.message.as_str()),
@@ -140,7 +141,7 @@ async fn an_output_that_is_not_what_it_was_is_told_with_what_to_do() {
     let prepared = sink.prepare(Epoch(1)).await.expect("a preparation");
     sink.commit(&prepared).await.expect("a commit");
     std::fs::write(&path, "{\"n\":0}\n").expect("a file");
-    let error = open_at(&path, Existing::Replace).recover(Some(&prepared)).await.expect_err("a shorter file");
+    let error = open_at(&path, Existing::Replace).recover(Some(from_ref(&prepared))).await.expect_err("a shorter file");
     let staged = folder.path().join(".report.ndjson.wasmill-1-0").display().to_string();
     assert_eq!(error.message, format!("out/report.ndjson: expected the 16 bytes of epoch 1 in {staged}, found no such file"));
     assert_eq!(error.code, "output-changed");
@@ -149,7 +150,7 @@ async fn an_output_that_is_not_what_it_was_is_told_with_what_to_do() {
         Some("put back the file that the job was writing and what lies beside it, or start with --fresh")
     );
     let error = open_at(&path, Existing::Replace)
-        .recover(Some(&Prepared(serde_json::json!({"epoch": 1}))))
+        .recover(Some(&[Prepared(serde_json::json!({"epoch": 1}))]))
         .await
         .expect_err("of another sink");
     assert_eq!(error.code, "prepared-invalid");
@@ -187,7 +188,7 @@ async fn a_disk_that_is_full_while_rows_are_staged_is_told_and_committed_rows_st
     let error = sink.prepare(Epoch(2)).await.expect_err("a full disk");
     let expected = "out/report.ndjson: the file can't be written: 2 rows (16 bytes) of the running epoch are not in it, all committed epochs are: no space left on device";
     assert_eq!((error.code, error.message.as_str()), ("disk-full", expected));
-    open_at(&path, Existing::Replace).recover(Some(&prepared)).await.expect("a recovery");
+    open_at(&path, Existing::Replace).recover(Some(from_ref(&prepared))).await.expect("a recovery");
     assert_eq!((text(&path).as_str(), names(folder.path())), ("{\"n\":0}\n", vec!["report.ndjson".to_owned()]));
 }
 
@@ -209,6 +210,6 @@ async fn a_disk_that_is_full_at_the_commit_shows_none_of_the_epoch_and_recovery_
     assert_eq!((error.code, error.message), ("disk-full", expected));
     assert_eq!(text(&path), "", "nothing of the epoch is seen");
     std::fs::remove_file(ballast).expect("the ballast");
-    open_at(&path, Existing::Replace).recover(Some(&prepared)).await.expect("there is room now");
+    open_at(&path, Existing::Replace).recover(Some(from_ref(&prepared))).await.expect("there is room now");
     assert_eq!(text(&path).lines().count(), 20_000);
 }

@@ -10,7 +10,7 @@ use super::super::{Compressed, FileFormat, FileSinkConfig, file_sink};
 use super::*;
 use crate::Visibility;
 use crate::columnar::{ColumnarIn, ColumnarOut, ParquetOut, lines_of};
-use crate::conformance::{Promise, SinkUnderTest, check_sink, schema};
+use crate::conformance::{Promise, SinkTasksUnderTest, SinkUnderTest, check_sink, check_sink_tasks, schema};
 use crate::json::JsonOut;
 
 const FORMATS: [FileFormat; 3] = [
@@ -71,6 +71,35 @@ async fn check(format: FileFormat, visibility: Visibility, promise: Promise) {
 async fn folders_keep_the_contract_by_epoch() {
     for format in FORMATS {
         check(format, Visibility::ByEpoch, Promise::ExactlyOnce).await;
+    }
+}
+
+#[tokio::test]
+async fn folders_go_on_with_any_number_of_tasks() {
+    let [json, parquet, _] = FORMATS;
+    for (format, existing) in [(json, Existing::Replace), (json, Existing::Append), (parquet, Existing::Replace)] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out");
+        // Parts of a run before, by more tasks: of one task more than of the others.
+        let before = ["part-0000000002-00000.ndjson", "part-0000000007-00001.ndjson", "part-0000000004-00004.ndjson"];
+        let is_before = |name: &str| existing == Existing::Append && before.contains(&name);
+        check_sink_tasks(&SinkTasksUnderTest {
+            open: &|task| open(&path, format, existing, Visibility::ByEpoch, task),
+            visible: &|| {
+                if existing == Existing::Append {
+                    assert!(before.iter().all(|name| path.join(name).exists()), "what was there stays: {:?}", names(&path));
+                }
+                let parts = names(&path).into_iter().filter(|name| name.starts_with("part-") && !is_before(name));
+                let rows = parts.flat_map(|name| lines(&path.join(name), format));
+                rows.map(|row| row["{\"n\":".len()..row.len() - 1].parse().expect("a number")).collect()
+            },
+            reset: &|| {
+                drop(std::fs::remove_dir_all(&path));
+                std::fs::create_dir(&path).expect("a folder");
+                before.iter().for_each(|name| std::fs::write(path.join(name), "{\"n\":-1}\n").expect("a part"));
+            },
+        })
+        .await;
     }
 }
 
@@ -213,7 +242,7 @@ async fn a_part_that_is_gone_is_told_with_what_to_do() {
     sink.write(&rows(0..1)).await.expect("a write");
     let prepared = sink.prepare(Epoch(4)).await.expect("a preparation");
     std::fs::remove_file(folder.path().join(".wasmill-part-0000000004-00000.ndjson")).expect("a hidden file");
-    let error = open().recover(Some(&prepared)).await.expect_err("it is gone");
+    let error = open().recover(Some(std::slice::from_ref(&prepared))).await.expect_err("it is gone");
     assert_eq!(error.code, "output-changed");
     assert_eq!(
         error.message,

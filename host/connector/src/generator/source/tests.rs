@@ -7,8 +7,8 @@ use arrow_array::types::Int64Type;
 use wasmill_flow::TaskIndex;
 
 use super::*;
-use crate::conformance::{SourceUnderTest, check_source};
-use crate::generator::{FieldRule, NexmarkKind};
+use crate::conformance::{SourceUnderTest, check_source, check_source_tasks};
+use crate::generator::{FieldRule, NexmarkKind, Workload};
 
 const LIMIT: BatchLimit = BatchLimit { rows: 1024, bytes: 1 << 20 };
 
@@ -100,6 +100,56 @@ async fn after_a_seek_the_next_row_is_due_at_the_start() {
     let read =
         tokio::time::timeout(Duration::from_millis(500), source.read(LIMIT)).await.expect("due at the start").expect("a read");
     assert_eq!(read.expect("a row").rows.column(0).as_primitive::<Int64Type>().values(), &[40]);
+}
+
+#[tokio::test]
+async fn generators_go_on_with_any_number_of_tasks() {
+    for (workload, rows) in
+        [(Workload::Micro, 50), (fields(), 50), (nexmark(None), 120), (nexmark(Some(NexmarkKind::Auction)), 400)]
+    {
+        check_source_tasks(&|task| {
+            let config = GeneratorConfig { workload: workload.clone(), rows: Some(rows), task, ..config() };
+            Box::new(GeneratorSource::new(&config).expect("a generator"))
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn one_that_makes_what_several_made_does_so_in_the_order_of_time_and_at_their_rate() {
+    let config = |index, of| GeneratorConfig {
+        workload: fields(),
+        rows: None,
+        rate: Some(1e6),
+        task: TaskIndex { index, of },
+        ..config()
+    };
+    let position = |index, rows: u64| {
+        let mut position = GeneratorSource::new(&config(index, 3)).expect("a generator").position();
+        position.0["rows"] = rows.into();
+        position
+    };
+    // Rows 0, 3 … 27; 1, 4 … 58; 2, 5 … 41 were made.
+    let former = [position(0, 10), position(1, 20), position(2, 14)];
+    let mut source = GeneratorSource::new(&config(0, 1)).expect("a generator");
+    assert_eq!(source.take_over(&former, TaskIndex::ONLY).expect("positions"), [0, 1, 2]);
+    let mut ids = Vec::new();
+    while ids.len() < 40 {
+        let limit = BatchLimit { rows: 7, bytes: 1 << 20 };
+        let read = source.read(limit).await.expect("a read").expect("no end");
+        ids.extend(read.rows.column(0).as_primitive::<Int64Type>().values().iter().copied());
+    }
+    let left = |id: &i64| *id >= [30, 61, 44][(id % 3) as usize];
+    assert_eq!(ids, (0..).filter(left).take(ids.len()).collect::<Vec<_>>());
+    let began = Instant::now();
+    let mut source =
+        GeneratorSource::new(&GeneratorConfig { rate: Some(3000.0), start: began, ..config(0, 1) }).expect("a generator");
+    source.take_over(&former, TaskIndex::ONLY).expect("positions");
+    let mut rows = 0;
+    while rows < 300 {
+        rows += source.read(LIMIT).await.expect("a read").expect("no end").rows.num_rows();
+    }
+    assert!(began.elapsed() >= Duration::from_millis(95), "{rows} rows in {:?}", began.elapsed());
 }
 
 #[test]

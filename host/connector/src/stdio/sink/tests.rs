@@ -1,5 +1,7 @@
 //! Standard output, as memory that the tests look at, and closed and full ones.
 
+use std::slice::from_ref;
+
 use super::*;
 use crate::conformance::{Promise, SinkUnderTest, check_sink, schema};
 use crate::json::JsonOut;
@@ -78,6 +80,6 @@ async fn a_checkpoint_holds_the_rows_that_may_not_have_been_written() {
     first.write(&rows()).await.expect("a write");
     let prepared = first.prepare(Epoch(1)).await.expect("a preparation");
     drop(first);
-    sink(memory.clone(), Visibility::ByEpoch).recover(Some(&prepared)).await.expect("a recovery");
+    sink(memory.clone(), Visibility::ByEpoch).recover(Some(from_ref(&prepared))).await.expect("a recovery");
     assert_eq!(memory.0.lock().expect("no panic").as_slice(), b"{\"n\":1}\n{\"n\":2}\n");
 }

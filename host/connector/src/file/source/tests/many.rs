@@ -1,6 +1,7 @@
 //! Folders and patterns of files.
 
 use super::*;
+use crate::conformance::check_source_tasks;
 use crate::csv::CsvIn;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -108,6 +109,76 @@ async fn a_share_of_files_goes_on_only_where_it_is_the_same() {
     open(0, 2).seek(&position).expect("the same share");
     std::fs::write(folder.path().join("e.csv"), "id,mag\n").expect("a file");
     let error = open(0, 2).seek(&position).expect_err("another share");
-    let message = "expected the files that were there when the job started, found others, or another parallelism";
+    let message = "expected the files that were there when the job started, found others";
+    assert_eq!((error.code, error.message.as_str()), ("files-changed", message));
+    let error = open(0, 3).take_over(&[position.clone(), position], TaskIndex { index: 0, of: 3 }).expect_err("other files");
+    assert_eq!((error.code, error.message.as_str()), ("files-changed", message));
+}
+
+#[tokio::test]
+async fn files_are_dealt_out_to_any_number_of_tasks() {
+    let texts: Vec<(String, String)> = (0..9)
+        .map(|file| {
+            let rows: String =
+                (0..file % 5 * 4).map(|row| format!("f{file}r{row:02},{}\n", if row == 5 { "x" } else { "1" })).collect();
+            (format!("{file}.csv"), format!("id,mag\n{rows}"))
+        })
+        .collect();
+    let folder = folder(&texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect::<Vec<_>>());
+    check_source_tasks(&|task| Box::new(open_many(folder.path(), "*.csv", task).expect("files"))).await;
+}
+
+/// What the tasks of a folder of four files, of two rows each, are at when each has read so many rows.
+async fn positions(folder: &Path, rows: &[usize]) -> Vec<Position> {
+    let mut positions = Vec::new();
+    let of = u32::try_from(rows.len()).expect("few");
+    for (index, rows) in (0..).zip(rows) {
+        let mut source = open_many(folder, "*.csv", TaskIndex { index, of }).expect("files");
+        for _ in 0..*rows {
+            source.read(BatchLimit { rows: 1, bytes: 1 << 20 }).await.expect("a read").expect("a row");
+        }
+        positions.push(source.position());
+    }
+    positions
+}
+
+#[tokio::test]
+async fn one_task_reads_what_several_had_begun_in_the_order_of_names_and_holds_time_until_they_are_done() {
+    let text = |name: char| format!("id,mag\n{name}1,1\n{name}2,1\n");
+    let files = ["a", "b", "c", "d"].map(|name| (format!("{name}.csv"), text(name.chars().next().expect("a name"))));
+    let folder = folder(&files.each_ref().map(|(name, text)| (name.as_str(), text.as_str())));
+    // The first of two has read one row of a; the second b, and one row of d.
+    let former = positions(folder.path(), &[1, 3]).await;
+    let mut source = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files");
+    assert_eq!(source.take_over(&former, TaskIndex::ONLY).expect("positions"), [0, 1]);
+    let mut found = Vec::new();
+    while let Some(read) = source.read(BatchLimit { rows: 1, bytes: 1 << 20 }).await.expect("a read") {
+        found.push((row_object(&read.rows, 0)[7..9].to_owned(), source.holds_time()));
+        let mut again = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files");
+        again.seek(&source.position()).expect("a seek");
+        let is_last = found.len() == 4;
+        assert_eq!(again.holds_time(), source.holds_time() && !is_last, "what it has begun itself is its own: {found:?}");
+    }
+    let expected = [("a2", true), ("c1", true), ("c2", true), ("d2", true)];
+    assert_eq!(found, expected.map(|(id, held)| (id.to_owned(), held)));
+    // Of three tasks, one has a, one c and the last d: none reads a file before one that was begun.
+    for (index, from, expected) in [(0, 0, "a2"), (1, 0, "c1"), (2, 1, "d2")] {
+        let task = TaskIndex { index, of: 3 };
+        let mut source = open_many(folder.path(), "*.csv", task).expect("files");
+        assert_eq!(source.take_over(&former, task).expect("positions"), [from]);
+        assert!(!source.holds_time());
+        let read = source.read(BatchLimit { rows: 1, bytes: 1 << 20 }).await.expect("a read").expect("a row");
+        assert_eq!(&row_object(&read.rows, 0)[7..9], expected);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_has_grown_since_a_former_task_read_it_is_told() {
+    let folder = folder(&FILES);
+    let former = positions(folder.path(), &[1, 3]).await;
+    std::fs::write(folder.path().join("b.csv"), "id,mag\nb1,1\nb2,x\nb3,1\n").expect("a file");
+    let mut source = open_many(folder.path(), "*.csv", TaskIndex::ONLY).expect("files");
+    let error = source.take_over(&former, TaskIndex::ONLY).expect_err("it has grown");
+    let message = "b.csv: the file lies before d.csv, in which reading stopped, and was not there then, or had another length";
     assert_eq!((error.code, error.message.as_str()), ("files-changed", message));
 }
