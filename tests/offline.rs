@@ -24,11 +24,13 @@ fn wait_for(what: &str, mut is_so: impl FnMut() -> bool) {
 
 /// Runs a job over files that may grow until it has read so many rows and written `lines` of them to `out.ndjson`; stops it then, with the savepoint `all`.
 fn stopped(folder: &Folder, rows: u64, lines: usize) {
-    let mut child: Child = folder.command(&["run", "job.yaml", "--parallelism", "2"]).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut child: Child =
+        folder.command(&["run", "job.yaml", "--parallelism", "2"]).stderr(Stdio::null()).spawn().expect("it starts");
     wait_for("the rows are read", || {
         let status = folder.run(&["status", "kinds", "--format", "json"]);
         let status: Value = serde_json::from_str(&status.out).unwrap_or_default();
-        let read: u64 = status["sources"].as_object().into_iter().flatten().filter_map(|(_, source)| source["rows"].as_u64()).sum();
+        let read: u64 =
+            status["sources"].as_object().into_iter().flatten().filter_map(|(_, source)| source["rows"].as_u64()).sum();
         let written = fs::read_to_string(folder.path("out.ndjson")).unwrap_or_default().lines().count();
         read == rows && written == lines
     });
@@ -146,10 +148,11 @@ fn what_keys_have_in_every_kind_of_state_is_read_without_the_job() {
             json!({"net": "nc", "slice_start": hour, "value": {"n": 1}}),
         ]
     );
-    assert_eq!(
-        state(&folder, &["visits", "aggregates"]),
-        [json!({"net": "ak", "session": 0, "value": {"@rows": 1, "@first": late, "@last": late, "n": 1}})]
-    );
+    let visits = state(&folder, &["visits", "aggregates"]);
+    // Which number a session has depends on whether the one before was over when its first row came.
+    assert!(visits[0]["session"].is_u64(), "{visits:?}");
+    assert_eq!((visits.len(), &visits[0]["net"]), (1, &json!("ak")));
+    assert_eq!(visits[0]["value"], json!({"@rows": 1, "@first": late, "@last": late, "n": 1}));
     assert_eq!(
         state(&folder, &["hundreds", "aggregates"]),
         [json!({"net": "ak", "value": {"@rows": 3, "n": 3}}), json!({"net": "nc", "value": {"@rows": 1, "n": 1}})]
@@ -174,14 +177,20 @@ fn what_keys_have_in_every_kind_of_state_is_read_without_the_job() {
 #[test]
 fn what_cannot_be_read_is_said_with_what_there_is() {
     let folder = Folder::of_job(JOB);
-    folder.run(&["state", "read", "./store", "counted"]).says(1, &["error[checkpoint-no-store]: ./store: no checkpoints were ever kept here"]);
+    folder
+        .run(&["state", "read", "./store", "counted"])
+        .says(1, &["error[checkpoint-no-store]: ./store: no checkpoints were ever kept here"]);
     folder.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
     let said = |arguments: &[&str], code, texts: &[&str]| {
         let read = folder.run(&[&["state", "read", "./store"], arguments].concat());
         read.says(code, texts);
         assert_eq!(read.out, "");
     };
-    said(&["count"], 1, &["error[state-not-found]: ./store: checkpoint ", " holds no state of operator `count`; it does of `counted`"]);
+    said(
+        &["count"],
+        1,
+        &["error[state-not-found]: ./store: checkpoint ", " holds no state of operator `count`; it does of `counted`"],
+    );
     said(&["counted", "n"], 1, &["error[state-not-found]", " holds no state `n` of operator `counted`; it has `aggregates`"]);
     said(&["counted", "--at", "7000"], 1, &["error[checkpoint-not-found]: ./store: no checkpoint 7000; there are "]);
     said(&["counted", "--at", "before"], 1, &["error[savepoint-not-found]: ./store: no savepoint `before`; there are none"]);
@@ -243,12 +252,31 @@ fn what_plugins_keep_is_given_as_bytes_and_their_timers_as_times() {
     folder.write("amounts.ndjson", "{\"currency\":\"CHF\",\"cents\":5}\n");
     folder.write("rates.ndjson", "{\"currency\":\"EUR\",\"per_mille\":1100}\n");
     stopped(&folder, 4, 2);
-    println!("{}", folder.run(&["state", "read", "./store", "baskets"]).out);
-    println!("{}", folder.run(&["state", "read", "./store", "silent"]).out);
-    println!("{}", folder.run(&["state", "read", "./store", "convert"]).out);
-    println!("{}", folder.run(&["state", "read", "./store", "counted"]).out);
-    println!("{}", folder.run(&["state", "read", "./store", "visits"]).out);
-    panic!("look");
+    let moment = |text: &str| format!("2024-01-01T00:01:{text}.000Z");
+    // `tea` and `rice` as keys of maps, which have an order; when they are forgotten, and how many.
+    let entries = json!([
+        {"key": "cmljZQAA", "value": "MOZSwowBAAABAAAAAAAAAA=="},
+        {"key": "dGVhAAA=", "value": "SOJSwowBAAACAAAAAAAAAA=="},
+    ]);
+    assert_eq!(state(&folder, &["baskets", "basket"]), [json!({"who": 7, "value": entries})]);
+    assert_eq!(state(&folder, &["baskets", "orders"]), Vec::<Value>::new());
+    assert_eq!(
+        state(&folder, &["silent"]),
+        [
+            json!({"who": 7, "state": "@event-timers", "value": [moment("02")]}),
+            json!({"who": 7, "state": "runs", "value": "AQAAAOj3UcKMAQAA0PtRwowBAAA="}),
+        ]
+    );
+    assert_eq!(
+        state(&folder, &["convert"]),
+        [
+            json!({"state": "rates", "value": [{"key": "RVVSAAA=", "value": "TAQAAAAAAAA="}]}),
+            json!({"state": "without", "value": ["AwAAAENIRgEAAAAAAAAA"]}),
+        ]
+    );
+    assert_eq!(state(&folder, &["counted", "aggregates"]), [json!({"who": 7, "value": {"n": 2, "seen": "AgAAAAAAAAA="}})]);
+    let rows = json!([{"time": "2024-01-01T00:00:01.000Z", "page": "a"}, {"time": "2024-01-01T00:00:02.000Z", "page": "b"}]);
+    assert_eq!(state(&folder, &["visits", "rows"]), [json!({"who": 7, "session": 0, "value": rows})]);
 }
 
 const JOB: &str = "name: counting
@@ -260,11 +288,18 @@ checkpoint: { every: 30ms, store: ./store }
 
 /// The newest checkpoint of a store, and the file of its first base.
 fn newest_file(folder: &Folder, store: &str) -> (Value, PathBuf) {
-    let newest = |shown: &Value| shown["checkpoints"].as_array().expect("a list").iter().rfind(|it| it["label"].is_null()).cloned();
-    let id = newest(&json_of(&folder.run(&["checkpoints", "list", store, "--format", "json"]))).expect("a checkpoint")["id"].to_string();
-    let shown = json_of(&folder.run(&["checkpoints", "show", store, &id, "--format", "json"]));
-    let name = shown["operators"][0]["objects"][0]["name"].as_str().expect("a file").to_owned();
-    (shown, folder.path(&format!("{store}/runs/1/objects/{name}")))
+    loop {
+        let listed = json_of(&folder.run(&["checkpoints", "list", store, "--format", "json"]));
+        let newest = listed["checkpoints"].as_array().expect("a list").iter().rfind(|checkpoint| checkpoint["label"].is_null());
+        let id = newest.expect("a checkpoint")["id"].to_string();
+        let shown = folder.run(&["checkpoints", "show", store, &id, "--format", "json"]);
+        // A job that runs may have removed it meanwhile.
+        if shown.code == Some(0) {
+            let shown = json_of(&shown);
+            let name = shown["operators"][0]["objects"][0]["name"].as_str().expect("a file").to_owned();
+            return (shown, folder.path(&format!("{store}/runs/1/objects/{name}")));
+        }
+    }
 }
 
 #[track_caller]
@@ -311,14 +346,20 @@ fn checkpoints_are_verified_to_the_last_byte_and_what_is_damaged_is_named() {
     fs::remove_file(&file).expect("removed");
     let told = folder.run(&["checkpoints", "verify", "store", &id]);
     told.says(1, &["error[checkpoint-damaged]"]);
-    assert!(told.out.contains(&format!("{id}  damaged, ")) && told.out.contains(&format!("{name}: missing; checkpoint {id} needs it")), "{told:?}");
+    assert!(
+        told.out.contains(&format!("{id}  damaged, "))
+            && told.out.contains(&format!("{name}: missing; checkpoint {id} needs it")),
+        "{told:?}"
+    );
 
     let manifest = folder.path(&format!("store/runs/1/manifests/{id:0>20}.json"));
     fs::write(&manifest, &fs::read(&manifest).expect("it is there")[..200]).expect("written");
     let told = folder.run(&["checkpoints", "verify", "store"]);
     told.says(1, &["error[checkpoint-damaged]"]);
     assert!(told.out.contains(&format!("{id}  damaged\n  store/runs/1/manifests/")), "{told:?}");
-    folder.run(&["checkpoints", "verify", "store", "7000"]).says(1, &["error[checkpoint-not-found]: store: no checkpoint 7000; there are "]);
+    folder
+        .run(&["checkpoints", "verify", "store", "7000"])
+        .says(1, &["error[checkpoint-not-found]: store: no checkpoint 7000; there are "]);
     folder.run(&["checkpoints", "verify", "nowhere"]).says(1, &["error[checkpoint-no-store]: nowhere: "]);
 }
 
@@ -368,22 +409,26 @@ checkpoint: { every: 50ms, base-every: 1000000, store: ./store, verify: 100ms }
 fn a_savepoint_goes_to_another_job_in_another_store_and_the_old_one_may_go() {
     let folder = Folder::of_job(JOB);
     let new = JOB.replace("name: counting", "name: afterwards").replace("rows: 1000, rate: 4000", "rows: 3000");
-    let new = new.replace("sinks: { out: ", "sinks: { more: ").replace("out.ndjson", "more.ndjson").replace("./store", "./new/store");
+    let new =
+        new.replace("sinks: { out: ", "sinks: { more: ").replace("out.ndjson", "more.ndjson").replace("./store", "./new/store");
     folder.write("new.yaml", &new);
-    folder.run(&["run", "job.yaml", "--parallelism", "2"]).says(0, &[]);
+    folder.run(&["run", "job.yaml", "--parallelism", "1"]).says(0, &[]);
     let (shown, _) = newest_file(&folder, "store");
     let from = format!("./store#{}", shown["id"]);
 
     let refused = folder.run(&["run", "new.yaml", "--from", &from]);
-    refused.says(1, &["error[checkpoint-other-plan]", "it holds sink `out`, which the job doesn't have; `--allow-unmatched` goes on without it"]);
+    refused.says(
+        1,
+        &[
+            "error[checkpoint-other-plan]",
+            "it holds sink `out`, which the job doesn't have; `--allow-unmatched` goes on without it",
+        ],
+    );
     assert!(!folder.path("new").exists(), "nothing was changed");
 
     let ran = folder.run(&["run", "new.yaml", "--from", &from, "--allow-unmatched", "--parallelism", "1"]);
-    let copied = format!(
-        "note: going on from checkpoint {} of job `counting` in ./store, as asked for: 2 state files, ",
-        shown["id"]
-    );
-    ran.says(0, &[&copied, " bytes, are copied into ", "new/store"]);
+    let copied = format!("note: going on from checkpoint {} of job `counting` in ./store, as asked for: ", shown["id"]);
+    ran.says(0, &[&copied, " state files, ", " bytes, are copied into ", "new/store"]);
     fs::remove_dir_all(folder.path("store")).expect("removed");
     let mut counts = [0; 10];
     for name in ["out.ndjson", "more.ndjson"] {

@@ -44,7 +44,7 @@ enum Written {
         /// The savepoints that it makes, or why not.
         savepoints: Vec<(String, Result<Epoch, JobError>)>,
         /// It; none where the job takes no checkpoints.
-        manifest: Option<Manifest>,
+        manifest: Option<Arc<Manifest>>,
     },
 }
 
@@ -60,7 +60,7 @@ pub(crate) struct Driver {
     writer: Option<Arc<Writer>>,
     retain: NonZero<usize>,
     /// The newest checkpoint that is complete.
-    newest: Option<Manifest>,
+    newest: Option<Arc<Manifest>>,
     /// Looks at whether it is intact: one at a time, so long after the one before.
     verify: Duration,
     looked: Instant,
@@ -232,7 +232,7 @@ impl Driver {
             Written::Part(task, barrier, parts) => Some(Happened::TaskAcked { task: task.0, epoch: barrier.epoch, parts }),
             Written::Manifest { epoch, savepoints, manifest } => {
                 // What changed since its bases may take more than it is worth.
-                if manifest.as_ref().is_some_and(Manifest::wants_base) {
+                if manifest.as_deref().is_some_and(Manifest::wants_base) {
                     self.coordinator.want_base();
                 }
                 for (label, kept) in savepoints {
@@ -303,7 +303,7 @@ impl Driver {
                     let epoch = writer.keep(&label, &manifest).await.map(|()| barrier.epoch);
                     kept.push((label, epoch));
                 }
-                written = Some(manifest);
+                written = Some(Arc::new(manifest));
             }
             Ok(Written::Manifest { epoch: barrier.epoch, savepoints: kept, manifest: written })
         });
@@ -323,7 +323,7 @@ impl Driver {
     fn look(&mut self) {
         self.looked = Instant::now();
         if let (Some(writer), Some(manifest)) = (&self.writer, &self.newest) {
-            let (store, manifest) = (Arc::clone(&writer.store), manifest.clone());
+            let (store, manifest) = (Arc::clone(&writer.store), Arc::clone(manifest));
             self.looks.spawn(async move { Verification::default().of(&store, &manifest).await });
         }
     }

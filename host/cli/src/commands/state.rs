@@ -6,7 +6,7 @@ mod values;
 
 use wasmill_checkpoint::{Location, Manifest, StateFacts, Store};
 use wasmill_flow::key::hash;
-use wasmill_flow::{Epoch, KeyGroups};
+use wasmill_flow::KeyGroups;
 use wasmill_operator::{Space, StateForm, StateReader};
 use wasmill_runtime::JobError;
 use wasmill_state::{KeyedState, StateKind};
@@ -96,7 +96,7 @@ async fn find(store: &Store, at: Option<&str>) -> Result<Manifest, JobError> {
     let manifest = match at {
         Some(id) => checkpoints::manifest(store, id).await?.1,
         None => match store.epochs().await?.last() {
-            Some(newest) => store.show(Epoch(newest.0)).await?,
+            Some(newest) => store.show(*newest).await?,
             None => {
                 let labels = store.savepoints().await?;
                 let message = format!(

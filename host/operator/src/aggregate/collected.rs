@@ -195,7 +195,7 @@ pub(super) struct Lists {
 
 impl Lists {
     /// The list of each key, as columns of rows have it; nothing where rows have no columns.
-    pub(super) fn as_lists(self) -> Option<ArrayRef> {
+    pub(super) fn into_lists(self) -> Option<ArrayRef> {
         let (fields, columns, nulls) = self.rows.into_parts();
         let fields: Fields = fields.iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
         let item = Arc::new(Field::new_list_field(DataType::Struct(fields.clone()), true));

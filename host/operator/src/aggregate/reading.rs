@@ -74,7 +74,7 @@ impl StateReader {
             self.said(values, keys)
         } else {
             let collected = self.collected.as_ref().filter(|collected| is(&collected.need()))?;
-            collected.lists_of(values, keys as usize)?.as_lists()
+            collected.lists_of(values, keys as usize)?.into_lists()
         }
     }
 

@@ -78,7 +78,7 @@ impl Lines {
         out: &mut Vec<u8>,
     ) -> Result<(), JobError> {
         // A key is empty where the state is the task's own: all that are here are, or none is.
-        let of_task = keys.len() > 0 && keys.get(0).is_empty();
+        let of_task = !keys.is_empty() && keys.get(0).is_empty();
         let keys = if of_task { vec![b"{}".to_vec(); keys.len()] } else { objects(&self.columns(keys, space)?)? };
         let value = Field::new("value", values.data_type().clone(), true);
         let values = objects(&rows(vec![value], vec![values])?)?;
