@@ -30,6 +30,7 @@ pub mod restart;
 mod restore;
 pub mod savepoint;
 mod snapshot_pieces;
+pub mod verification;
 
 pub mod clock;
 pub mod counts;
@@ -46,3 +47,4 @@ pub use memory::MemoryBudget;
 pub use names::DEAD_LETTERS;
 pub use restart::{Restarts, Verdict};
 pub use savepoint::SavepointRequest;
+pub use verification::{Damage, Verification};

@@ -22,6 +22,7 @@ use wasmill_time::ProcessingClock;
 use crate::composition::Composition;
 use crate::process;
 use crate::recovery::{Start, open};
+use crate::supervision::Described;
 use answer::Answer;
 use kept::Kept;
 use sinks::{BenchFactory, Latency};
@@ -153,7 +154,7 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
     let paced = args.workload == Workload::Latency;
     let factory = composition.factory(&job, start).map_err(|problem| anyhow::anyhow!("{}", problem.message))?;
     let mut plan = wasmill_job::plan::plan(&job);
-    let facts = factory.facts(&plan);
+    let facts = Described::of(&job, &factory)?.facts(&job, &plan);
     let factory = BenchFactory::new(factory, paced.then_some((start, args.rate, events / 3)));
     if args.no_combining {
         plan.edges.iter_mut().for_each(|edge| edge.combined = false);
@@ -166,7 +167,9 @@ pub fn run(args: &BenchArgs, composition: &Composition) -> Result<BenchResult, B
         let (_stop, stop) = watch::channel(false);
         let memory = Arc::new(MemoryBudget::new(process::memory_budget()));
         let durability = match &job.checkpoint {
-            Some(checkpoint) => Some(open(checkpoint, &job.name, &Start::Fresh).await?.durability(checkpoint, facts)),
+            Some(checkpoint) => {
+                Some(open(checkpoint, &job.name, &Start::Fresh, |_, _| Ok(())).await?.durability(checkpoint, facts))
+            }
             None => None,
         };
         let run = JobRun {
