@@ -2,7 +2,7 @@
 
 mod program;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -84,7 +84,7 @@ fn checkpoints(composition: &Composition, hot: bool) -> Vec<Duration> {
     let job = loaded.unwrap_or_else(|problems| panic!("{problems:?}")).0;
     let plan = wasmill_job::plan::plan(&job);
     let factory = composition.factory(&job, Instant::now()).expect("parts");
-    let stateful: BTreeSet<usize> = (0..job.operators.len()).filter(|&operator| factory.is_stateful(operator)).collect();
+    let states = factory.states().expect("operators");
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let store = Store::open(&Location::Directory(folder.path("store"))).await.expect("a store");
@@ -100,7 +100,8 @@ fn checkpoints(composition: &Composition, hot: bool) -> Vec<Duration> {
                 timeout: Duration::from_secs(60),
             },
             retain: NonZero::new(2).expect("not 0"),
-            facts: facts(&job, &plan, &stateful, &Default::default()),
+            verify: Duration::MAX,
+            facts: facts(&job, &plan, &states, &BTreeMap::new()),
             restored: None,
             fit: Fit::Same,
         };

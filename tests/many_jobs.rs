@@ -1,6 +1,6 @@
 //! A thousand jobs in one process, which take checkpoints to one store: what they ask of it is spread over time, and little.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::iter::repeat_with;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use object_store::memory::InMemory;
 use object_store::prefix::PrefixStore;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
-use wasmill_checkpoint::Store;
 use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::recovery::Fit;
+use wasmill_checkpoint::{StateFacts, Store};
 use wasmill_cli::composition::Composition;
 use wasmill_cli::plugin_directory::prepare;
 use wasmill_cli::sandbox::compiler;
@@ -125,14 +125,15 @@ impl Process {
         let objects = PrefixStore::new(self.objects.clone(), format!("jobs/{}", job.name));
         let store = Store::over(Arc::new(objects), &job.name, number).await?;
         let cadence = Cadence::of_job(&job.name, EVERY, NonZero::new(10).expect("not 0"), Duration::from_secs(600));
-        let stateful = BTreeSet::from([0]);
+        let states = BTreeMap::from([(0, StateFacts::default())]);
         let began = self.began;
         let durability = Durability {
             first: store.begin(None).await?,
             store: Arc::new(store),
             cadence,
             retain: NonZero::new(3).expect("not 0"),
-            facts: facts(job, plan, &stateful, &Default::default()),
+            facts: facts(job, plan, &states, &BTreeMap::new()),
+            verify: Duration::MAX,
             restored: None,
             fit: Fit::Same,
         };
