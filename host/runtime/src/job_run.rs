@@ -109,7 +109,7 @@ async fn first_failure(running: &mut JoinSet<Result<(), JobError>>) -> JobError 
     }
 }
 
-fn panicked(error: JoinError) -> JobError {
+pub(crate) fn panicked(error: JoinError) -> JobError {
     let message = match error.try_into_panic() {
         Ok(payload) => {
             let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());

@@ -28,6 +28,7 @@ pub mod facts;
 mod names;
 pub mod restart;
 mod restore;
+mod restored_states;
 pub mod savepoint;
 mod snapshot_pieces;
 pub mod verification;

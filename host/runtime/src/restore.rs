@@ -1,18 +1,17 @@
 //! Brings a job's tasks to where a checkpoint left them.
 
-use futures_util::future::try_join_all;
 use wasmill_checkpoint::{Manifest, SourcePosition, recovery};
 use wasmill_connector::{Position, Prepared, Sink};
 use wasmill_failpoint::{Failpoint, hit};
-use wasmill_flow::{KeyGroups, TaskIndex, Watermark};
+use wasmill_flow::Watermark;
 use wasmill_job::graph::Job;
-use wasmill_state::KeyedState;
 use wasmill_time::Reached;
 
 use crate::chain::{Chain, OperatorWork, Work};
 use crate::counts::NodeCounts;
 use crate::durability::Durability;
 use crate::error::JobError;
+use crate::restored_states::restore_states;
 use crate::source_task::SourceHead;
 use crate::stage_task::{Head, StageTask};
 
@@ -37,11 +36,21 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
             );
         }
     }
-    for task in tasks {
+    for task in &mut *tasks {
         if let (Head::Source(head), Some(manifest)) = (&mut task.head, &durability.restored) {
             restore_source(head, &task.chain.counts.sources[head.index], manifest)?;
         }
-        restore_chain(job, &mut task.chain, durability).await?;
+        restore_operators(&mut task.chain, durability);
+    }
+    if let Some(manifest) = &durability.restored {
+        restore_states(tasks, job.key_groups, manifest, &durability.store).await?;
+    }
+    for task in tasks {
+        for node in &mut task.chain.nodes {
+            if let Work::Sink(_, sink) = &mut node.work {
+                recover(&node.name, sink.as_mut(), durability).await?;
+            }
+        }
     }
     Ok(())
 }
@@ -78,53 +87,19 @@ fn restore_source(head: &mut SourceHead, counts: &NodeCounts, manifest: &Manifes
     Ok(())
 }
 
-async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) -> Result<(), JobError> {
-    let task = chain.task;
+/// What operators know beside their state.
+fn restore_operators(chain: &mut Chain, durability: &Durability) {
+    let Some(manifest) = &durability.restored else { return };
     for node in &mut chain.nodes {
-        match &mut node.work {
-            Work::Operator(work) => {
-                let OperatorWork { context, ended, .. } = work.as_mut();
-                *ended = durability
-                    .restored
-                    .as_ref()
-                    .is_some_and(|manifest| manifest.ended.get(&*node.name).is_some_and(|ended| ended.has(task)));
-                if let (Some(state), Some(manifest)) = (&mut context.state, &durability.restored) {
-                    restore_state(&node.name, state.as_mut(), task, job.key_groups, manifest, durability).await?;
-                    // Where the input had ended and has more now, its rows say how far event time is.
-                    let reached = manifest.watermarks.get(&*node.name).map(|time| Watermark(*time));
-                    context.watermark = reached.filter(|reached| *reached < Watermark::END).unwrap_or(Watermark::NONE);
-                }
-            }
-            Work::Sink(_, sink) => recover(&node.name, sink.as_mut(), durability).await?,
-            Work::Source => {}
+        let Work::Operator(work) = &mut node.work else { continue };
+        let OperatorWork { context, ended, .. } = work.as_mut();
+        *ended = manifest.ended.get(&*node.name).is_some_and(|ended| ended.has(chain.task));
+        if context.state.is_some() {
+            // Where the input had ended and has more now, its rows say how far event time is.
+            let reached = manifest.watermarks.get(&*node.name).map(|time| Watermark(*time));
+            context.watermark = reached.filter(|reached| *reached < Watermark::END).unwrap_or(Watermark::NONE);
         }
     }
-    Ok(())
-}
-
-async fn restore_state(
-    operator: &str,
-    state: &mut dyn KeyedState,
-    task: TaskIndex,
-    groups: KeyGroups,
-    manifest: &Manifest,
-    durability: &Durability,
-) -> Result<(), JobError> {
-    let owned = groups.owned_by(task);
-    for object in manifest.operators.get(operator).into_iter().flatten() {
-        if object.end_group <= owned.start || object.first_group >= owned.end {
-            continue;
-        }
-        let files = object.files().map(|file| durability.store.read_object(manifest.epoch, operator, file));
-        let files = try_join_all(files).await?;
-        let chain: Vec<&[u8]> = files.iter().map(|bytes| &bytes[..]).collect();
-        state.restore(&chain, groups, owned.clone(), object.first_group..object.end_group).map_err(|error| JobError {
-            operator: Some(operator.to_owned()),
-            ..JobError::new("checkpoint-state", format!("operator `{operator}`, state file {}: {error}", object.name))
-        })?;
-        hit(Failpoint::StateRestored);
-    }
-    Ok(())
 }
 
 async fn recover(name: &str, sink: &mut dyn Sink, durability: &Durability) -> Result<(), JobError> {
