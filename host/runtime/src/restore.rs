@@ -95,7 +95,7 @@ async fn restore_chain(job: &Job, chain: &mut Chain, durability: &Durability) ->
                     context.watermark = reached.filter(|reached| *reached < Watermark::END).unwrap_or(Watermark::NONE);
                 }
             }
-            Work::Sink(_, sink) => recover(&node.name, sink.as_mut(), durability).await?,
+            Work::Sink(_, sink, _) => recover(&node.name, sink.as_mut(), durability).await?,
             Work::Source => {}
         }
     }
