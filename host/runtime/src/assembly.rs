@@ -16,7 +16,7 @@ use wasmill_time::ProcessingClock;
 use crate::chain::{Chain, Node, OperatorWork, Target, Work};
 use crate::clock::TaskClock;
 use crate::control::{Event, TaskId};
-use crate::counts::{JobCounts, NodeCounts, Share, TaskGauges};
+use crate::counts::{JobCounts, NodeCounts, Share, SinkBytes, TaskGauges};
 use crate::dead_letters::DeadLetters;
 use crate::edge::{DrainLimit, LaneLimit, LaneSender, Lanes, lanes};
 use crate::error::JobError;
@@ -226,7 +226,7 @@ impl Parts<'_> {
 
     fn sink(&self, id: SinkId, name: &str) -> Result<Work, JobError> {
         let sink = self.factory.sink(id, self.task, self.visibility).map_err(|error| JobError::connector(name, error))?;
-        Ok(Work::Sink(id, sink))
+        Ok(Work::Sink(id, sink, SinkBytes::default()))
     }
 
     fn source(&self, index: usize, barriers: mpsc::UnboundedReceiver<Barrier>) -> Result<SourceHead, JobError> {

@@ -3,7 +3,6 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use wasmill_connector::{Prepared, Sink};
@@ -16,7 +15,7 @@ use wasmill_time::ProcessingClock;
 
 use crate::clock::TaskClock;
 use crate::control::{Part, StateSnapshot};
-use crate::counts::{JobCounts, NodeCounts, Share};
+use crate::counts::{JobCounts, NodeCounts, Share, SinkBytes};
 use crate::dead_letters::{DeadLetters, receiver_gone};
 use crate::error::JobError;
 use crate::exchange::{Exchange, project};
@@ -60,8 +59,8 @@ pub(crate) enum Work {
     Source,
     /// An operator, by its place in the job.
     Operator(Box<OperatorWork>),
-    /// A sink.
-    Sink(SinkId, Box<dyn Sink>),
+    /// A sink, and what was told of its bytes.
+    Sink(SinkId, Box<dyn Sink>, SinkBytes),
 }
 
 /// An operator at work.
@@ -245,7 +244,7 @@ impl Chain {
     /// Lets sinks hand on what they hold: no more rows are waiting.
     pub async fn flush(&mut self) -> Result<(), JobError> {
         for Node { name, work, .. } in &mut self.nodes {
-            if let Work::Sink(_, sink) = work {
+            if let Work::Sink(_, sink, _) = work {
                 sink.flush().await.map_err(|error| JobError::connector(name, error))?;
             }
         }
@@ -255,9 +254,9 @@ impl Chain {
     /// Closes the sinks of a job that takes no checkpoints.
     pub async fn close(&mut self) -> Result<(), JobError> {
         for Node { name, work, .. } in &mut self.nodes {
-            if let Work::Sink(id, sink) = work {
+            if let Work::Sink(id, sink, bytes) = work {
                 sink.close().await.map_err(|error| JobError::connector(name, error))?;
-                sink_counts(&self.counts, *id).bytes.store(sink.bytes(), Relaxed);
+                bytes.tell(sink_counts(&self.counts, *id), sink.bytes());
             }
         }
         Ok(())
@@ -310,7 +309,7 @@ impl Chain {
                         part.states.push(StateSnapshot { operator, task, pieces, since, watermark });
                     }
                 }
-                Work::Sink(id, sink) => {
+                Work::Sink(id, sink, _) => {
                     let prepared = sink.prepare(barrier.epoch).await.map_err(|error| JobError::connector(name, error))?;
                     part.prepared.push((*id, self.task, prepared));
                     hit(Failpoint::SinkPrepared);
@@ -346,13 +345,13 @@ impl Chain {
     /// Makes an epoch visible.
     pub async fn commit(&mut self, prepared: &[(SinkId, TaskIndex, Prepared)]) -> Result<(), JobError> {
         for Node { name, work, .. } in &mut self.nodes {
-            if let Work::Sink(id, sink) = work {
+            if let Work::Sink(id, sink, bytes) = work {
                 for (_, _, prepared) in prepared.iter().filter(|(sink, ..)| sink == id) {
                     hit(Failpoint::BeforeCommit);
                     sink.commit(prepared).await.map_err(|error| JobError::connector(name, error))?;
                     hit(Failpoint::AfterCommit);
                 }
-                sink_counts(&self.counts, *id).bytes.store(sink.bytes(), Relaxed);
+                bytes.tell(sink_counts(&self.counts, *id), sink.bytes());
             }
         }
         Ok(())
@@ -395,7 +394,7 @@ impl Chain {
                 }
                 &self.counts.operators[work.index]
             }
-            Work::Sink(id, sink) => {
+            Work::Sink(id, sink, _) => {
                 timed(sink.write(&batch.rows), &mut spent).await.map_err(|error| JobError::connector(name, error))?;
                 sink_counts(&self.counts, *id)
             }

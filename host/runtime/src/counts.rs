@@ -182,6 +182,18 @@ impl Share {
     }
 }
 
+/// What one task of a sink has told of the bytes that it wrote.
+#[derive(Debug, Default)]
+pub(crate) struct SinkBytes(u64);
+
+impl SinkBytes {
+    /// Says how many they are by now, to the total of the sink's tasks.
+    pub fn tell(&mut self, counts: &NodeCounts, bytes: u64) {
+        NodeCounts::add(&counts.bytes, bytes.saturating_sub(self.0));
+        self.0 = self.0.max(bytes);
+    }
+}
+
 /// What can be seen of a task from outside while it runs.
 #[derive(Debug)]
 pub struct TaskGauges {

@@ -47,7 +47,7 @@ pub(crate) async fn restore(job: &Job, tasks: &mut [StageTask], durability: &Dur
     }
     for task in tasks {
         for node in &mut task.chain.nodes {
-            if let Work::Sink(_, sink) = &mut node.work {
+            if let Work::Sink(_, sink, _) = &mut node.work {
                 recover(&node.name, sink.as_mut(), durability).await?;
             }
         }
