@@ -226,7 +226,7 @@ impl Simulation {
                         base_every: NonZero::new(3).expect("not 0"),
                         timeout: Duration::from_secs(600),
                     },
-                    verify: Duration::MAX,
+                    verify: (Duration::MAX, Duration::MAX),
                     retain: NonZero::new(2).expect("not 0"),
                     facts: facts(job, &plan, &real.states().expect("operators"), &BTreeMap::new()),
                     restored,

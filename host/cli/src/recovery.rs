@@ -197,7 +197,8 @@ impl Opened {
                 base_every: checkpoint.base_every,
                 timeout: checkpoint.timeout,
             },
-            verify: checkpoint.verify,
+            // Also a job that is often started anew comes to it, and many don't come to it together.
+            verify: (spread(checkpoint.verify, &facts.name), checkpoint.verify),
             retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
             facts,
             first,
@@ -207,7 +208,8 @@ impl Opened {
     }
 }
 
-/// When a job's first checkpoint is due: somewhere within the time between two, by the job's name. So jobs that start together don't take theirs together.
+/// When a job first does what it does again and again: somewhere within the time between two, by the job's name. So jobs that start together
+/// don't take their checkpoints together.
 fn spread(every: Duration, job: &str) -> Duration {
     const PARTS: u32 = 1_000;
     #[expect(clippy::cast_possible_truncation, reason = "less than PARTS")]

@@ -5,8 +5,8 @@ mod lines;
 mod values;
 
 use wasmill_checkpoint::{Location, Manifest, StateFacts, Store};
-use wasmill_flow::key::hash;
 use wasmill_flow::KeyGroups;
+use wasmill_flow::key::hash;
 use wasmill_operator::{Space, StateForm, StateReader};
 use wasmill_runtime::JobError;
 use wasmill_state::{KeyedState, StateKind};
