@@ -100,7 +100,7 @@ fn checkpoints(composition: &Composition, hot: bool) -> Vec<Duration> {
                 timeout: Duration::from_secs(60),
             },
             retain: NonZero::new(2).expect("not 0"),
-            verify: Duration::MAX,
+            verify: (Duration::MAX, Duration::MAX),
             facts: facts(&job, &plan, &states, &BTreeMap::new()),
             restored: None,
             fit: Fit::Same,

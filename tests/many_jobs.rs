@@ -133,7 +133,7 @@ impl Process {
             cadence,
             retain: NonZero::new(3).expect("not 0"),
             facts: facts(job, plan, &states, &BTreeMap::new()),
-            verify: Duration::MAX,
+            verify: (Duration::MAX, Duration::MAX),
             restored: None,
             fit: Fit::Same,
         };

@@ -267,7 +267,7 @@ impl Simulation {
                         first_deltas: 4,
                         timeout: Duration::from_secs(600),
                     },
-                    verify: Duration::MAX,
+                    verify: (Duration::MAX, Duration::MAX),
                     retain: NonZero::new(2).expect("not 0"),
                     facts: facts(job, &plan, &real.states().expect("operators"), &BTreeMap::new()),
                     restored,

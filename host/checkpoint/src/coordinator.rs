@@ -27,13 +27,22 @@ impl Cadence {
     /// epoch within the first `base_every`: so jobs that start together spread what they ask of a store.
     #[must_use]
     pub fn of_job(name: &str, every: Duration, base_every: NonZero<u32>, timeout: Duration) -> Self {
-        const PARTS: u32 = 1_000;
-        let hash = key::hash(name.as_bytes());
         #[expect(clippy::cast_possible_truncation, reason = "less than what it is divided by")]
-        let (part, first_deltas) =
-            ((hash % u64::from(PARTS)) as u32, (hash / u64::from(PARTS) % u64::from(base_every.get())) as u32);
-        Self { every, first_after: every / PARTS * (part + 1), base_every, first_deltas, timeout }
+        let first_deltas = (key::hash(name.as_bytes()) / u64::from(PARTS) % u64::from(base_every.get())) as u32;
+        Self { every, first_after: spread(every, name), base_every, first_deltas, timeout }
     }
+}
+
+/// In how many parts of the time between two jobs may begin.
+const PARTS: u32 = 1_000;
+
+/// When a job of this name first does what it does again and again: somewhere within the time between two. So jobs that start together don't
+/// do it together.
+#[must_use]
+pub fn spread(every: Duration, job: &str) -> Duration {
+    #[expect(clippy::cast_possible_truncation, reason = "less than PARTS")]
+    let part = (key::hash(job.as_bytes()) % u64::from(PARTS)) as u32;
+    every / PARTS * (part + 1)
 }
 
 /// What happened.

@@ -4,7 +4,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmill_checkpoint::coordinator::Cadence;
+use wasmill_checkpoint::coordinator::{Cadence, spread};
 use wasmill_checkpoint::recovery::{Fit, choose};
 use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Manifest, Store};
 use wasmill_flow::Epoch;
@@ -192,8 +192,9 @@ impl Opened {
         let cadence = Cadence::of_job(&facts.name, checkpoint.every, checkpoint.base_every, checkpoint.timeout);
         Durability {
             store: Arc::new(store),
+            // Also a job that is often started anew comes to it, and many don't come to it together.
+            verify: (spread(checkpoint.verify, &facts.name), checkpoint.verify),
             cadence: Cadence { first_after: if soon { Duration::ZERO } else { cadence.first_after }, ..cadence },
-            verify: checkpoint.verify,
             retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
             facts,
             first,

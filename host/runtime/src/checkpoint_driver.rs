@@ -65,9 +65,9 @@ pub(crate) struct Driver {
     retain: NonZero<usize>,
     /// The newest checkpoint that is complete.
     newest: Option<Arc<Manifest>>,
-    /// Looks at whether it is intact: one at a time, so long after the one before.
+    /// Looks at whether it is intact: one at a time, so long after the one before, and when the next is due.
     verify: Duration,
-    looked: Instant,
+    look_at: Option<Instant>,
     looks: JoinSet<Result<Vec<Damage>, CheckpointError>>,
     start: Instant,
     barriers: Vec<(TaskId, mpsc::UnboundedSender<Barrier>)>,
@@ -102,8 +102,8 @@ impl Driver {
         counts: Arc<JobCounts>,
         asked: Asked,
     ) -> Self {
-        let never = (NEVER, Epoch(1), NonZero::<usize>::MIN, Duration::MAX);
-        let (cadence, first, retain, verify) = durability
+        let never = (NEVER, Epoch(1), NonZero::<usize>::MIN, (Duration::MAX, Duration::MAX));
+        let (cadence, first, retain, (first_look, verify)) = durability
             .as_ref()
             .map_or(never, |durability| (durability.cadence, durability.first, durability.retain, durability.verify));
         let writer = durability.map(|Durability { store, facts, .. }| {
@@ -121,15 +121,16 @@ impl Driver {
             })
         });
         let (_, none) = mpsc::unbounded_channel();
+        let start = Instant::now();
         Self {
             coordinator: Coordinator::new(assembly.tasks.len(), cadence, first),
             writer,
             retain,
             newest: None,
             verify,
-            looked: Instant::now(),
+            look_at: start.checked_add(first_look),
             looks: JoinSet::new(),
-            start: Instant::now(),
+            start,
             barriers: std::mem::take(&mut assembly.barriers),
             commits: std::mem::take(&mut assembly.commits),
             events: std::mem::replace(&mut assembly.events, none),
@@ -150,7 +151,7 @@ impl Driver {
     pub async fn run(&mut self) -> Result<Outcome, JobError> {
         while self.over.is_none_or(|_| self.writer.is_some() && self.done.len() < self.commits.len()) {
             let due = self.coordinator.due().and_then(|due| self.start.checked_add(due));
-            let look = if self.looks.is_empty() { self.looked.checked_add(self.verify) } else { None };
+            let look = self.look_at.filter(|_| self.looks.is_empty());
             let [tick, look] = [due, look].map(|due| async move {
                 match due {
                     Some(due) => sleep_until(due).await,
@@ -325,7 +326,7 @@ impl Driver {
 
     /// Has the files of the newest checkpoint read, beside the rows.
     fn look(&mut self) {
-        self.looked = Instant::now();
+        self.look_at = Instant::now().checked_add(self.verify);
         if let (Some(writer), Some(manifest)) = (&self.writer, &self.newest) {
             let (store, manifest) = (Arc::clone(&writer.store), Arc::clone(manifest));
             self.looks.spawn(async move { Verification::default().of(&store, &manifest).await });
@@ -334,7 +335,7 @@ impl Driver {
 
     /// Says what was found to be damaged, and has the next checkpoint written whole, which needs none of it.
     fn looked(&mut self, found: Result<Vec<Damage>, CheckpointError>) {
-        self.looked = Instant::now();
+        self.look_at = Instant::now().checked_add(self.verify);
         let damaged = found.unwrap_or_else(|error| {
             tracing::warn!(code = "checkpoint-not-verified", %error, "whether the newest checkpoint is intact is not known");
             Vec::new()

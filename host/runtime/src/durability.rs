@@ -18,8 +18,8 @@ pub struct Durability {
     pub store: Arc<Store>,
     /// When they are taken.
     pub cadence: Cadence,
-    /// Time between two looks at whether the newest is intact.
-    pub verify: Duration,
+    /// When it is first looked at whether the newest is intact, in time since the start, and time between two looks.
+    pub verify: (Duration, Duration),
     /// How many are kept.
     pub retain: NonZero<usize>,
     /// The job, as its checkpoints describe it.

@@ -14,6 +14,9 @@ use super::encoding;
 use super::form::{ComputationForm, SAID, StateForm};
 use super::layout::{Accumulators, Layout, STATE};
 
+/// The most bytes of an accumulator of a plugin.
+const MOST_HELD: usize = 1 << 20;
+
 /// Reads values of an operator's states.
 #[derive(Debug)]
 pub struct StateReader {
@@ -43,6 +46,11 @@ impl StateReader {
             return Err(format!("it names column {column} of {}", input.fields().len()));
         }
         let aggregate = |(name, computed): &(String, ComputationForm)| {
+            if let ComputationForm::Plugin { width: Some(width), .. } = computed
+                && !(1..=MOST_HELD).contains(width)
+            {
+                return Err(format!("aggregate `{name}`: accumulators of {width} bytes, expected 1 to {MOST_HELD}"));
+            }
             let parsed = match computed {
                 ComputationForm::Sql(text) => Aggregate::parse(text, &input),
                 ComputationForm::Plugin { format, of, width } => {
@@ -109,4 +117,53 @@ fn object(names: &[Field], columns: Vec<ArrayRef>) -> Option<ArrayRef> {
     let field = |(name, column): (&Field, &ArrayRef)| Field::new(name.name(), column.data_type().clone(), true);
     let fields: Fields = names.iter().zip(&columns).map(field).collect();
     Some(Arc::new(StructArray::try_new(fields, columns, None).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> StateForm {
+        StateForm {
+            input: vec![("id".to_owned(), "int64 not null".to_owned())],
+            aggregates: vec![("n".to_owned(), ComputationForm::Sql("max(id)".to_owned()))],
+            ..StateForm::default()
+        }
+    }
+
+    #[test]
+    fn a_form_that_is_not_understood_is_said() {
+        let refused = |change: fn(&mut StateForm)| {
+            let mut form = form();
+            change(&mut form);
+            StateReader::new(&form).expect_err("it isn't understood")
+        };
+        assert_eq!(refused(|form| form.input[0].1 = "int".to_owned()), "unknown type `int`");
+        assert_eq!(refused(|form| form.rows = Some(vec![0, 1])), "it names column 1 of 1");
+        let plugin =
+            |width| ("p".to_owned(), ComputationForm::Plugin { format: "p".to_owned(), of: vec![0], width: Some(width) });
+        let mut wide = form();
+        for width in [0, MOST_HELD + 1] {
+            wide.aggregates[0] = plugin(width);
+            let said = StateReader::new(&wide).expect_err("no width");
+            assert_eq!(said, format!("aggregate `p`: accumulators of {width} bytes, expected 1 to {MOST_HELD}"));
+        }
+        let said = refused(|form| form.aggregates[0].1 = ComputationForm::Sql("max(of)".to_owned()));
+        assert!(said.starts_with("aggregate `n`: "), "{said}");
+    }
+
+    #[test]
+    fn bytes_that_are_no_values_of_the_form_are_nothing() {
+        let mut reader = StateReader::new(&form()).expect("understood");
+        let need = reader.need.clone();
+        let mut read = |need: &StateNeed, data: &[u8]| {
+            let mut values = Values { present: vec![1], offsets: Vec::new(), data: data.to_vec() };
+            reader.read(need, &mut values, 1).is_some()
+        };
+        assert!(read(&need, &[1, 7, 0, 0, 0, 0, 0, 0, 0]));
+        assert!(!read(&need, &[1, 7, 0]), "too short");
+        assert!(!read(&StateNeed { version: need.version + 1, ..need.clone() }, &[1, 7, 0, 0, 0, 0, 0, 0, 0]), "another version");
+        assert!(!read(&StateNeed { name: "rows".to_owned(), ..need.clone() }, &[]), "no rows are kept");
+        assert!(!read(&StateNeed { name: SAID.to_owned(), ..need }, &[]), "nothing was said");
+    }
 }
