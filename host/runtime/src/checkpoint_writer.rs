@@ -98,7 +98,7 @@ impl Writer {
                 Err(error) => patience.bear(error).await?,
             }
         };
-        patience.is_rewarded();
+        patience.succeed();
         self.counts.checkpoint_bytes.fetch_add(object.bytes, Relaxed);
         hit(Failpoint::StateWritten);
         let watermark = Some(watermark.0).filter(|watermark| *watermark > i64::MIN);
@@ -116,7 +116,7 @@ impl Writer {
         while let Err(error) = self.store.write(&manifest).await {
             patience.bear(error).await?;
         }
-        patience.is_rewarded();
+        patience.succeed();
         hit(Failpoint::ManifestWritten);
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(manifest.clone());
         Ok(manifest)
@@ -129,7 +129,7 @@ impl Writer {
         while let Err(error) = self.store.keep(label, manifest).await {
             patience.bear(error).await?;
         }
-        patience.is_rewarded();
+        patience.succeed();
         Ok(())
     }
 
@@ -171,7 +171,7 @@ impl Patience<'_> {
     }
 
     /// The store does what it is asked again.
-    fn is_rewarded(self) {
+    fn succeed(self) {
         *self.writer.delay() = None;
     }
 }
