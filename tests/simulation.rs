@@ -10,7 +10,7 @@ mod program;
 mod world;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
@@ -211,7 +211,6 @@ impl Simulation {
         let plan = wasmill_job::plan::plan(job);
         let real = self.composition.factory(job, Instant::now()).expect("parts");
         let factory = Parts { job, real: &real, world: world.clone() };
-        let stateful: BTreeSet<usize> = (0..job.operators.len()).filter(|&index| real.is_stateful(index)).collect();
         let durability = match objects {
             None => None,
             Some(objects) => {
@@ -227,8 +226,9 @@ impl Simulation {
                         base_every: NonZero::new(3).expect("not 0"),
                         timeout: Duration::from_secs(600),
                     },
+                    verify: (Duration::MAX, Duration::MAX),
                     retain: NonZero::new(2).expect("not 0"),
-                    facts: facts(job, &plan, &stateful, &BTreeMap::new()),
+                    facts: facts(job, &plan, &real.states().expect("operators"), &BTreeMap::new()),
                     restored,
                     fit: Fit::Same,
                 })

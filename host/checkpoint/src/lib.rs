@@ -22,7 +22,7 @@ pub use alignment::{Alignment, Disorder, Progress};
 pub use bytes::Bytes;
 pub use coordinator::{Action, Coordinator, Event, Unexpected};
 pub use error::CheckpointError;
-pub use manifest::{JobFacts, Manifest};
+pub use manifest::{JobFacts, Manifest, StateFacts};
 pub use part::{Delta, Ended, Part, Prepared, SourcePosition, StateFile, StateObject};
 pub use recovery::Choice;
 pub use store::{Location, Store};

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use wasmill_flow::{Barrier, Epoch, KeyGroups};
 
@@ -35,6 +36,20 @@ pub struct JobFacts {
     pub sinks: BTreeMap<String, u32>,
     /// For each operator that is a plugin, the plugin's digest.
     pub plugins: BTreeMap<String, String>,
+    /// For operators that keep state, what it is of: for who reads it without the job.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub states: BTreeMap<String, StateFacts>,
+}
+
+/// What an operator's state is of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateFacts {
+    /// The columns of its keys, in order, by name and type as job files have it; of several inputs, as the first that is keyed has them.
+    pub key: Vec<(String, String)>,
+    /// What its values are put together of: the operator's own. Absent where only the operator knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Value>,
 }
 
 /// A checkpoint: everything that the job needs to go on from a barrier.

@@ -22,6 +22,7 @@
 //!
 //! `docs/formats/store.md` has all of it in plain words.
 
+mod adoption;
 mod contents;
 mod directory;
 mod disk;
@@ -356,6 +357,12 @@ impl Store {
             return Err(CheckpointError::Corrupt { path: self.requests.path(&name), what });
         }
         Ok(bytes)
+    }
+
+    /// Where a state file of this name is.
+    #[must_use]
+    pub fn object_path(&self, name: &str) -> PathBuf {
+        self.requests.path(&self.objects().join(name))
     }
 
     fn missing(&self, name: &Name, epoch: Epoch, operator: &str) -> CheckpointError {

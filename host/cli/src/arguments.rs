@@ -40,9 +40,12 @@ pub enum Command {
     Plugin(PluginCommand),
     /// Measure a workload.
     Bench(BenchArgs),
-    /// Look at the checkpoints of a store, or delete one: offline, whether a job uses the store or not.
+    /// Look at the checkpoints of a store, verify them, or delete one: offline, whether a job uses the store or not.
     #[command(subcommand)]
     Checkpoints(CheckpointsCommand),
+    /// Look at the state that a checkpoint holds: offline, without the job.
+    #[command(subcommand)]
+    State(StateCommand),
     /// Find out the columns of a file, or print the JSON Schema of an object that programs write or read.
     #[command(subcommand)]
     Schema(SchemaCommand),
@@ -86,9 +89,6 @@ pub enum Command {
     /// Not in this version: undo a swap.
     #[command(hide = true)]
     Rollback(Later),
-    /// Not in this version: read an operator's state.
-    #[command(hide = true)]
-    State(Later),
     /// Not in this version: run a captured failure again.
     #[command(hide = true)]
     Replay(Later),
@@ -126,6 +126,16 @@ pub enum CheckpointsCommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+    /// Read every byte of a checkpoint, or of all and the savepoints, and say what is damaged; fails where something is.
+    Verify {
+        /// The store.
+        store: String,
+        /// The checkpoint by its epoch, or a savepoint by its label; without this all of them.
+        id: Option<String>,
+        /// How to print what was found.
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
     /// Delete a checkpoint and the state files that no other needs.
     Delete {
         /// The store.
@@ -136,6 +146,33 @@ pub enum CheckpointsCommand {
         #[arg(long, value_enum, default_value_t = Format::Text)]
         format: Format,
     },
+}
+
+/// What to do with state.
+#[derive(Debug, Subcommand)]
+pub enum StateCommand {
+    /// Print what an operator keeps of its keys: a line for each key and state, in no order.
+    Read(StateReadArgs),
+}
+
+/// Which state to read.
+#[derive(Debug, Args)]
+pub struct StateReadArgs {
+    /// The store: what a job has as `checkpoint.store`, a directory or a bucket's URL.
+    pub store: String,
+    /// The operator.
+    pub operator: String,
+    /// One of its states; without this all of them, and each line names its state.
+    pub state: Option<String>,
+    /// The checkpoint by its epoch, or a savepoint by its label; without this the newest checkpoint.
+    #[arg(long, value_name = "ID")]
+    pub at: Option<String>,
+    /// Only this key, as JSON: `{"net": "ak"}`.
+    #[arg(long, value_name = "JSON")]
+    pub key: Option<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
 }
 
 /// What to do with plugins.
@@ -288,7 +325,8 @@ pub struct RunArgs {
     /// Not in this version.
     #[arg(long, hide = true)]
     pub mode: Option<String>,
-    /// Go on from this checkpoint, by its epoch, or from this savepoint, by its label, also where the job has changed since.
+    /// Go on from this checkpoint, by its epoch, or from this savepoint, by its label, also where the job has changed since; with a store before it,
+    /// as ./old/store#before-upgrade, from one of that store, also of another job.
     #[arg(long, value_name = "ID", conflicts_with = "fresh")]
     pub from: Option<String>,
     /// With --from: leave out state, sources and sinks that the job doesn't have any more.

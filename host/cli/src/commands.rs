@@ -1,7 +1,7 @@
 //! One module a command.
 
 pub mod bench;
-mod checkpoints;
+pub(crate) mod checkpoints;
 mod control;
 mod explain;
 mod explain_error;
@@ -11,11 +11,12 @@ mod plugin;
 mod plugin_test;
 mod run;
 mod schema;
+mod state;
 mod validate;
 
 use wasmill_runtime::JobError;
 
-use crate::arguments::{Command, PluginCommand, SchemaCommand};
+use crate::arguments::{Command, PluginCommand, SchemaCommand, StateCommand};
 use crate::composition::Composition;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
@@ -43,7 +44,7 @@ pub fn run(command: Command) -> Exit {
         Command::Swap(_) => not_in_this_version("`swap`", None),
         Command::Rollback(_) => not_in_this_version("`rollback`", None),
         Command::Checkpoints(command) => checkpoints::checkpoints(&command),
-        Command::State(_) => not_in_this_version("`state`", None),
+        Command::State(StateCommand::Read(args)) => state::read(&args),
         Command::Replay(_) => not_in_this_version("`replay`", None),
         Command::Server(_) => not_in_this_version("`server`", None),
     }

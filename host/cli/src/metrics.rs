@@ -96,6 +96,12 @@ pub fn exposition(job: &Job, plan: &Plan, counts: &JobCounts, memory: &MemoryBud
     text.sample(&of_job, number(NodeCounts::get(&counts.checkpoints)));
     text.family("wasmill_checkpoints_failed_total", Kind::Counter, "Checkpoints that failed.");
     text.sample(&of_job, number(NodeCounts::get(&counts.failed_checkpoints)));
+    text.family(
+        "wasmill_checkpoint_files_damaged_total",
+        Kind::Counter,
+        "State files of checkpoints that were found to be damaged.",
+    );
+    text.sample(&of_job, number(NodeCounts::get(&counts.damaged_files)));
     text.family("wasmill_checkpoint_last_epoch", Kind::Gauge, "The epoch of the last completed checkpoint; 0 for none.");
     text.sample(&of_job, number(NodeCounts::get(&counts.last_epoch)));
     text.family(

@@ -9,8 +9,9 @@ use wasmill_checkpoint::recovery::{Fit, choose};
 use wasmill_checkpoint::{CheckpointError, Choice, JobFacts, Location, Manifest, Store};
 use wasmill_flow::{Epoch, key};
 use wasmill_job::graph::{Checkpoint, StorePlace};
-use wasmill_runtime::Durability;
+use wasmill_runtime::{Durability, JobError};
 
+use crate::commands::checkpoints;
 use crate::report;
 
 /// How long a job that is started again waits for what its last run left in the store's hands.
@@ -23,13 +24,36 @@ pub enum Start {
     Newest,
     /// Nothing, whatever there is.
     Fresh,
-    /// A checkpoint of this epoch, or a savepoint of this label; the job may have changed since.
-    From {
-        /// The epoch or the label.
-        id: String,
-        /// State, sources and sinks that the job doesn't have any more are left out.
-        allow_unmatched: bool,
-    },
+    /// A checkpoint that was asked for; the job may have changed since.
+    From(Asked),
+}
+
+/// A checkpoint that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The store that it is in; the job's own where there is none.
+    pub place: Option<Location>,
+    /// Its epoch, or the label of a savepoint.
+    pub id: String,
+    /// State, sources and sinks that the job doesn't have any more are left out.
+    pub allow_unmatched: bool,
+}
+
+impl Asked {
+    /// What `--from` says: an epoch or a label, alone or behind the place of a store and `#`. (Neither has `#` or `/` in it.)
+    ///
+    /// # Errors
+    /// Where it names a place and nothing in it.
+    pub fn read(written: &str, allow_unmatched: bool) -> Result<Self, JobError> {
+        let (place, id) = written.rsplit_once('#').map_or((None, written), |(place, id)| (Some(place), id));
+        if id.is_empty() || id.contains('/') || place.is_some_and(str::is_empty) {
+            let place = place.filter(|place| !place.is_empty()).unwrap_or(written.trim_matches('#'));
+            let message = format!("`--from {written}`: expected EPOCH, LABEL, PLACE#EPOCH or PLACE#LABEL");
+            let hint = format!("`wasmill checkpoints list {place}` shows what is in a store");
+            return Err(JobError::new("invalid-option", message).with_hint(hint));
+        }
+        Ok(Self { place: place.map(Location::of), id: id.to_owned(), allow_unmatched })
+    }
 }
 
 /// A job's store, and what it goes on from.
@@ -43,14 +67,71 @@ pub struct Opened {
     soon: bool,
 }
 
-/// Opens a job's store.
+/// Opens a job's store. Where a checkpoint was asked for that the job may not fit, `fits` says so before anything is changed.
 ///
 /// # Errors
-/// Where the store can't be used, or the checkpoint isn't there, isn't intact or isn't this job's.
-pub async fn open(checkpoint: &Checkpoint, job: &str, start: &Start) -> Result<Opened, CheckpointError> {
+/// Where the store can't be used, or the checkpoint isn't there, isn't intact, isn't this job's or doesn't fit it.
+pub async fn open(
+    checkpoint: &Checkpoint,
+    job: &str,
+    start: &Start,
+    fits: impl Fn(&Manifest, Fit) -> Result<(), JobError>,
+) -> Result<Opened, JobError> {
+    match start {
+        Start::From(asked) => open_from(checkpoint, job, asked, fits).await,
+        Start::Newest => Ok(open_newest(checkpoint, job, false).await?),
+        Start::Fresh => Ok(open_newest(checkpoint, job, true).await?),
+    }
+}
+
+async fn open_from(
+    checkpoint: &Checkpoint,
+    job: &str,
+    Asked { place, id, allow_unmatched }: &Asked,
+    fits: impl Fn(&Manifest, Fit) -> Result<(), JobError>,
+) -> Result<Opened, JobError> {
+    let location = location(&checkpoint.store);
+    let fit = Fit::Changed { allow_unmatched: *allow_unmatched };
+    let shown = &checkpoint.store;
+    let (store, manifest, first) = match place {
+        None => {
+            let store = Store::open(&location).await?;
+            let manifest = match id.parse() {
+                Ok(epoch) => store.read(Epoch(epoch), job).await?,
+                Err(_) => store.read_savepoint(id, job).await?,
+            };
+            fits(&manifest, fit)?;
+            report::remark("going-on", &format!("going on from {} in {shown}, as asked for", named(id, &manifest)));
+            let first = store.begin(Some(manifest.epoch)).await?;
+            (store, manifest, first)
+        }
+        Some(place) => {
+            let other = Store::look(place).await?;
+            let (_, manifest) = checkpoints::manifest(&other, id).await?;
+            fits(&manifest, fit)?;
+            let store = Store::open(&location).await?;
+            // What sinks call their parts goes on from there, and what this store has stays what it is.
+            let newest = store.epochs().await?.last().copied().max(Some(manifest.epoch));
+            let first = store.begin(newest).await?;
+            let what = format!("{} of job `{}` in {place}", named(id, &manifest), manifest.job.name);
+            let (files, bytes) = (manifest.files().count(), manifest.files().map(|file| file.bytes).sum::<u64>());
+            let manifest = store.adopt(&other, &manifest, first, job).await?;
+            report::remark(
+                "going-on",
+                &format!("going on from {what}, as asked for: {files} state files, {bytes} bytes, are copied into {shown}"),
+            );
+            (store, manifest, first)
+        }
+    };
+    // From now on this is the newest: who runs the job again goes on from here, and not from what was the newest before.
+    store.write(&Manifest { epoch: first, ..manifest.clone() }).await?;
+    Ok(Opened { store, restored: Some(manifest), first: first.next(), fit, soon: true })
+}
+
+async fn open_newest(checkpoint: &Checkpoint, job: &str, fresh: bool) -> Result<Opened, CheckpointError> {
     let location = location(&checkpoint.store);
     // A bucket is taken over when it is opened: not by a job that couldn't go on from it.
-    if let (Location::Bucket(_), Start::Newest) = (&location, start) {
+    if let (Location::Bucket(_), false) = (&location, fresh) {
         match Store::look(&location).await {
             Ok(store) => drop(store.latest(job).await?),
             Err(CheckpointError::NoStore { .. }) => {}
@@ -59,39 +140,23 @@ pub async fn open(checkpoint: &Checkpoint, job: &str, start: &Start) -> Result<O
     }
     let mut store = Store::open(&location).await?;
     let shown = &checkpoint.store;
-    let (restored, fit) = match start {
-        Start::From { id, allow_unmatched } => {
-            let manifest = match id.parse() {
-                Ok(epoch) => store.read(Epoch(epoch), job).await?,
-                Err(_) => store.read_savepoint(id, job).await?,
-            };
-            report::remark("going-on", &format!("going on from {} in {shown}, as asked for", named(id, &manifest)));
-            (Some(manifest), Fit::Changed { allow_unmatched: *allow_unmatched })
+    let restored = match choose(fresh, &store.epochs().await?) {
+        Choice::Empty => None,
+        Choice::LeaveBehind => {
+            if let Some(left) = store.fresh().await? {
+                report::remark("starting-anew", &format!("starting anew: {left}"));
+            }
+            None
         }
-        Start::Newest | Start::Fresh => match choose(*start == Start::Fresh, &store.epochs().await?) {
-            Choice::Empty => (None, Fit::Same),
-            Choice::LeaveBehind => {
-                if let Some(left) = store.fresh().await? {
-                    report::remark("starting-anew", &format!("starting anew: {left}"));
-                }
-                (None, Fit::Same)
-            }
-            Choice::Restore(epoch) => {
-                let manifest = store.read(epoch, job).await?;
-                let last = if manifest.last { ", taken when it ended or was stopped" } else { "" };
-                report::remark("going-on", &format!("going on from checkpoint {epoch} in {shown}{last}"));
-                (Some(manifest), Fit::Same)
-            }
-        },
+        Choice::Restore(epoch) => {
+            let manifest = store.read(epoch, job).await?;
+            let last = if manifest.last { ", taken when it ended or was stopped" } else { "" };
+            report::remark("going-on", &format!("going on from checkpoint {epoch} in {shown}{last}"));
+            Some(manifest)
+        }
     };
-    let mut first = store.begin(restored.as_ref().map(|manifest| manifest.epoch)).await?;
-    let soon = fit != Fit::Same;
-    if let (Some(manifest), true) = (&restored, soon) {
-        // From now on this is the newest: who runs the job again goes on from here, and not from what was the newest before.
-        store.write(&Manifest { epoch: first, ..manifest.clone() }).await?;
-        first = first.next();
-    }
-    Ok(Opened { store, restored, first, fit, soon })
+    let first = store.begin(restored.as_ref().map(|manifest| manifest.epoch)).await?;
+    Ok(Opened { store, restored, first, fit: Fit::Same, soon: false })
 }
 
 /// Opens it again for a job that goes on after a fault, in this process.
@@ -101,7 +166,7 @@ pub async fn open(checkpoint: &Checkpoint, job: &str, start: &Start) -> Result<O
 pub async fn reopen(checkpoint: &Checkpoint, job: &str, fit: Fit) -> Result<Opened, CheckpointError> {
     let mut waited = Duration::ZERO;
     loop {
-        match open(checkpoint, job, &Start::Newest).await {
+        match open_newest(checkpoint, job, false).await {
             // What the last run still does to the store, on a thread that can't be stopped, ends soon.
             Err(CheckpointError::Locked { process: Some(process), .. })
                 if process == std::process::id().to_string() && waited < OWN_LOCK =>
@@ -132,6 +197,8 @@ impl Opened {
                 base_every: checkpoint.base_every,
                 timeout: checkpoint.timeout,
             },
+            // Also a job that is often started anew comes to it, and many don't come to it together.
+            verify: (spread(checkpoint.verify, &facts.name), checkpoint.verify),
             retain: NonZero::new(checkpoint.retain).unwrap_or(NonZero::<usize>::MIN),
             facts,
             first,
@@ -141,7 +208,8 @@ impl Opened {
     }
 }
 
-/// When a job's first checkpoint is due: somewhere within the time between two, by the job's name. So jobs that start together don't take theirs together.
+/// When a job first does what it does again and again: somewhere within the time between two, by the job's name. So jobs that start together
+/// don't take their checkpoints together.
 fn spread(every: Duration, job: &str) -> Duration {
     const PARTS: u32 = 1_000;
     #[expect(clippy::cast_possible_truncation, reason = "less than PARTS")]

@@ -30,9 +30,9 @@ pub fn result(text: &str) -> Exit {
 ///
 /// # Errors
 /// Where standard output is closed or full.
-pub fn write_result(text: &str) -> io::Result<()> {
+pub fn write_result(text: impl AsRef<[u8]>) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
+    out.write_all(text.as_ref())?;
     out.flush()
 }
 

@@ -1,10 +1,11 @@
 //! Runs a job to its end: where a fault may pass, from its last checkpoint again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::runtime::Runtime;
+use wasmill_checkpoint::{JobFacts, StateFacts};
 use wasmill_job::explain::survives;
 use wasmill_job::graph::Job;
 use wasmill_job::plan::Plan;
@@ -12,6 +13,7 @@ use wasmill_runtime::{JobCounts, JobError, JobRun, MemoryBudget, Outcome, Restar
 use wasmill_time::ProcessingClock;
 
 use crate::composition::Composition;
+use crate::composition::factory::JobFactory;
 use crate::control::server::Reached;
 use crate::recovery::{self, Opened};
 use crate::report;
@@ -42,6 +44,31 @@ pub struct Facts {
     pub plugins: BTreeMap<usize, String>,
     /// The checkpoint that it went on from.
     pub restored_from: Option<u64>,
+}
+
+/// A job's operators, as its checkpoints describe them.
+#[derive(Debug)]
+pub struct Described {
+    /// What those keep that keep state, by their places.
+    states: BTreeMap<usize, StateFacts>,
+    /// The digests of plugins, by their operators' places.
+    plugins: BTreeMap<usize, String>,
+}
+
+impl Described {
+    /// Those of a job with these parts.
+    ///
+    /// # Errors
+    /// Where an operator can't be made.
+    pub fn of(job: &Job, factory: &JobFactory<'_>) -> Result<Self, JobError> {
+        let plugins = (0..job.operators.len()).filter_map(|index| Some((index, factory.digest(index)?))).collect();
+        Ok(Self { states: factory.states()?, plugins })
+    }
+
+    /// The job, run by this plan.
+    pub fn facts(&self, job: &Job, plan: &Plan) -> JobFacts {
+        facts(job, plan, &self.states, &self.plugins)
+    }
 }
 
 impl Known {
@@ -90,12 +117,10 @@ impl Supervision<'_> {
     fn run_once(&self, opened: Option<Opened>) -> Result<Outcome, JobError> {
         let Self { job, plan, .. } = *self;
         let factory = self.composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
-        let operators = || 0..job.operators.len();
-        let plugins: BTreeMap<usize, String> = operators().filter_map(|index| Some((index, factory.digest(index)?))).collect();
-        let stateful: BTreeSet<usize> = operators().filter(|&index| factory.is_stateful(index)).collect();
+        let described = Described::of(job, &factory)?;
         {
             let mut known = self.known.facts();
-            known.plugins.clone_from(&plugins);
+            known.plugins.clone_from(&described.plugins);
             let restored = opened.as_ref().and_then(|opened| opened.restored.as_ref());
             known.restored_from = restored.map(|manifest| manifest.epoch.0);
         }
@@ -103,7 +128,7 @@ impl Supervision<'_> {
             survives(job).iter().for_each(|sentence| report::remark("nothing-survives", sentence));
         }
         let durability = match (opened, &job.checkpoint) {
-            (Some(opened), Some(checkpoint)) => Some(opened.durability(checkpoint, facts(job, plan, &stateful, &plugins))),
+            (Some(opened), Some(checkpoint)) => Some(opened.durability(checkpoint, described.facts(job, plan))),
             _ => None,
         };
         if self.stop.is_asked() {

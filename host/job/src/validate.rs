@@ -312,8 +312,8 @@ fn resolve_store(written: &At<String>, given: &Given<'_>, problems: &mut Problem
 
 fn resolve_checkpoint(checkpoint: &written::Checkpoint, given: &Given<'_>, problems: &mut Problems) -> Option<graph::Checkpoint> {
     let store = resolve_store(checkpoint.store.as_ref()?, given, problems)?;
-    let written::Checkpoint { every, retain, base_every, timeout, .. } = *checkpoint;
-    Some(graph::Checkpoint { every, store, retain, base_every, timeout })
+    let written::Checkpoint { every, retain, base_every, timeout, verify, .. } = *checkpoint;
+    Some(graph::Checkpoint { every, store, retain, base_every, timeout, verify })
 }
 
 /// How often the job is started again: with checkpoints as it says, or by default; without them never.

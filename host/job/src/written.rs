@@ -324,4 +324,6 @@ pub struct Checkpoint {
     pub base_every: NonZero<u32>,
     /// How long one may take.
     pub timeout: Duration,
+    /// Time between two looks at whether the newest is intact.
+    pub verify: Duration,
 }

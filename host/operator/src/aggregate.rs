@@ -20,6 +20,7 @@ pub(crate) mod encoding;
 mod extreme;
 mod fold;
 mod foreign;
+mod form;
 mod general;
 mod last;
 mod layout;
@@ -30,6 +31,7 @@ mod parsed;
 mod parts;
 mod quantile;
 mod ranked;
+mod reading;
 mod refused;
 mod retract;
 mod spread;
@@ -60,8 +62,11 @@ use refused::Refused;
 
 pub use call::Aggregate;
 pub use foreign::{Computation, ForeignAggregate, Held};
+pub(crate) use form::SAID;
+pub use form::{ComputationForm, Space, StateForm};
 pub(crate) use last::{Results, in_order};
 pub(crate) use parts::Alone;
+pub use reading::StateReader;
 pub(crate) use whole::Comes;
 
 /// When rows come out.
@@ -101,6 +106,7 @@ pub struct RunningAggregate {
     /// Each aggregate as its reasons name it.
     named: Vec<String>,
     layout: Layout,
+    form: StateForm,
     elsewhere: Vec<Elsewhere>,
     /// Rows that are kept themselves; they come out behind the aggregates' values.
     collected: Option<Collected>,
@@ -136,6 +142,7 @@ impl RunningAggregate {
         Declaration {
             ports: vec![Port { name: "main".to_owned(), schema: SchemaRef::clone(&self.output) }],
             states: [self.layout.need()].into_iter().chain(self.collected.as_ref().map(Collected::need)).collect(),
+            form: Some(self.form.clone()),
             reads: vec![Some(self.reads.clone())],
         }
     }

@@ -10,6 +10,8 @@ use wasmill_flow::{Batch, Watermark};
 use wasmill_state::{KeyedState, StateNeed};
 use wasmill_time::ProcessingClock;
 
+use crate::aggregate::StateForm;
+
 /// One output of an operator.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Port {
@@ -26,6 +28,8 @@ pub struct Declaration {
     pub ports: Vec<Port>,
     /// The states that it keeps for each key; empty where it isn't keyed.
     pub states: Vec<StateNeed>,
+    /// What their values are put together of; none where only the operator knows.
+    pub form: Option<StateForm>,
     /// For each input, the indices of the columns that it reads or passes on; `None` for all. An exchange before it may move these only.
     pub reads: Vec<Option<Vec<usize>>>,
 }

@@ -26,5 +26,5 @@ pub type DefinitionProblems = Vec<DefinitionProblem>;
 
 /// The declaration of an operator with one output and no state.
 pub(crate) fn one_output(schema: SchemaRef, reads: Option<Vec<usize>>) -> Declaration {
-    Declaration { ports: vec![Port { name: "main".to_owned(), schema }], states: Vec::new(), reads: vec![reads] }
+    Declaration { ports: vec![Port { name: "main".to_owned(), schema }], states: Vec::new(), form: None, reads: vec![reads] }
 }

@@ -35,7 +35,7 @@ pub mod union;
 #[cfg(test)]
 mod testing;
 
-pub use aggregate::{Aggregate, Computation, Emit, ForeignAggregate, Held, RunningAggregate};
+pub use aggregate::{Aggregate, Computation, Emit, ForeignAggregate, Held, RunningAggregate, Space, StateForm, StateReader};
 pub use combine::Combiner;
 pub use contract::{Context, Dead, Declaration, Due, Emitted, Firing, Operator, OperatorError, PluginCounts, Port, Step};
 pub use definition::{DefinitionProblem, DefinitionProblems};

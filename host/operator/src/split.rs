@@ -56,7 +56,7 @@ impl Split {
     #[must_use]
     pub fn declaration(&self) -> Declaration {
         let port = |name: &String| Port { name: name.clone(), schema: SchemaRef::clone(&self.schema) };
-        Declaration { ports: self.names.iter().map(port).collect(), states: Vec::new(), reads: vec![None] }
+        Declaration { ports: self.names.iter().map(port).collect(), states: Vec::new(), form: None, reads: vec![None] }
     }
 
     fn step(&self, input: usize, batch: Batch, cx: &mut Context) {

@@ -32,7 +32,7 @@ use arrow_schema::SchemaRef;
 use wasmill_flow::{Batch, Watermark};
 use wasmill_state::CallKeys;
 
-use crate::aggregate::{Comes, Computation, Emit, Results, RunningAggregate};
+use crate::aggregate::{Comes, Computation, Emit, Results, RunningAggregate, Space};
 use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use crate::definition::DefinitionProblems;
 pub use by_clock::{ByClock, Ends};
@@ -134,11 +134,12 @@ impl WindowedAggregate {
             aggregates.insert(0, (ROWS.to_owned(), Computation::Sql("count(*)".to_owned())));
         }
         let aggregate = RunningAggregate::of(key_by, aggregates, Emit::AtEnd { most_rows }, &inner)?;
-        let aggregate = aggregate.in_spaces(input.fields().len(), &inner);
+        let shares = windows.slide < windows.size && !several && aggregate.merges();
+        let space = if shares { Space::Slice } else { Space::Window };
+        let aggregate = aggregate.in_spaces(space, input.fields().len(), &inner);
         let hidden = 1 + usize::from(counts);
         let from = key_by.len() + hidden;
         let changes = trigger.retracts().then(|| Changes::new(several, key_by.len(), true, from, aggregate.output()));
-        let shares = windows.slide < windows.size && !several && aggregate.merges();
         let panes = shares.then(|| Panes::new(aggregate.declaration().states));
         Ok(Self {
             windows,
@@ -163,10 +164,7 @@ impl WindowedAggregate {
     /// Two outputs, of results and of the input's rows that came too late; one state.
     #[must_use]
     pub fn declaration(&self) -> Declaration {
-        let mut states = self.aggregate.declaration().states;
-        let said = self.changes.as_ref().and_then(|changes| changes.need(&states[0]));
-        states.extend(said);
-        self.frame.declaration(states)
+        self.frame.declaration(changes::declared(self.changes.as_ref(), self.aggregate.declaration()))
     }
 
     async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {

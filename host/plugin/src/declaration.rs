@@ -234,7 +234,7 @@ pub(crate) fn resolve(plan: &WitPlan, inputs: &[InputShape]) -> Result<Plan, Str
     }
     let needs = inputs.iter().enumerate().map(|(index, input)| needed(index, input, &reads[index], &planned)).collect();
     Ok(Plan {
-        declaration: Declaration { ports, states, reads: needs },
+        declaration: Declaration { ports, states, form: None, reads: needs },
         reads,
         ports: planned,
         wants_key_columns: plan.wants.contains(Wants::KEY_COLUMNS),

@@ -57,6 +57,7 @@ pub fn counts(job: &Job) -> JobCounts {
         stages: RwLock::default(),
         checkpoints: AtomicU64::new(0),
         failed_checkpoints: AtomicU64::new(0),
+        damaged_files: AtomicU64::new(0),
         last_epoch: AtomicU64::new(0),
         checkpoint_micros: AtomicU64::new(0),
         checkpoint_bytes: AtomicU64::new(0),

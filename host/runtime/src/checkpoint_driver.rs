@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 use wasmill_checkpoint::coordinator::Cadence;
-use wasmill_checkpoint::{Action, Coordinator, Event as Happened, Part, Store, Unexpected};
+use wasmill_checkpoint::{Action, CheckpointError, Coordinator, Event as Happened, Manifest, Part, Store, Unexpected};
 use wasmill_failpoint::{Failpoint, hit};
 use wasmill_flow::{Barrier, Epoch, KeyGroups};
 use wasmill_time::ProcessingClock;
@@ -24,6 +24,7 @@ use crate::error::JobError;
 use crate::job_run::Outcome;
 use crate::names::Names;
 use crate::savepoint::SavepointRequest;
+use crate::verification::{Damage, Verification};
 
 /// How long the end of a job waits for the removal of checkpoints that aren't kept; what is left goes another time.
 const LAST_REMOVAL: Duration = Duration::from_secs(10);
@@ -42,8 +43,8 @@ enum Written {
         epoch: Epoch,
         /// The savepoints that it makes, or why not.
         savepoints: Vec<(String, Result<Epoch, JobError>)>,
-        /// What changed since its bases takes more than it is worth.
-        base_wanted: bool,
+        /// It; none where the job takes no checkpoints.
+        manifest: Option<Arc<Manifest>>,
     },
 }
 
@@ -58,6 +59,12 @@ pub(crate) struct Driver {
     coordinator: Coordinator,
     writer: Option<Arc<Writer>>,
     retain: NonZero<usize>,
+    /// The newest checkpoint that is complete.
+    newest: Option<Arc<Manifest>>,
+    /// Looks at whether it is intact: one at a time, so long after the one before, and when the next is due.
+    verify: Duration,
+    look_at: Option<Instant>,
+    looks: JoinSet<Result<Vec<Damage>, CheckpointError>>,
     start: Instant,
     barriers: Vec<(TaskId, mpsc::UnboundedSender<Barrier>)>,
     commits: Vec<(TaskId, mpsc::UnboundedSender<Epoch>)>,
@@ -91,9 +98,10 @@ impl Driver {
         counts: Arc<JobCounts>,
         asked: Asked,
     ) -> Self {
-        let (cadence, first, retain) = durability.as_ref().map_or((NEVER, Epoch(1), NonZero::<usize>::MIN), |durability| {
-            (durability.cadence, durability.first, durability.retain)
-        });
+        let never = (NEVER, Epoch(1), NonZero::<usize>::MIN, (Duration::MAX, Duration::MAX));
+        let (cadence, first, retain, (first_look, verify)) = durability
+            .as_ref()
+            .map_or(never, |durability| (durability.cadence, durability.first, durability.retain, durability.verify));
         let writer = durability.map(|Durability { store, facts, .. }| {
             let counts = Arc::clone(&counts);
             Arc::new(Writer {
@@ -109,11 +117,16 @@ impl Driver {
             })
         });
         let (_, none) = mpsc::unbounded_channel();
+        let start = Instant::now();
         Self {
             coordinator: Coordinator::new(assembly.tasks.len(), cadence, first),
             writer,
             retain,
-            start: Instant::now(),
+            newest: None,
+            verify,
+            look_at: start.checked_add(first_look),
+            looks: JoinSet::new(),
+            start,
             barriers: std::mem::take(&mut assembly.barriers),
             commits: std::mem::take(&mut assembly.commits),
             events: std::mem::replace(&mut assembly.events, none),
@@ -134,12 +147,13 @@ impl Driver {
     pub async fn run(&mut self) -> Result<Outcome, JobError> {
         while self.over.is_none_or(|_| self.writer.is_some() && self.done.len() < self.commits.len()) {
             let due = self.coordinator.due().and_then(|due| self.start.checked_add(due));
-            let tick = async {
+            let look = self.look_at.filter(|_| self.looks.is_empty());
+            let [tick, look] = [due, look].map(|due| async move {
                 match due {
                     Some(due) => sleep_until(due).await,
                     None => std::future::pending().await,
                 }
-            };
+            });
             let happened = tokio::select! {
                 biased;
                 Some(written) = self.writing.join_next() => {
@@ -153,6 +167,14 @@ impl Driver {
                 Some(request) = self.asked.savepoints.recv() => self.wanted(request),
                 () = tick => Some(Happened::Tick(self.start.elapsed())),
                 Some(event) = self.events.recv() => self.told(event),
+                () = look => {
+                    self.look();
+                    None
+                }
+                Some(found) = self.looks.join_next() => {
+                    self.looked(found.unwrap_or_else(|_| Ok(Vec::new())));
+                    None
+                }
             };
             if let Some(happened) = happened {
                 self.happened(happened)?;
@@ -209,8 +231,9 @@ impl Driver {
     fn written(&mut self, written: Written) -> Option<Happened> {
         match written {
             Written::Part(task, barrier, parts) => Some(Happened::TaskAcked { task: task.0, epoch: barrier.epoch, parts }),
-            Written::Manifest { epoch, savepoints, base_wanted } => {
-                if base_wanted {
+            Written::Manifest { epoch, savepoints, manifest } => {
+                // What changed since its bases may take more than it is worth.
+                if manifest.as_deref().is_some_and(Manifest::wants_base) {
                     self.coordinator.want_base();
                 }
                 for (label, kept) in savepoints {
@@ -221,6 +244,7 @@ impl Driver {
                 if self.writer.is_some() {
                     self.counts.checkpoint_completed(epoch, self.coordinator.under_way_for(self.start.elapsed()));
                 }
+                self.newest = manifest;
                 Some(Happened::Stored(epoch))
             }
         }
@@ -272,17 +296,17 @@ impl Driver {
         let writer = self.writer.clone();
         self.writing.spawn(async move {
             let mut kept = Vec::new();
-            let mut base_wanted = false;
+            let mut written = None;
             if let Some(writer) = writer {
                 let manifest = writer.write_manifest(barrier, parts).await?;
-                base_wanted = manifest.wants_base();
                 for label in savepoints {
                     // The checkpoint is complete all the same: only who asked for the savepoint hears of it.
                     let epoch = writer.keep(&label, &manifest).await.map(|()| barrier.epoch);
                     kept.push((label, epoch));
                 }
+                written = Some(Arc::new(manifest));
             }
-            Ok(Written::Manifest { epoch: barrier.epoch, savepoints: kept, base_wanted })
+            Ok(Written::Manifest { epoch: barrier.epoch, savepoints: kept, manifest: written })
         });
     }
 
@@ -293,6 +317,32 @@ impl Driver {
             && self.removal.is_empty()
         {
             self.removal.spawn(removed(Arc::clone(&writer.store), self.retain));
+        }
+    }
+
+    /// Has the files of the newest checkpoint read, beside the rows.
+    fn look(&mut self) {
+        self.look_at = Instant::now().checked_add(self.verify);
+        if let (Some(writer), Some(manifest)) = (&self.writer, &self.newest) {
+            let (store, manifest) = (Arc::clone(&writer.store), Arc::clone(manifest));
+            self.looks.spawn(async move { Verification::default().of(&store, &manifest).await });
+        }
+    }
+
+    /// Says what was found to be damaged, and has the next checkpoint written whole, which needs none of it.
+    fn looked(&mut self, found: Result<Vec<Damage>, CheckpointError>) {
+        self.look_at = Instant::now().checked_add(self.verify);
+        let damaged = found.unwrap_or_else(|error| {
+            tracing::warn!(code = "checkpoint-not-verified", %error, "whether the newest checkpoint is intact is not known");
+            Vec::new()
+        });
+        for Damage { file, problem } in damaged {
+            // What is no longer needed may be gone by now.
+            if self.newest.as_ref().is_some_and(|newest| newest.files().any(|needed| needed.name == file)) {
+                tracing::warn!(code = "checkpoint-damaged", "{problem}; the next checkpoint is written whole");
+                self.counts.file_damaged();
+                self.coordinator.want_base();
+            }
         }
     }
 

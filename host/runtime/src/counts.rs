@@ -210,6 +210,8 @@ pub struct JobCounts {
     pub checkpoints: AtomicU64,
     /// Checkpoints that failed.
     pub failed_checkpoints: AtomicU64,
+    /// State files of checkpoints that were found to be damaged.
+    pub damaged_files: AtomicU64,
     /// The epoch of the last completed checkpoint; 0 for none.
     pub last_epoch: AtomicU64,
     /// How long the last completed checkpoint took, from its barrier, in microseconds.
@@ -223,6 +225,10 @@ pub struct JobCounts {
 impl JobCounts {
     pub(crate) fn checkpoint_failed(&self) {
         self.failed_checkpoints.fetch_add(1, Relaxed);
+    }
+
+    pub(crate) fn file_damaged(&self) {
+        self.damaged_files.fetch_add(1, Relaxed);
     }
 
     pub(crate) fn checkpoint_completed(&self, epoch: Epoch, took: Duration) {

@@ -2,6 +2,7 @@
 
 use std::num::NonZero;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmill_checkpoint::coordinator::Cadence;
 use wasmill_checkpoint::recovery::Fit;
@@ -17,6 +18,8 @@ pub struct Durability {
     pub store: Arc<Store>,
     /// When they are taken.
     pub cadence: Cadence,
+    /// When it is first looked at whether the newest is intact, in time since the start, and time between two looks.
+    pub verify: (Duration, Duration),
     /// How many are kept.
     pub retain: NonZero<usize>,
     /// The job, as its checkpoints describe it.

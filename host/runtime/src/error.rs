@@ -57,7 +57,9 @@ impl JobError {
         PASSING.contains(&self.code) || wasmill_connector::error::is_passing(self.code)
     }
 
-    pub(crate) fn operator(name: &str, error: OperatorError) -> Self {
+    /// An operator's.
+    #[must_use]
+    pub fn operator(name: &str, error: OperatorError) -> Self {
         let OperatorError { code, message, row, hint } = error;
         Self { code, message, operator: Some(name.to_owned()), row, place: None, hint }
     }

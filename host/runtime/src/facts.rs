@@ -1,17 +1,17 @@
 //! A job as its checkpoints describe it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use wasmill_checkpoint::JobFacts;
+use wasmill_checkpoint::{JobFacts, StateFacts};
 use wasmill_flow::key;
 use wasmill_job::graph::{Aggregate, Input, Job, MAIN_PORT, NodeId, Verb};
 use wasmill_job::plan::{Plan, PlanNode};
 
 use crate::names::DEAD_LETTERS;
 
-/// Describes a job: `stateful` are the places of operators that keep state, `plugins` the digests of plugins by their operators' places.
+/// Describes a job: `states` are what operators that keep state keep, `plugins` the digests of plugins, both by their operators' places.
 #[must_use]
-pub fn facts(job: &Job, plan: &Plan, stateful: &BTreeSet<usize>, plugins: &BTreeMap<usize, String>) -> JobFacts {
+pub fn facts(job: &Job, plan: &Plan, states: &BTreeMap<usize, StateFacts>, plugins: &BTreeMap<usize, String>) -> JobFacts {
     let operator = |index: &usize| job.operators[*index].name.clone();
     let mut facts = JobFacts {
         name: job.name.clone(),
@@ -19,9 +19,10 @@ pub fn facts(job: &Job, plan: &Plan, stateful: &BTreeSet<usize>, plugins: &BTree
         key_groups: job.key_groups.count(),
         parallelism: job.parallelism,
         sources: BTreeMap::new(),
-        stateful: stateful.iter().map(operator).collect(),
+        stateful: states.keys().map(operator).collect(),
         sinks: BTreeMap::new(),
         plugins: plugins.iter().map(|(index, digest)| (operator(index), digest.clone())).collect(),
+        states: states.iter().map(|(index, state)| (operator(index), state.clone())).collect(),
     };
     for stage in &plan.stages {
         for node in &stage.nodes {

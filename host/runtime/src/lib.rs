@@ -29,6 +29,7 @@ mod names;
 pub mod restart;
 mod restore;
 pub mod savepoint;
+pub mod verification;
 
 pub mod clock;
 pub mod counts;
@@ -45,3 +46,4 @@ pub use memory::MemoryBudget;
 pub use names::DEAD_LETTERS;
 pub use restart::{Restarts, Verdict};
 pub use savepoint::SavepointRequest;
+pub use verification::{Damage, Verification};

@@ -2,12 +2,14 @@
 //!
 #![doc = include_str!("../../../docs/formats/state.md")]
 
+mod chain;
 pub mod header;
 pub mod reader;
 #[cfg(test)]
 mod tests;
 pub mod writer;
 
+pub use chain::check_chain;
 pub use header::Header;
 pub use reader::{Change, Item, Record, Snapshot};
 pub use writer::SnapshotWriter;

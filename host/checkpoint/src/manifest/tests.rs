@@ -20,6 +20,7 @@ pub fn job() -> JobFacts {
         stateful: ["hourly".to_owned()].into(),
         sinks: [("report".to_owned(), 1)].into(),
         plugins: [("graded".to_owned(), "sha256:abc".to_owned())].into(),
+        states: BTreeMap::new(),
     }
 }
 
@@ -82,7 +83,7 @@ fn what_is_written_is_what_is_read() {
     let manifest = manifest(42);
     let bytes = manifest.to_bytes();
     assert_eq!(Manifest::from_bytes(&bytes), Ok(manifest));
-    let json: serde_json::Value = serde_json::from_slice(&bytes).expect("the file is JSON");
+    let json: Value = serde_json::from_slice(&bytes).expect("the file is JSON");
     assert_eq!((&json["format"], &json["manifest"]["epoch"]), (&json!(2), &json!(42)));
 }
 
@@ -110,7 +111,17 @@ fn following() -> Manifest {
         part => part,
     };
     let parts = parts().into_iter().map(delta).collect();
-    Manifest::assemble(barrier, 1_793_318_401_000, job(), parts, Some(&before)).expect("a whole checkpoint")
+    let key = vec![("net".to_owned(), "utf8".to_owned())];
+    let states = [("hourly".to_owned(), StateFacts { key, form: Some(json!({"aggregates": ["n"]})) })].into();
+    Manifest::assemble(barrier, 1_793_318_401_000, JobFacts { states, ..job() }, parts, Some(&before))
+        .expect("a whole checkpoint")
+}
+
+#[test]
+fn a_manifest_of_version_2_from_before_it_said_what_states_are_of_still_reads() {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/manifest-v2-without-states.json");
+    let bytes = std::fs::read(fixture).expect("the fixture");
+    assert_eq!(Manifest::from_bytes(&bytes), Ok(Manifest { job: job(), ..following() }));
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! `wasmill checkpoints`: what a store holds, looked at while a job writes to it or not, and removed.
 
+mod verify;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::runtime::Runtime;
 use wasmill_checkpoint::store::Entry;
 use wasmill_checkpoint::{CheckpointError, Location, Manifest, StateObject, Store};
 use wasmill_flow::Epoch;
@@ -95,11 +98,15 @@ struct Deleted {
 
 /// Does what is asked for.
 pub fn checkpoints(command: &CheckpointsCommand) -> Exit {
-    let refused = |error: std::io::Error| JobError::new("system", format!("the system refuses threads: {error}"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused);
-    let text = runtime.and_then(|runtime| Ok(runtime.block_on(answer(command))?));
+    let text = runtime().and_then(|runtime| Ok(runtime.block_on(answer(command))?));
     match text {
-        Ok(text) => report::result(&text),
+        Ok((text, failure)) => match (report::result(&text), failure) {
+            (Exit::Done, Some(error)) => {
+                report::error(&error);
+                Exit::Failed
+            }
+            (exit, _) => exit,
+        },
         Err(error) => {
             report::error(&error);
             Exit::Failed
@@ -107,25 +114,43 @@ pub fn checkpoints(command: &CheckpointsCommand) -> Exit {
     }
 }
 
-async fn answer(command: &CheckpointsCommand) -> Result<String, CheckpointError> {
+/// What asks a store.
+pub(super) fn runtime() -> Result<Runtime, JobError> {
+    let refused = |error: std::io::Error| JobError::new("system", format!("the system refuses threads: {error}"));
+    tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(refused)
+}
+
+/// A checkpoint by its epoch, or a savepoint by its label, and that.
+pub(crate) async fn manifest(store: &Store, id: &str) -> Result<(Option<String>, Manifest), CheckpointError> {
+    Ok(match id.parse() {
+        Ok(epoch) => (None, store.show(Epoch(epoch)).await?),
+        Err(_) => (Some(id.to_owned()), store.show_savepoint(id).await?),
+    })
+}
+
+/// What is printed, and why the command fails all the same, where it does.
+async fn answer(command: &CheckpointsCommand) -> Result<(String, Option<JobError>), CheckpointError> {
     let (store, format) = match command {
         CheckpointsCommand::List { store, format } => (store, format),
-        CheckpointsCommand::Show { store, format, .. } | CheckpointsCommand::Delete { store, format, .. } => (store, format),
+        CheckpointsCommand::Show { store, format, .. }
+        | CheckpointsCommand::Delete { store, format, .. }
+        | CheckpointsCommand::Verify { store, format, .. } => (store, format),
     };
     let location = Location::of(store);
     let opened = Store::look(&location).await?;
     let name = location.to_string();
-    Ok(match command {
+    let text = match command {
+        CheckpointsCommand::Verify { id, .. } => {
+            let verified = verify::verify(&opened, name, id.as_deref()).await?;
+            return Ok((print(*format, &verified, verify::Verified::as_text), verified.failure()));
+        }
         CheckpointsCommand::List { .. } => {
             let checkpoints = opened.entries().await?.into_iter().chain(opened.kept().await?).map(listed).collect();
             let listed = Listed { store: name, checkpoints };
             print(*format, &listed, list_as_text)
         }
         CheckpointsCommand::Show { id, .. } => {
-            let (label, manifest) = match id.parse() {
-                Ok(epoch) => (None, opened.show(Epoch(epoch)).await?),
-                Err(_) => (Some(id.clone()), opened.show_savepoint(id).await?),
-            };
+            let (label, manifest) = manifest(&opened, id).await?;
             print(*format, &shown(name, label, manifest), show_as_text)
         }
         CheckpointsCommand::Delete { id, .. } => {
@@ -141,7 +166,8 @@ async fn answer(command: &CheckpointsCommand) -> Result<String, CheckpointError>
                 format!("{what} deleted, with {} state files that no other needs\n", deleted.objects.len())
             })
         }
-    })
+    };
+    Ok((text, None))
 }
 
 fn print<T: Serialize>(format: Format, value: &T, as_text: impl Fn(&T) -> String) -> String {

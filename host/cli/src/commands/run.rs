@@ -5,7 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
-use wasmill_job::graph::Job;
+use tokio::runtime::Runtime;
+use wasmill_checkpoint::Manifest;
+use wasmill_checkpoint::recovery::check;
+use wasmill_job::graph::{Checkpoint, Job};
 use wasmill_job::plan::{Plan, plan, plan_resumed};
 use wasmill_runtime::{JobCounts, JobError, MemoryBudget, assembly};
 
@@ -16,10 +19,10 @@ use crate::control::server::Reached;
 use crate::exit::Exit;
 use crate::later::not_in_this_version;
 use crate::metrics::{self, Server};
-use crate::recovery::Start;
+use crate::recovery::{Asked, Opened, Start};
 use crate::signals::{self, Stop};
 use crate::summary::{self, Ran, Summary};
-use crate::supervision::{Known, Supervision};
+use crate::supervision::{Described, Known, Supervision};
 use crate::{control, event, job_file, process, recovery, report};
 
 /// Runs a job.
@@ -67,11 +70,16 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
             return Exit::Failed;
         }
     };
-    let opened = match (&job.checkpoint, start(args)) {
-        (Some(checkpoint), start) => {
-            runtime.block_on(recovery::open(checkpoint, &job.name, &start)).map(Some).map_err(JobError::from)
+    let start = match start(args) {
+        Ok(start) => start,
+        Err(error) => {
+            report::error(&error);
+            return Exit::Wrong;
         }
-        (None, Start::From { .. }) => {
+    };
+    let opened = match (&job.checkpoint, &start) {
+        (Some(checkpoint), start) => open(checkpoint, job, start, composition, &runtime).map(Some),
+        (None, Start::From(_)) => {
             report::error(
                 &JobError::new("invalid-option", "`--from` in a job without `checkpoint`: it has no store to go on from")
                     .with_hint("give the job `checkpoint: { store: PATH }`"),
@@ -128,12 +136,36 @@ fn run_job(job: &Job, text: &str, args: &RunArgs, composition: &Composition, sto
 }
 
 /// What the command line says that the job is to begin with.
-fn start(args: &RunArgs) -> Start {
-    match &args.from {
-        Some(id) => Start::From { id: id.clone(), allow_unmatched: args.allow_unmatched },
+fn start(args: &RunArgs) -> Result<Start, JobError> {
+    Ok(match &args.from {
+        Some(written) => Start::From(Asked::read(written, args.allow_unmatched)?),
         None if args.fresh => Start::Fresh,
         None => Start::Newest,
-    }
+    })
+}
+
+/// Opens a job's store. Where it is to go on from a checkpoint that it may not fit, it is described before.
+fn open(
+    checkpoint: &Checkpoint,
+    job: &Job,
+    start: &Start,
+    composition: &Composition,
+    runtime: &Runtime,
+) -> Result<Opened, JobError> {
+    let described = match start {
+        Start::From(_) => {
+            let factory = composition.factory(job, Instant::now()).map_err(report::of_plugin)?;
+            Some(Described::of(job, &factory)?)
+        }
+        Start::Newest | Start::Fresh => None,
+    };
+    let fits = |manifest: &Manifest, fit| {
+        let plan = plan_resumed(job, &manifest.job.sources);
+        described
+            .as_ref()
+            .map_or(Ok(()), |described| check(manifest, &described.facts(job, &plan), fit).map(drop).map_err(JobError::from))
+    };
+    runtime.block_on(recovery::open(checkpoint, &job.name, start, fits))
 }
 
 /// What a job that runs says of itself.

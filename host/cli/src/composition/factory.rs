@@ -1,5 +1,6 @@
 //! What the runtime runs: sources, operators and sinks of a validated job.
 
+mod kept;
 mod tables;
 mod whole;
 mod windows;
@@ -36,12 +37,11 @@ use wasmill_operator::{Combiner, DefinitionProblems, Expression, Operator, Opera
 use wasmill_plugin::operator::Definition;
 use wasmill_plugin::{AggregateDefinition, InputShape, OnPoison, PluginAggregate, PluginOperator, WindowDefinition};
 use wasmill_runtime::{Factory, OperatorParts, SinkId};
-use wasmill_state::memory::MemoryState;
-use wasmill_state::{KeyedState, StateNeed};
 
 use super::{Composition, describe, describe_aggregate, limits};
+use kept::Kept;
 use tables::table_sink;
-use windows::{milliseconds, state_of, windowed};
+use windows::{milliseconds, windowed};
 
 /// A job's parts.
 pub struct JobFactory<'a> {
@@ -163,6 +163,55 @@ impl JobFactory<'_> {
         }
     }
 
+    /// An operator, and what it keeps.
+    fn made(&self, operator: usize, task: TaskIndex) -> Result<(Box<dyn Operator>, Kept), OperatorError> {
+        let definition = &self.job.operators[operator];
+        let input = definition.input();
+        let schema = handed(&input.schema, input.reads.as_deref());
+        let refused = |problems: DefinitionProblems| self.refused(operator, &problems);
+        let made: Box<dyn Operator> = match &definition.verb {
+            Verb::Union => Box::new(Union::new(&schema)),
+            Verb::Filter(text) => Box::new(Filter::new(text, &schema).map_err(refused)?),
+            Verb::Select(columns) => Box::new(Select::new(columns, &schema).map_err(refused)?),
+            Verb::With { columns, drop } => Box::new(With::new(columns, drop, &schema).map_err(refused)?),
+            Verb::Unnest { column, name } => {
+                Box::new(Unnest::new(column, name, &schema, self.job.batch.max_rows).map_err(refused)?)
+            }
+            Verb::Split(conditions) => Box::new(Split::new(conditions, &schema).map_err(refused)?),
+            Verb::Aggregate { columns, at_end, retract_where, window } => {
+                let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
+                let (key, columns) = self.aggregate(operator, columns, task);
+                if let Some(window) = window {
+                    let most_rows = self.job.batch.max_rows;
+                    let (operator, declaration) = windowed(&key, window, columns, most_rows, &schema).map_err(refused)?;
+                    return Ok((operator, declaration.into()));
+                }
+                let aggregate = match retract_where {
+                    Some(condition) => RunningAggregate::retracting(&key, columns, condition, emit, &schema),
+                    None => RunningAggregate::of(&key, columns, emit, &schema),
+                };
+                let aggregate = aggregate.map_err(refused)?;
+                let kept = aggregate.declaration().into();
+                return Ok((Box::new(aggregate), kept));
+            }
+            Verb::Window { window, .. } => {
+                let function = self.windows[operator].clone().ok_or_else(|| refused(Vec::new()))?;
+                let reads = input.reads.as_deref();
+                let most_rows = self.job.batch.max_rows;
+                let operator =
+                    whole::windows(function, window, &input.key_by, reads, most_rows, &schema, task).map_err(refused)?;
+                let kept = operator.declaration().into();
+                return Ok((Box::new(operator), kept));
+            }
+            Verb::Plugin(_) => {
+                let plugin = self.plugins[operator].clone().ok_or_else(|| refused(Vec::new()))?;
+                let kept = plugin.plan.declaration.clone().into();
+                return Ok((Box::new(PluginOperator::new(plugin, task)), kept));
+            }
+        };
+        Ok((made, Kept::default()))
+    }
+
     /// Whether an operator keeps state.
     #[must_use]
     pub fn is_stateful(&self, operator: usize) -> bool {
@@ -224,58 +273,8 @@ impl Factory for JobFactory<'_> {
     }
 
     fn operator(&self, operator: usize, task: TaskIndex) -> Result<OperatorParts, OperatorError> {
-        let definition = &self.job.operators[operator];
-        let input = definition.input();
-        let schema = handed(&input.schema, input.reads.as_deref());
-        let refused = |problems: DefinitionProblems| self.refused(operator, &problems);
-        let (made, states): (Box<dyn Operator>, Vec<StateNeed>) = match &definition.verb {
-            Verb::Union => (Box::new(Union::new(&schema)), Vec::new()),
-            Verb::Filter(text) => (Box::new(Filter::new(text, &schema).map_err(refused)?), Vec::new()),
-            Verb::Select(columns) => (Box::new(Select::new(columns, &schema).map_err(refused)?), Vec::new()),
-            Verb::With { columns, drop } => (Box::new(With::new(columns, drop, &schema).map_err(refused)?), Vec::new()),
-            Verb::Unnest { column, name } => {
-                (Box::new(Unnest::new(column, name, &schema, self.job.batch.max_rows).map_err(refused)?), Vec::new())
-            }
-            Verb::Split(conditions) => (Box::new(Split::new(conditions, &schema).map_err(refused)?), Vec::new()),
-            Verb::Aggregate { columns, at_end, retract_where, window } => {
-                let emit = if *at_end { Emit::AtEnd { most_rows: self.job.batch.max_rows } } else { Emit::EachRow };
-                let (key, columns) = self.aggregate(operator, columns, task);
-                if let Some(window) = window {
-                    let most_rows = self.job.batch.max_rows;
-                    let (operator, declaration) = windowed(&key, window, columns, most_rows, &schema).map_err(refused)?;
-                    return Ok(OperatorParts { operator, state: Some(state_of(window, declaration.states)) });
-                }
-                let aggregate = match retract_where {
-                    Some(condition) => RunningAggregate::retracting(&key, columns, condition, emit, &schema),
-                    None => RunningAggregate::of(&key, columns, emit, &schema),
-                };
-                let aggregate = aggregate.map_err(refused)?;
-                let states = aggregate.declaration().states;
-                (Box::new(aggregate), states)
-            }
-            Verb::Window { window, .. } => {
-                let function = self.windows[operator].clone().ok_or_else(|| refused(Vec::new()))?;
-                let reads = input.reads.as_deref();
-                let most_rows = self.job.batch.max_rows;
-                let operator =
-                    whole::windows(function, window, &input.key_by, reads, most_rows, &schema, task).map_err(refused)?;
-                let states = operator.declaration().states;
-                return Ok(OperatorParts { operator: Box::new(operator), state: Some(state_of(window, states)) });
-            }
-            Verb::Plugin(_) => {
-                let plugin = self.plugins[operator].clone().ok_or_else(|| refused(Vec::new()))?;
-                let states = plugin.plan.declaration.states.clone();
-                (Box::new(PluginOperator::new(plugin, task)), states)
-            }
-        };
-        let keeps = !states.is_empty();
-        // Only a plugin can make something of another version of its state; for others it is refused when it is restored.
-        let memory = match definition.verb {
-            Verb::Plugin(_) => MemoryState::new(states).keeping_versions(),
-            _ => MemoryState::new(states),
-        };
-        let state = (definition.is_keyed() || keeps).then(|| Box::new(memory) as Box<dyn KeyedState>);
-        Ok(OperatorParts { operator: made, state })
+        let (made, kept) = self.made(operator, task)?;
+        Ok(OperatorParts { operator: made, state: kept.state(&self.job.operators[operator]) })
     }
 
     fn combiner(&self, operator: usize, task: TaskIndex) -> Result<Option<Combiner>, OperatorError> {

@@ -18,6 +18,8 @@ pub struct Checkpoint {
     pub base_every: NonZero<u32>,
     /// How long one may take.
     pub timeout: Duration,
+    /// Time between two looks at whether the newest is intact.
+    pub verify: Duration,
 }
 
 /// How often a job is started again after a fault that may pass, and how long it waits before.

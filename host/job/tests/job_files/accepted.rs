@@ -78,6 +78,7 @@ fn the_whole_job_is_read() {
         retain: 3,
         base_every: NonZero::new(10).expect("not 0"),
         timeout: Duration::from_mins(10),
+        verify: Duration::from_hours(24),
     };
     assert_eq!(job.checkpoint, Some(checkpoint));
 }

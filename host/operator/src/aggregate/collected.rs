@@ -13,9 +13,10 @@ use std::sync::Arc;
 use arrow_array::builder::{BinaryViewBuilder, BooleanBufferBuilder, StringViewBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::{
-    Array, ArrayRef, BinaryViewArray, BooleanArray, ListViewArray, StringViewArray, StructArray, make_array, new_empty_array,
+    Array, ArrayRef, BinaryViewArray, BooleanArray, ListArray, ListViewArray, StringViewArray, StructArray, make_array,
+    new_empty_array,
 };
-use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
 use wasmill_flow::{column_type, key};
 use wasmill_state::{CallKeys, KeyedState, StateNeed, Values};
@@ -137,10 +138,15 @@ impl Collected {
         let mut values = Values::default();
         let call = CallKeys { places: places.to_vec(), ..CallKeys::default() };
         state.load(NUMBER, &call, &mut values);
+        self.lists_of(&values, places.len())
+    }
+
+    /// The rows of some keys, of their values; nothing where the bytes are damaged.
+    pub(super) fn lists_of(&self, values: &Values, keys: usize) -> Option<Lists> {
         let mut columns: Vec<Out> = self.fields.iter().map(|field| Out::of(field.data_type())).collect();
         let mut starts = vec![0];
         let mut rows = 0;
-        for index in 0..places.len() {
+        for index in 0..keys {
             let mut rest = values.get(index, None).unwrap_or_default();
             while !rest.is_empty() {
                 columns.iter_mut().try_for_each(|column| column.take(&mut rest))?;
@@ -188,6 +194,16 @@ pub(super) struct Lists {
 }
 
 impl Lists {
+    /// The list of each key, as columns of rows have it; nothing where rows have no columns.
+    pub(super) fn into_lists(self) -> Option<ArrayRef> {
+        let (fields, columns, nulls) = self.rows.into_parts();
+        let fields: Fields = fields.iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
+        let item = Arc::new(Field::new_list_field(DataType::Struct(fields.clone()), true));
+        let rows = StructArray::try_new(fields, columns, nulls).ok()?;
+        let offsets = OffsetBuffer::new(ScalarBuffer::from(self.starts));
+        Some(Arc::new(ListArray::try_new(item, offsets, Arc::new(rows), None).ok()?))
+    }
+
     /// The list of each key.
     pub(super) fn all(self) -> ArrayRef {
         let sizes = self.starts.windows(2).map(|ends| ends[1] - ends[0]).collect();

@@ -9,6 +9,7 @@ use wasmill_state::{CallKeys, StateWrite, Values};
 use super::call::Aggregate;
 use super::collected::Collected;
 use super::foreign::{Computation, Elsewhere};
+use super::form::{Space, StateForm};
 use super::layout::{Accumulators, Layout};
 use super::parsed::parse;
 use super::retract::{ROWS, keeps_what_came};
@@ -119,6 +120,7 @@ impl RunningAggregate {
         };
         let named = aggregates.iter().map(named).collect();
         let layout = Layout::new(&parsed, retracts);
+        let form = StateForm::new(input, &aggregates, collected.as_ref().map(Collected::reads), retracts);
         let elsewhere = aggregates.into_iter().enumerate().filter_map(|(number, (_, computation))| match computation {
             Computation::Sql(_) | Computation::Rows(_) => None,
             Computation::Foreign { aggregate, .. } => Some(Elsewhere { number, aggregate }),
@@ -132,6 +134,7 @@ impl RunningAggregate {
             elsewhere: elsewhere.collect(),
             collected,
             layout,
+            form,
             reads,
             emit,
             retracts,
@@ -145,7 +148,8 @@ impl RunningAggregate {
     }
 
     /// The same of keys that are in spaces, each row's in that which a column of timestamps says. The column comes out behind the key's.
-    pub(crate) fn in_spaces(self, column: usize, input: &Schema) -> Self {
+    pub(crate) fn in_spaces(mut self, space: Space, column: usize, input: &Schema) -> Self {
+        self.form.space = Some(space);
         let mut fields = self.output.fields().to_vec();
         fields.insert(self.key_by.len(), Arc::new(input.field(column).clone()));
         Self { space: Some(column), output: Arc::new(Schema::new(fields)), ..self }

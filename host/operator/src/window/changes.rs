@@ -19,14 +19,11 @@ use wasmill_state::{CallKeys, KeyedState, StateNeed, StateWrite, Values};
 
 use super::frame::bug;
 use super::keys::nothing;
-use crate::aggregate::encoding;
-use crate::contract::OperatorError;
+use crate::aggregate::{SAID, encoding};
+use crate::contract::{Declaration, OperatorError};
 
 /// The column that says what a row is to those before it.
 pub(super) const CHANGE: &str = "change";
-
-/// The state's name.
-const SAID: &str = "said";
 
 /// What was said of windows.
 #[derive(Debug)]
@@ -42,6 +39,18 @@ pub(super) struct Changes {
     call: CallKeys,
 }
 
+/// What an aggregate declares, with the state beside its own where changes need one: its version is that of the aggregate's values.
+pub(super) fn declared(changes: Option<&Changes>, mut aggregate: Declaration) -> Declaration {
+    if let Some(changes) = changes.filter(|changes| changes.differ) {
+        let version = aggregate.states[0].version;
+        aggregate.states.push(StateNeed::values(SAID, version, None));
+        if let Some(form) = &mut aggregate.form {
+            form.said = Some(changes.from - changes.key - usize::from(changes.spaced));
+        }
+    }
+    aggregate
+}
+
 impl Changes {
     /// Changes of what an aggregate by `key` columns gives, whose values begin with column `from`.
     pub(super) fn new(differ: bool, key: usize, spaced: bool, from: usize, aggregate: &Schema) -> Self {
@@ -53,11 +62,6 @@ impl Changes {
     /// What it gives: the column of changes, and the aggregate's.
     pub(super) fn output(&self) -> &SchemaRef {
         &self.output
-    }
-
-    /// The state that it needs beside the aggregate's, whose version is that of its values too.
-    pub(super) fn need(&self, aggregate: &StateNeed) -> Option<StateNeed> {
-        self.differ.then(|| StateNeed::values(SAID, aggregate.version, None))
     }
 
     /// Makes changes of results, which are said from now on.

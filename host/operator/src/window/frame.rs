@@ -6,7 +6,7 @@ use arrow_array::{ArrayRef, RecordBatch, TimestampMillisecondArray, UInt32Array}
 use arrow_schema::{Field, FieldRef, Schema, SchemaRef};
 use wasmill_flow::Batch;
 use wasmill_flow::column_type::TIMESTAMP;
-use wasmill_state::{KeyedState, StateNeed};
+use wasmill_state::KeyedState;
 
 use crate::contract::{Context, Declaration, OperatorError, Port};
 
@@ -43,10 +43,10 @@ impl Frame {
         Self { input: SchemaRef::clone(input), inner, output: Arc::new(Schema::new(output)), key, hidden }
     }
 
-    /// Two outputs, of results and of the input's rows that came too late.
-    pub(super) fn declaration(&self, states: Vec<StateNeed>) -> Declaration {
+    /// Two outputs, of results and of the input's rows that came too late, and the states of this declaration.
+    pub(super) fn declaration(&self, of: Declaration) -> Declaration {
         let port = |name: &str, schema: &SchemaRef| Port { name: name.to_owned(), schema: SchemaRef::clone(schema) };
-        Declaration { ports: vec![port("main", &self.output), port(LATE, &self.input)], states, reads: vec![None] }
+        Declaration { ports: vec![port("main", &self.output), port(LATE, &self.input)], reads: vec![None], ..of }
     }
 
     /// Rows of the input as the aggregate sees them.

@@ -9,7 +9,7 @@ use wasmill_flow::Batch;
 use wasmill_flow::key::EncodedKeys;
 use wasmill_state::{CallKeys, Values};
 
-use super::changes::Changes;
+use super::changes::{self, Changes};
 use super::frame::{bug, state, state_of};
 use super::keys::{Keys, removal};
 use super::order::Places;
@@ -65,10 +65,7 @@ impl RowWindows {
     #[must_use]
     pub fn declaration(&self) -> Declaration {
         let ports = vec![Port { name: "main".to_owned(), schema: SchemaRef::clone(&self.output) }];
-        let mut states = self.aggregate.declaration().states;
-        let said = self.changes.as_ref().and_then(|changes| changes.need(&states[0]));
-        states.extend(said);
-        Declaration { ports, states, ..self.aggregate.declaration() }
+        Declaration { ports, ..changes::declared(self.changes.as_ref(), self.aggregate.declaration()) }
     }
 
     async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {

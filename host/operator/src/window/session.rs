@@ -19,11 +19,11 @@ use wasmill_flow::{Batch, Watermark};
 use wasmill_state::{CallKeys, StateWrite, Values};
 
 use super::by_clock::Ends;
-use super::changes::Changes;
+use super::changes::{self, Changes};
 use super::frame::{Frame, bug, state, state_of};
 use super::keys::{Keys, removal};
 use super::trigger::{Accumulation, ROWS, Trigger, leave};
-use crate::aggregate::{Comes, Computation, Emit, RunningAggregate, in_order};
+use crate::aggregate::{Comes, Computation, Emit, RunningAggregate, Space, in_order};
 use crate::contract::{Context, Declaration, Due, Firing, Operator, OperatorError, PluginCounts, Step};
 use crate::definition::{DefinitionProblem, DefinitionProblems};
 use crate::expression::ExpressionProblem;
@@ -91,7 +91,7 @@ impl SessionAggregate {
         {
             return Err(vec![whole]);
         }
-        let aggregate = aggregate.in_spaces(input.fields().len() + 1, &inner);
+        let aggregate = aggregate.in_spaces(Space::Session, input.fields().len() + 1, &inner);
         let several = allowed_lateness > 0 || trigger.comes_before_the_end();
         // What was said of a session has its bounds, which may change too.
         let changes = trigger.retracts().then(|| Changes::new(several, key_by.len(), true, key_by.len() + 2, aggregate.output()));
@@ -115,10 +115,7 @@ impl SessionAggregate {
     /// Two outputs, of results and of the input's rows that came too late; one state, or two where results are changes.
     #[must_use]
     pub fn declaration(&self) -> Declaration {
-        let mut states = self.aggregate.declaration().states;
-        let said = self.changes.as_ref().and_then(|changes| changes.need(&states[0]));
-        states.extend(said);
-        self.frame.declaration(states)
+        self.frame.declaration(changes::declared(self.changes.as_ref(), self.aggregate.declaration()))
     }
 
     async fn step(&mut self, input: usize, batch: Batch, cx: &mut Context) -> Result<(), OperatorError> {

@@ -10,7 +10,7 @@ use super::cells::Cells;
 use super::{MemoryState, SPACE_BYTES};
 use crate::contract::{KeyedState, NO_KEY, StateError, StateKind, StateNeed};
 use crate::items;
-use crate::snapshot::{Change, Item, Snapshot};
+use crate::snapshot::{Change, Item, Snapshot, check_chain};
 
 /// A chain that is being restored.
 struct Chain<'a> {
@@ -36,7 +36,7 @@ impl MemoryState {
         of: &Range<u32>,
     ) -> Result<(), StateError> {
         let snapshots = chain.iter().map(|bytes| Snapshot::open(bytes)).collect::<Result<Vec<_>, _>>()?;
-        check_chain(&snapshots)?;
+        check_chain(snapshots.iter().map(|snapshot| (snapshot.epoch(), snapshot.since())))?;
         if self.kept_behind.is_some() {
             snapshots.iter().for_each(|snapshot| self.add_versions(snapshot.states()));
         }
@@ -208,35 +208,6 @@ impl MemoryState {
             self.cells.pop();
         }
     }
-}
-
-/// Checks that the first is a base, and each other a delta that goes on from the one before it.
-fn check_chain(snapshots: &[Snapshot<'_>]) -> Result<(), StateError> {
-    let mut before = None;
-    for snapshot in snapshots {
-        let epoch = snapshot.epoch();
-        match (snapshot.since(), before) {
-            (since, before) if since == before => {}
-            (Some(since), None) => {
-                return Err(StateError::Chain(format!(
-                    "the first, of epoch {epoch}, goes on from epoch {since}, expected a base"
-                )));
-            }
-            (None, Some(before)) => {
-                return Err(StateError::Chain(format!(
-                    "that of epoch {epoch} is a base, expected one that goes on from epoch {before}"
-                )));
-            }
-            (since, before) => {
-                let [since, before] = [since, before].map(|epoch| epoch.map_or(0, |epoch| epoch.0));
-                return Err(StateError::Chain(format!(
-                    "that of epoch {epoch} goes on from epoch {since}, expected one that goes on from epoch {before}"
-                )));
-            }
-        }
-        before = Some(epoch);
-    }
-    Ok(())
 }
 
 /// The items of a task's list that fall to one that owns these groups, where the groups of the task were `of`: each in its turn falls to the next group.

@@ -7,8 +7,6 @@ use wasmill_job::graph::{self, WindowShape};
 use wasmill_operator::aggregate::Computation;
 use wasmill_operator::window::{Accumulation, ByClock, Ends, RowWindows, SessionAggregate, Trigger, WindowedAggregate, Windows};
 use wasmill_operator::{Declaration, DefinitionProblems, Operator};
-use wasmill_state::memory::MemoryState;
-use wasmill_state::{KeyedState, StateNeed};
 
 /// An aggregate in windows, and what it declares.
 pub(super) fn windowed(
@@ -48,11 +46,6 @@ pub(super) fn windowed(
             (by(window, operator), declaration)
         }
     })
-}
-
-/// The state of windows: where they have bounds, it is in spaces.
-pub(super) fn state_of(window: &graph::Window, states: Vec<StateNeed>) -> Box<dyn KeyedState> {
-    Box::new(if window.shape.has_bounds() { MemoryState::in_spaces(states) } else { MemoryState::new(states) })
 }
 
 pub(super) fn milliseconds(duration: Duration) -> i64 {
