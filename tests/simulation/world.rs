@@ -6,6 +6,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
@@ -145,7 +146,9 @@ impl World {
         if state.dead {
             return;
         }
-        let at = state.began.map_or(0, |began| began.elapsed().as_micros());
+        // Between two runs of the engine there is no simulated clock, only the machine's.
+        let began = state.began.filter(|_| Handle::try_current().is_ok());
+        let at = began.map_or(0, |began| began.elapsed().as_micros());
         let entry = format!("{at} {what}");
         state.trace = entry
             .bytes()
