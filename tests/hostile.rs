@@ -260,9 +260,10 @@ fn f19_a_call_that_stores_and_then_traps_leaves_no_state() {
 #[test]
 fn f19_poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
     let world = World::new();
-    for (what, kind) in [("trap-on", "trap"), ("loop-on", "limit")] {
+    // The first row, one in between, the last.
+    for (what, kind, id) in [("trap-on", "trap", 0), ("trap-on", "trap", 499), ("trap-on", "trap", 7), ("loop-on", "limit", 7)] {
         let operator = format!(
-            "settings: {{ do: {what}, column: id, equals: 7 }}, on-poison: dead-letter, limits: {{ cpu-per-call: 30ms }}"
+            "settings: {{ do: {what}, column: id, equals: {id} }}, on-poison: dead-letter, limits: {{ cpu-per-call: 30ms }}"
         );
         let job = world.job("poisoned", 500, &operator).expect("valid");
         let (outcome, counts, _) = world.run(&[&job]).remove(0);
@@ -271,7 +272,7 @@ fn f19_poison_rows_alone_become_dead_letters_where_the_job_asks_for_it() {
         assert_eq!(NodeCounts::get(&counts.sinks[0].rows_in), 499, "{what}");
         let letter = world.folder.json("poisoned-dead.ndjson");
         assert_eq!((&letter["kind"], &letter["operator"]), (&kind.into(), &"guest".into()), "{letter}");
-        assert_eq!(letter["row"]["id"], 7, "{letter}");
+        assert_eq!(letter["row"]["id"], id, "{letter}");
     }
 }
 

@@ -114,6 +114,18 @@ sinks: { out: { input: counted, connector: blackhole }, ends: { input: totals, c
     },
 };
 
+/// State that grows, of which little changes between two checkpoints: they are chains of what changed.
+const GROWING: Workload = Workload {
+    name: "growing",
+    text: "name: growing
+batch: { max-rows: 2 }
+sources: { rows: { connector: generator, fields: { key: sequence }, rows: 1500 } }
+operators: { once: { input: rows, key-by: [key], aggregate: { n: count(*) }, emit: final } }
+sinks: { out: { input: once, connector: blackhole } }
+",
+    essence: COUNTED.essence,
+};
+
 /// Windows of event time, and sessions behind them.
 const WINDOWS: Workload = Workload {
     name: "windows",
@@ -252,8 +264,8 @@ impl Simulation {
                     cadence: Cadence {
                         every: Duration::from_millis(20),
                         first_after: Duration::from_millis(20),
-                        base_every: NonZero::new(3).expect("not 0"),
-                        first_deltas: 2,
+                        base_every: NonZero::new(5).expect("not 0"),
+                        first_deltas: 4,
                         timeout: Duration::from_secs(600),
                     },
                     retain: NonZero::new(2).expect("not 0"),
@@ -307,7 +319,9 @@ fn live(
         let crash = (crashes > 0).then(|| {
             let at = Failpoint::ALL[usize::try_from(world.below(Failpoint::ALL.len() as u64)).expect("small")];
             let often = matches!(at, Failpoint::BeforeProcess | Failpoint::AfterProcess | Failpoint::RowsRead);
-            (at, world.below(if often { 90 } else { 9 }))
+            // Early or late.
+            let most = if often { 90 } else { 9 } * (1 + 4 * world.below(2));
+            (at, world.below(most))
         });
         crashes = crashes.saturating_sub(1);
         match simulation.run(&world, &job, Some(&objects), crash, hits) {
@@ -406,6 +420,11 @@ fn a_running_count_is_right_whatever_happens() {
 }
 
 #[test]
+fn state_that_grows_is_right_whatever_happens() {
+    many_lives(&GROWING, &Conditions { seeds: 100, ..MOODY });
+}
+
+#[test]
 fn windows_and_sessions_are_right_whatever_happens() {
     many_lives(&WINDOWS, &MOODY);
 }
@@ -413,7 +432,7 @@ fn windows_and_sessions_are_right_whatever_happens() {
 #[test]
 fn f07_a_store_that_fails_every_other_time_and_is_gone_for_a_while_loses_nothing() {
     let faults = || {
-        let gone = Rule::always(Fault::Status(500)).after(150).times(40);
+        let gone = Rule::always(Fault::Status(500)).after(40).times(80);
         vec![gone, Rule::always(Fault::Status(503)).chance(0.5), Rule::always(Fault::DropReply).chance(0.02)]
     };
     many_lives(&COUNTED, &Conditions { faults, lulls: false, seeds: 40 });

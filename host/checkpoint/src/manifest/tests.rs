@@ -249,7 +249,7 @@ fn the_files_of_some_key_groups_are_those_that_overlap_with_them() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn f05_a_manifest_with_any_byte_changed_is_none(at in any::<prop::sample::Index>(), to in any::<u8>(), cut in any::<bool>()) {

@@ -3,6 +3,7 @@
 //! What this process has written or read of manifests it remembers ([`Known`]), for they never change. So a checkpoint more usually costs a look at
 //! whether the store is still this process's, and what is deleted; only now and then is everything listed, for what others or crashes left.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZero;
 use std::sync::{MutexGuard, PoisonError};
@@ -166,9 +167,9 @@ impl Store {
         let labels = self.savepoints().await?;
         savepoints.retain(|label, _| labels.contains(label));
         for label in labels {
-            if !savepoints.contains_key(&label) {
-                let manifest = self.show_savepoint(&label).await?;
-                savepoints.insert(label, files(&manifest));
+            if let Entry::Vacant(unknown) = savepoints.entry(label) {
+                let manifest = self.show_savepoint(unknown.key()).await?;
+                unknown.insert(files(&manifest));
             }
         }
         let mut needed = self.known().needed(epochs);

@@ -24,14 +24,13 @@ impl Store {
         let name = self.savepoints_name().join(names::savepoint(label));
         let bytes = Manifest { owner, ..manifest.clone() }.to_bytes();
         let mut savepoints = self.savepoint_files.lock().await;
-        let created = self.requests.create(&name, &[bytes.into()]).await;
-        if matches!(created, Ok(Put::Created)) {
-            savepoints.insert(label.to_owned(), files(manifest));
-            return Ok(());
-        }
-        // What is there, if anything, isn't known here.
+        // Where this fails, what is there is only known by looking.
         self.known().list_next();
-        created.and_then(|_| Err(CheckpointError::Exists { path: self.requests.path(&name) }))
+        if self.requests.create(&name, &[bytes.into()]).await? == Put::Taken {
+            return Err(CheckpointError::Exists { path: self.requests.path(&name) });
+        }
+        savepoints.insert(label.to_owned(), files(manifest));
+        Ok(())
     }
 
     /// The labels of the run's savepoints, in order.
