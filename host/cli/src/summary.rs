@@ -107,10 +107,6 @@ struct CheckpointFigures {
     failed: u64,
     last: Option<u64>,
     restored_from: Option<u64>,
-    /// Bytes of state written.
-    state_bytes: u64,
-    /// The longest that one has kept a task from its rows in one go.
-    longest_pause_ms: f64,
 }
 
 /// What is known of a run beside its counters.
@@ -167,8 +163,6 @@ impl Summary {
                 failed: get(&counts.failed_checkpoints),
                 last: Some(get(&counts.last_epoch)).filter(|&epoch| epoch > 0),
                 restored_from: ran.restored_from,
-                state_bytes: get(&counts.checkpoint_bytes),
-                longest_pause_ms: get(&counts.longest_pause_micros) as f64 / 1e3,
             },
         }
     }
