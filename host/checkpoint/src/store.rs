@@ -181,7 +181,8 @@ impl Store {
         let objects = Arc::new(Directory::new(root.to_owned(), disk.clone()));
         let seed = names::unique();
         let mut requests = Requests::new(objects, root.to_owned(), Patience::DISK, seed);
-        requests.part = DISK_PART;
+        // A disk is no faster for several at once, and each would take a core from the job's tasks.
+        (requests.part, requests.parts_at_once) = (DISK_PART, 1);
         let owners = Owners::default();
         let run = current_run(&requests, &owners).await?;
         let store = Self::new(requests, run, Guard::Lock(disk, lock), owners, seed);

@@ -88,6 +88,8 @@ impl Writer {
             };
             let Some(piece) = piece else { break };
             object.write(piece).await;
+            // Tasks that have rows come first: of this there is always more at hand.
+            tokio::task::yield_now().await;
         }
         hit(Failpoint::BeforeStateWritten);
         let groups = self.groups.owned_by(task);

@@ -44,6 +44,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Objects with more bytes are uploaded in parts of so many: at least the 5 MiB that S3 wants.
 pub const PART: usize = 8 << 20;
+/// Parts that are under way at once, over a network.
+const PARTS_AT_ONCE: usize = 4;
 
 /// Bytes that travel in a second at least: slower than that, and a request is taken for lost.
 const SLOWEST: u64 = 256 << 10;
@@ -67,13 +69,22 @@ pub struct Requests {
     pub patience: Patience,
     /// Objects with more bytes are uploaded in parts of so many.
     pub part: usize,
+    /// Parts that are under way at once.
+    pub parts_at_once: usize,
     /// What pauses are drawn from.
     random: Arc<Mutex<StdRng>>,
 }
 
 impl Requests {
     pub fn new(store: Arc<dyn ObjectStore>, root: PathBuf, patience: Patience, seed: u64) -> Self {
-        Self { store, root, patience, part: PART, random: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))) }
+        Self {
+            store,
+            root,
+            patience,
+            part: PART,
+            parts_at_once: PARTS_AT_ONCE,
+            random: Arc::new(Mutex::new(StdRng::seed_from_u64(seed))),
+        }
     }
 
     /// A number from `least` up to `end`, not with it, drawn as pauses are.
@@ -133,7 +144,7 @@ impl Requests {
     /// Begins an upload in parts.
     pub async fn begin_upload(&self, name: &Name) -> Result<Upload, Error> {
         let upload = self.in_time(0, self.store.put_multipart_opts(name, PutMultipartOptions::default())).await?;
-        Ok(Upload::new(upload, self.part, self.patience.answer))
+        Ok(Upload::new(upload, self.part, self.parts_at_once, self.patience.answer))
     }
 
     /// An object's bytes; none where it isn't there.

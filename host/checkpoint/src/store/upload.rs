@@ -8,9 +8,6 @@ use tokio::task::JoinSet;
 
 use super::requests::in_time;
 
-/// Parts that are under way at once.
-const PARTS_AT_ONCE: usize = 4;
-
 /// An upload under way. Nothing is under the object's name before it is completed; one that is dropped leaves at most parts, which are the
 /// bucket's to expire (`docs/formats/store.md` says how).
 #[derive(Debug)]
@@ -18,6 +15,8 @@ pub struct Upload {
     upload: Box<dyn MultipartUpload>,
     /// The bytes of each part but the last.
     size: usize,
+    /// How many parts may be under way at once.
+    at_once: usize,
     /// How long a request without bytes may take.
     answer: Duration,
     part: Vec<Bytes>,
@@ -26,9 +25,9 @@ pub struct Upload {
 }
 
 impl Upload {
-    /// An upload that has begun, in parts of `size` bytes.
-    pub fn new(upload: Box<dyn MultipartUpload>, size: usize, answer: Duration) -> Self {
-        Self { upload, size, answer, part: Vec::new(), filled: 0, under_way: JoinSet::new() }
+    /// An upload that has begun, in parts of `size` bytes, so many of them at once.
+    pub fn new(upload: Box<dyn MultipartUpload>, size: usize, at_once: usize, answer: Duration) -> Self {
+        Self { upload, size, at_once, answer, part: Vec::new(), filled: 0, under_way: JoinSet::new() }
     }
 
     /// Takes the next piece. Parts that are full are on their way when this returns, and go on while others come.
@@ -48,7 +47,7 @@ impl Upload {
     }
 
     async fn send_part(&mut self) -> Result<(), Error> {
-        while self.under_way.len() >= PARTS_AT_ONCE {
+        while self.under_way.len() >= self.at_once {
             self.part_arrives().await?;
         }
         let bytes = std::mem::take(&mut self.filled) as u64;
