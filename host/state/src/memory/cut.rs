@@ -25,8 +25,9 @@ use crate::contract::{SnapshotKind, StateNeed};
 use crate::items::{self, Items};
 use crate::snapshot::{Header, SnapshotWriter};
 
-/// About how many bytes are in a piece of a snapshot, without what calls handed over since the last.
-const PIECE: usize = 256 << 10;
+/// About how many bytes are in a piece of a snapshot, without what calls handed over since the last: no more than the allocator has at hand, for
+/// rows wait while a piece is made, and fresh pages take longer than what is written to them.
+const PIECE: usize = 64 << 10;
 
 /// The snapshot under way, if there is one, and what the next needs.
 #[derive(Debug, Default)]

@@ -175,7 +175,10 @@ impl SnapshotWriter {
             self.entries += u64::from(block.entries);
             block.entries = 0;
             if self.piece.is_empty() {
-                self.piece = std::mem::replace(&mut block.bytes, vec![0; BLOCK_HEAD]);
+                // The next will have about as many.
+                let mut next = Vec::with_capacity(block.bytes.len() + block.bytes.len() / 8);
+                next.resize(BLOCK_HEAD, 0);
+                self.piece = std::mem::replace(&mut block.bytes, next);
             } else {
                 self.piece.extend_from_slice(&block.bytes);
                 block.bytes.truncate(BLOCK_HEAD);
