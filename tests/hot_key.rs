@@ -48,8 +48,10 @@ checkpoint: { every: 100ms, base-every: 4, store: ./store }
 fn f33_one_key_with_most_rows_is_counted_right_though_the_job_is_killed() {
     let folder = Folder::of_job(&job(true, OUT));
     let arguments = ["run", "job.yaml", "--parallelism", "2"];
+    // Two seconds of rows, however fast the machine is: there are checkpoints to be killed at.
+    let slowly = [&arguments[..], &["--set", "sources.rows.rate=2000000"]].concat();
     for place in ["manifest-written:2", "state-written:4"] {
-        let killed = folder.command(&arguments).env("WASMILL_ABORT_AT", place).stderr(Stdio::null()).status();
+        let killed = folder.command(&slowly).env("WASMILL_ABORT_AT", place).stderr(Stdio::null()).status();
         assert_eq!(killed.expect("it starts").code(), None, "it is killed at {place}");
     }
     folder.run(&arguments).says(0, &["note: going on from checkpoint "]);
