@@ -25,6 +25,8 @@ use wasmill_time::ProcessingClock;
 
 const KEYS: u64 = 1_000_000;
 const ROWS: u64 = 4 * KEYS;
+/// A second: so there are checkpoints on any machine.
+const RATE: u64 = 2 * KEYS;
 
 /// First a row of each key, then rows of which 99 of 100 are of key 0, or of all keys in turn.
 fn job(hot: bool, more: &str) -> String {
@@ -32,7 +34,7 @@ fn job(hot: bool, more: &str) -> String {
         if hot { format!("case when id < {KEYS} or id % 100 = 0 then id % {KEYS} else 0 end") } else { format!("id % {KEYS}") };
     format!(
         "name: hot
-sources: {{ rows: {{ connector: generator, fields: {{ id: sequence }}, rows: {ROWS} }} }}
+sources: {{ rows: {{ connector: generator, fields: {{ id: sequence }}, rows: {ROWS}, rate: {RATE} }} }}
 operators:
   keyed: {{ input: rows, with: {{ key: {key} }} }}
   counted: {{ input: keyed, key-by: [key], aggregate: {{ n: count(*), sum: sum(id) }}, emit: final }}
@@ -48,10 +50,8 @@ checkpoint: { every: 100ms, base-every: 4, store: ./store }
 fn f33_one_key_with_most_rows_is_counted_right_though_the_job_is_killed() {
     let folder = Folder::of_job(&job(true, OUT));
     let arguments = ["run", "job.yaml", "--parallelism", "2"];
-    // Two seconds of rows, however fast the machine is: there are checkpoints to be killed at.
-    let slowly = [&arguments[..], &["--set", "sources.rows.rate=2000000"]].concat();
     for place in ["manifest-written:2", "state-written:4"] {
-        let killed = folder.command(&slowly).env("WASMILL_ABORT_AT", place).stderr(Stdio::null()).status();
+        let killed = folder.command(&arguments).env("WASMILL_ABORT_AT", place).stderr(Stdio::null()).status();
         assert_eq!(killed.expect("it starts").code(), None, "it is killed at {place}");
     }
     folder.run(&arguments).says(0, &["note: going on from checkpoint "]);
