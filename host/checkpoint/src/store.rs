@@ -440,7 +440,10 @@ impl Store {
     }
 
     /// Sees that no other process has taken the store over.
-    async fn check_owner(&self) -> Result<(), CheckpointError> {
+    ///
+    /// # Errors
+    /// [`CheckpointError::Fenced`] where one has, [`CheckpointError::Request`] where that can't be seen.
+    pub async fn check_owner(&self) -> Result<(), CheckpointError> {
         match &self.guard {
             Guard::Lock(..) => Ok(()),
             Guard::Nobody => Err(self.only_looked_at(Epoch(0))),

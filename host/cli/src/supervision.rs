@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
-use wasmill_checkpoint::{JobFacts, StateFacts};
+use tokio::time::timeout;
+use wasmill_checkpoint::{CheckpointError, JobFacts, StateFacts};
 use wasmill_job::explain::survives;
 use wasmill_job::graph::Job;
 use wasmill_job::plan::Plan;
@@ -19,6 +20,9 @@ use crate::recovery::{self, Opened};
 use crate::report;
 use crate::signals::Stop;
 use crate::watch::Watch;
+
+/// How long a job that failed looks whether another process has taken its store over.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// What a job runs with.
 pub struct Supervision<'a> {
@@ -131,6 +135,7 @@ impl Supervision<'_> {
             (Some(opened), Some(checkpoint)) => Some(opened.durability(checkpoint, described.facts(job, plan))),
             _ => None,
         };
+        let store = durability.as_ref().map(|durability| Arc::clone(&durability.store));
         if self.stop.is_asked() {
             return Ok(Outcome::Stopped);
         }
@@ -149,6 +154,13 @@ impl Supervision<'_> {
         };
         let outcome = self.runtime.block_on(run.run());
         watch.end();
-        outcome
+        match (&outcome, store) {
+            // What failed may be the doing of another process, which has gone on with the job. It isn't to be taken back from that one.
+            (Err(error), Some(store)) if error.is_passing() => {
+                let looked = self.runtime.block_on(async { timeout(LOOK, store.check_owner()).await });
+                if let Ok(Err(fenced @ CheckpointError::Fenced { .. })) = looked { Err(fenced.into()) } else { outcome }
+            }
+            _ => outcome,
+        }
     }
 }
