@@ -66,9 +66,6 @@ use crate::error::CheckpointError;
 use crate::manifest::{Manifest, ManifestError, VERSION};
 use crate::part::{StateFile, StateObject};
 
-/// What is written to a file of a directory at once: little enough to be in the processor's cache still.
-const DISK_PART: usize = 1 << 20;
-
 /// A store of checkpoints, in use by this process until it is dropped.
 #[derive(Debug)]
 pub struct Store {
@@ -181,8 +178,8 @@ impl Store {
         let objects = Arc::new(Directory::new(root.to_owned(), disk.clone()));
         let seed = names::unique();
         let mut requests = Requests::new(objects, root.to_owned(), Patience::DISK, seed);
-        // A disk is no faster for several at once, and each would take a core from the job's tasks.
-        (requests.part, requests.parts_at_once) = (DISK_PART, 1);
+        // One at a time: each takes a core from the job's tasks.
+        (requests.part, requests.parts_at_once) = (requests::DISK_PART, 1);
         let owners = Owners::default();
         let run = current_run(&requests, &owners).await?;
         let store = Self::new(requests, run, Guard::Lock(disk, lock), owners, seed);
@@ -439,10 +436,7 @@ impl Store {
         Ok(())
     }
 
-    /// Sees that no other process has taken the store over.
-    ///
-    /// # Errors
-    /// [`CheckpointError::Fenced`] where one has, [`CheckpointError::Request`] where that can't be seen.
+    /// Sees that no other process has taken the store over: [`CheckpointError::Fenced`] where one has.
     pub async fn check_owner(&self) -> Result<(), CheckpointError> {
         match &self.guard {
             Guard::Lock(..) => Ok(()),

@@ -44,6 +44,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Objects with more bytes are uploaded in parts of so many: at least the 5 MiB that S3 wants.
 pub const PART: usize = 8 << 20;
+/// The same for directories: little enough to be in the processor's cache still.
+pub const DISK_PART: usize = 1 << 20;
 /// Parts that are under way at once, over a network.
 const PARTS_AT_ONCE: usize = 4;
 
