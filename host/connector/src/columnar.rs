@@ -19,7 +19,7 @@ mod writer;
 #[cfg(test)]
 pub(crate) use source::tests::lines_of;
 pub use source::{ColumnarSource, columns, found};
-pub(crate) use writer::{ColumnsOut, PartWriter, columns_out};
+pub(crate) use writer::{ColumnsOut, PartOut, PartWriter, columns_out};
 
 /// A format of columns that is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! Why a source or a sink can't go on.
 
 /// Codes of faults that may be gone when the same is tried again: what a disk or a database refused.
-const PASSING: &[&str] = &["database-failed", "database-unreachable", "disk-full", "file-unreadable", "file-unwritable"];
+const PASSING: &[&str] =
+    &["bucket-failed", "database-failed", "database-unreachable", "disk-full", "file-unreadable", "file-unwritable"];
 
 /// A fault of a source or a sink that ends the job.
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Where records enter and leave a job.
 //!
 //! The contracts are [`Source`] and [`Sink`]; one suite for each (`conformance`, feature `test-suite`) says what they promise.
-//! Formats turn bytes into rows and back: [`json`] and [`csv`] row by row, [`columnar`] files of columns. Connectors are [`mod@file`],
+//! Formats turn bytes into rows and back: [`json`] and [`csv`] row by row, [`columnar`] files of columns. Connectors are [`mod@file`], [`bucket`],
 //! [`stdio`], [`sql`], [`generator`] and [`blackhole`].
 
 pub mod error;
@@ -20,6 +20,7 @@ mod value;
 pub mod columnar;
 
 pub mod blackhole;
+pub mod bucket;
 pub mod file;
 pub mod generator;
 pub mod sql;

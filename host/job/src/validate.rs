@@ -242,6 +242,10 @@ fn resolve_sink(
 ) -> Option<graph::SinkConnector> {
     use written::SinkConnector as Written;
     Some(match sink {
+        Written::File { path: Some(path), existing, format, compression } if path.value.contains("://") => {
+            let (url, format) = (bucket(path, problems)?, (*format)?);
+            graph::SinkConnector::Bucket { url, existing: *existing, format, compression: *compression }
+        }
         Written::File { path, existing, format, compression } => {
             let found = path.as_ref().and_then(|path| paths::local(path, given.dir, problems));
             let (path, found, format, existing) = (path.as_ref()?, found?, (*format)?, *existing);
@@ -276,7 +280,9 @@ fn resolve_sink(
 /// Complains about a column of lists or structs that would go to CSV, which has no form for them.
 fn refuse_nested_in_csv(sink: &written::Sink, connector: &graph::SinkConnector, schema: &SchemaRef, problems: &mut Problems) {
     use graph::SinkConnector as Connector;
-    let (Connector::File { format, .. } | Connector::Stdio { format }) = connector else { return };
+    let (Connector::File { format, .. } | Connector::Bucket { format, .. } | Connector::Stdio { format }) = connector else {
+        return;
+    };
     let nested = schema.fields().iter().find(|field| column_type::is_nested(field.data_type()));
     if let (graph::FormatOut::Csv(_), Some(field), Some(input)) = (format, nested, &sink.input) {
         let problem = problems.error(code::TYPE_NOT_IN_CSV, &input.spot);
@@ -287,26 +293,32 @@ fn refuse_nested_in_csv(sink: &written::Sink, connector: &graph::SinkConnector, 
     }
 }
 
-/// What stores' URLs begin with.
-const STORES: &[&str] = &["s3://", "gs://", "az://"];
+/// What buckets' URLs begin with.
+const BUCKETS: &[&str] = &["s3://", "gs://", "az://"];
 
-fn resolve_store(written: &At<String>, given: &Given<'_>, problems: &mut Problems) -> Option<graph::StorePlace> {
+/// The URL of a bucket, where something else than a path of the local file system is written.
+fn bucket(written: &At<String>, problems: &mut Problems) -> Option<String> {
     let url = &written.value;
-    let bucket = STORES.iter().find_map(|scheme| url.strip_prefix(scheme));
-    match bucket {
+    match BUCKETS.iter().find_map(|scheme| url.strip_prefix(scheme)) {
         Some(bucket) if bucket.is_empty() || bucket.starts_with('/') => {
             let problem = problems.error(code::INVALID_VALUE, &written.spot).found(url.clone());
             problem.expected("a bucket behind `//`, as in s3://bucket/prefix");
             None
         }
-        Some(_) => Some(graph::StorePlace::Url(url.clone())),
-        None if url == "memory:" => Some(graph::StorePlace::Url(url.clone())),
-        None if url.contains("://") => {
+        Some(_) => Some(url.clone()),
+        None => {
             let problem = problems.error(code::NOT_IN_THIS_VERSION, &written.spot).found(url.clone());
             problem.expected("a path of the local file system, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix");
             None
         }
-        None => paths::local(written, given.dir, problems).map(graph::StorePlace::Directory),
+    }
+}
+
+fn resolve_store(written: &At<String>, given: &Given<'_>, problems: &mut Problems) -> Option<graph::StorePlace> {
+    match written.value.as_str() {
+        url if url.contains("://") => bucket(written, problems).map(graph::StorePlace::Url),
+        "memory:" => Some(graph::StorePlace::Url(written.value.clone())),
+        _ => paths::local(written, given.dir, problems).map(graph::StorePlace::Directory),
     }
 }
 

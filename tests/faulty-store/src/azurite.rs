@@ -1,18 +1,20 @@
 //! Microsoft's own emulator of Azure's blobs, started on this machine for a test and ended with it.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-use crate::tools;
+use bytes::Bytes;
+use object_store::azure::MicrosoftAzureBuilder;
+
+use crate::{contents, tools};
 
 /// The version that is installed where there is none.
 const PACKAGE: &str = "azurite@3.35.0";
 /// The emulator's only account, whose key everybody knows.
 const ACCOUNT: &str = "devstoreaccount1";
+/// That key.
+const KEY: &str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 /// What that account may do, signed with that key: whatever it likes until 2099.
 const SIGNATURE: &str =
     "sv=2021-08-06&ss=b&srt=sco&sp=rwdlac&se=2099-01-01T00%3A00%3A00Z&sig=96c2EygB3PgwPw%2FPybbUy3WlHCPrp0h%2FIdLehWe2UEU%3D";
@@ -44,14 +46,11 @@ impl Azurite {
             .spawn()
             .unwrap_or_else(|error| panic!("{}: can't be started: {error}", program.display()));
         let mut azurite = Self { child, port };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !azurite.makes_container() {
-            if let Some(status) = azurite.child.try_wait().expect("a child") {
-                panic!("{} ended by itself: {status}; run it to see why", program.display());
-            }
-            assert!(Instant::now() < deadline, "Azurite doesn't answer on port {port} within a minute");
-            sleep(Duration::from_millis(50));
-        }
+        let make_container = format!(
+            "PUT /{ACCOUNT}/{}?restype=container&{SIGNATURE} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            Self::CONTAINER
+        );
+        tools::wait_for(&mut azurite.child, &program, port, &make_container, &["201", "409"]);
         azurite
     }
 
@@ -62,21 +61,20 @@ impl Azurite {
         [("AZURE_STORAGE_USE_EMULATOR", "true".to_owned()), ("AZURITE_BLOB_STORAGE_URL", url)]
     }
 
-    /// Makes the container; whether it is there.
-    fn makes_container(&self) -> bool {
-        let ask = || {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-            write!(
-                stream,
-                "PUT /{ACCOUNT}/{}?restype=container&{SIGNATURE} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
-                Self::CONTAINER
-            )?;
-            let mut start = [0; 12];
-            stream.read_exact(&mut start)?;
-            Ok::<_, std::io::Error>(start.ends_with(b"201") || start.ends_with(b"409"))
-        };
-        ask().unwrap_or(false)
+    /// What the container holds below a name, by what names have behind it.
+    ///
+    /// # Panics
+    /// Where it doesn't answer.
+    #[must_use]
+    pub fn objects(&self, below: &str) -> BTreeMap<String, Bytes> {
+        let store = MicrosoftAzureBuilder::new()
+            .with_container_name(Self::CONTAINER)
+            .with_endpoint(format!("http://127.0.0.1:{}/{ACCOUNT}", self.port))
+            .with_allow_http(true)
+            .with_account(ACCOUNT)
+            .with_access_key(KEY)
+            .build();
+        contents::below(&store.expect("a container"), below)
     }
 }
 

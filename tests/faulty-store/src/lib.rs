@@ -4,6 +4,7 @@
 //! with a paused clock sees the same each time.
 
 pub mod azurite;
+mod contents;
 pub mod minio;
 mod rule;
 mod tools;

@@ -1,14 +1,14 @@
 //! A real MinIO, started on this machine for a test and ended with it.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
 
-use crate::tools;
+use bytes::Bytes;
+use object_store::aws::AmazonS3Builder;
+
+use crate::{contents, tools};
 
 /// A server, gone when it is dropped.
 #[derive(Debug)]
@@ -50,14 +50,8 @@ impl Minio {
             .spawn()
             .unwrap_or_else(|error| panic!("{}: can't be started: {error}", program.display()));
         let mut minio = Self { child, port, _folder: folder };
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !minio.answers() {
-            if let Some(status) = minio.child.try_wait().expect("a child") {
-                panic!("{} ended by itself: {status}; run `{0} server FOLDER` to see why", program.display());
-            }
-            assert!(Instant::now() < deadline, "MinIO doesn't answer on port {port} within a minute");
-            sleep(Duration::from_millis(50));
-        }
+        let ready = "GET /minio/health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
+        tools::wait_for(&mut minio.child, &program, port, ready, &["200"]);
         minio
     }
 
@@ -78,17 +72,20 @@ impl Minio {
         ]
     }
 
-    /// Whether it is ready for requests.
-    fn answers(&self) -> bool {
-        let ask = || {
-            let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-            stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-            stream.write_all(b"GET /minio/health/ready HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
-            let mut start = [0; 12];
-            stream.read_exact(&mut start)?;
-            Ok::<_, std::io::Error>(start.ends_with(b"200"))
-        };
-        ask().unwrap_or(false)
+    /// What the bucket holds below a name, by what names have behind it.
+    ///
+    /// # Panics
+    /// Where it doesn't answer.
+    #[must_use]
+    pub fn objects(&self, below: &str) -> BTreeMap<String, Bytes> {
+        let store = AmazonS3Builder::new()
+            .with_bucket_name(Self::BUCKET)
+            .with_endpoint(self.endpoint())
+            .with_allow_http(true)
+            .with_access_key_id(Self::USER)
+            .with_secret_access_key(Self::PASSWORD)
+            .build();
+        contents::below(&store.expect("a bucket"), below)
     }
 }
 

@@ -8,13 +8,14 @@ use serde_json::Value;
 /// What each of our crates may use of ours, in any role: built with, built by, tested with.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("failpoint", &[]),
+    ("bucket", &[]),
     ("flow", &[]),
     ("job", &["flow"]),
     ("state", &["flow"]),
     ("time", &["flow"]),
-    ("checkpoint", &["flow", "failpoint", "faulty-store"]),
+    ("checkpoint", &["flow", "failpoint", "bucket", "faulty-store"]),
     ("operator", &["flow", "state", "time"]),
-    ("connector", &["flow"]),
+    ("connector", &["flow", "bucket", "faulty-store"]),
     ("plugin", &["flow", "state", "time", "operator", "connector"]),
     ("runtime", &["flow", "failpoint", "job", "state", "time", "checkpoint", "operator", "connector", "faulty-store"]),
     (
@@ -49,7 +50,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("wit-bindgen", &["sdk"]),
     ("datafusion", &["operator"]),
     ("saphyr", &["job"]),
-    ("object_store", &["checkpoint", "faulty-store", "cli"]),
+    ("object_store", &["bucket", "checkpoint", "connector", "faulty-store", "cli"]),
     ("sqlx", &["connector"]),
     ("tokio", &["checkpoint", "connector", "plugin", "runtime", "cli", "faulty-store", "fuzz"]),
     ("anyhow", &["cli"]),

@@ -1,6 +1,7 @@
 //! What the runtime runs: sources, operators and sinks of a validated job.
 
 mod kept;
+mod sinks;
 mod tables;
 mod whole;
 mod windows;
@@ -10,21 +11,16 @@ use std::time::Instant;
 
 use arrow_schema::{Schema, SchemaRef};
 use wasmill_connector::blackhole::BlackholeSink;
-use wasmill_connector::columnar::{self, ColumnarIn, ColumnarOut, ColumnarSource, ParquetOut};
-use wasmill_connector::csv::{CsvIn, CsvOut};
-use wasmill_connector::file::{
-    Compressed, Compression, FileFormat, FilePath, FileSinkConfig, FileSource, FileSourceConfig, FollowSource, file_sink,
-};
+use wasmill_connector::columnar::{ColumnarIn, ColumnarSource};
+use wasmill_connector::csv::CsvIn;
+use wasmill_connector::file::{Compressed, Compression, FilePath, FileSource, FileSourceConfig, FollowSource};
 use wasmill_connector::generator::{GeneratorConfig, GeneratorSource};
-use wasmill_connector::json::{JsonIn, JsonOut};
-use wasmill_connector::sql::sql_sink;
-use wasmill_connector::stdio::{StdinSource, stdout_sink};
-use wasmill_connector::{ConnectorError, FormatIn, FormatOut, Limited, Sink, Source, Visibility, file, generator, json};
+use wasmill_connector::json::JsonIn;
+use wasmill_connector::stdio::StdinSource;
+use wasmill_connector::{ConnectorError, FormatIn, Limited, Sink, Source, Visibility, generator, json};
 use wasmill_flow::{TaskIndex, dead_letter};
 use wasmill_job::catalog::PluginProblem;
-use wasmill_job::graph::{
-    self, Aggregate, Existing, FieldRule, Job, SinkConnector, SourceConnector, TimestampUnit, Verb, WindowShape, Workload,
-};
+use wasmill_job::graph::{self, Aggregate, FieldRule, Job, SourceConnector, TimestampUnit, Verb, WindowShape, Workload};
 use wasmill_operator::aggregate::{Computation, Emit, RunningAggregate};
 use wasmill_operator::filter::Filter;
 use wasmill_operator::select::Select;
@@ -40,7 +36,6 @@ use wasmill_runtime::{Factory, OperatorParts, SinkId};
 
 use super::{Composition, describe, describe_aggregate, limits};
 use kept::Kept;
-use tables::table_sink;
 use windows::{milliseconds, windowed};
 
 /// A job's parts.
@@ -299,11 +294,11 @@ impl Factory for JobFactory<'_> {
         match sink {
             SinkId::Sink(index) => {
                 let graph::Sink { name, connector, schema, .. } = &self.job.sinks[index];
-                open(connector, [&self.job.name, name], schema, task, visibility)
+                sinks::open(connector, [&self.job.name, name], schema, task, visibility)
             }
             SinkId::DeadLetters => match &self.job.dead_letters {
                 Some(letters) => {
-                    open(&letters.connector, [&self.job.name, "dead-letters"], &dead_letter::schema(), task, visibility)
+                    sinks::open(&letters.connector, [&self.job.name, "dead-letters"], &dead_letter::schema(), task, visibility)
                 }
                 None => Ok(Box::new(BlackholeSink::new())),
             },
@@ -316,38 +311,6 @@ fn handed(input: &SchemaRef, reads: Option<&[usize]>) -> SchemaRef {
     match reads {
         None => Arc::clone(input),
         Some(reads) => Arc::new(Schema::new(reads.iter().map(|&column| input.field(column).clone()).collect::<Vec<_>>())),
-    }
-}
-
-fn open(
-    connector: &SinkConnector,
-    [job, sink]: [&str; 2],
-    schema: &SchemaRef,
-    task: TaskIndex,
-    visibility: Visibility,
-) -> Result<Box<dyn Sink>, ConnectorError> {
-    match connector {
-        SinkConnector::File { written, path, is_folder, existing, format, compression } => {
-            let config = FileSinkConfig {
-                file: FilePath { written: written.clone(), path: path.clone() },
-                existing: match existing {
-                    Existing::Replace => file::Existing::Replace,
-                    Existing::Append => file::Existing::Append,
-                    Existing::Refuse => file::Existing::Refuse,
-                },
-                format: format_out(*format),
-                compressed: compressed(*compression),
-                visibility,
-                parts: is_folder.then_some(task),
-            };
-            file_sink(config, schema)
-        }
-        SinkConnector::Stdio { format } => match format_out(*format) {
-            FileFormat::Rows(rows) => stdout_sink(schema, rows, visibility),
-            FileFormat::Columns(_) => Err(not_of_columns("standard output")),
-        },
-        SinkConnector::Table(table) => sql_sink(table_sink(table, [job, sink], visibility), schema),
-        SinkConnector::Blackhole => Ok(Box::new(BlackholeSink::new())),
     }
 }
 
@@ -385,22 +348,6 @@ pub(super) fn columnar_in(format: graph::ColumnarIn) -> ColumnarIn {
     }
 }
 
-fn columnar_out(format: graph::ColumnarOut) -> ColumnarOut {
-    match format {
-        graph::ColumnarOut::Parquet { compression, row_group_rows } => ColumnarOut::Parquet(ParquetOut {
-            compression: match compression {
-                graph::ParquetCompression::Zstd => columnar::Compression::Zstd,
-                graph::ParquetCompression::Snappy => columnar::Compression::Snappy,
-                graph::ParquetCompression::Lz4 => columnar::Compression::Lz4,
-                graph::ParquetCompression::Gzip => columnar::Compression::Gzip,
-                graph::ParquetCompression::None => columnar::Compression::None,
-            },
-            row_group_rows: row_group_rows.unwrap_or(ParquetOut::ROW_GROUP_ROWS),
-        }),
-        graph::ColumnarOut::Arrow => ColumnarOut::Arrow,
-    }
-}
-
 /// What no valid job asks for.
 fn not_of_columns(what: &str) -> ConnectorError {
     ConnectorError::new("not-in-this-version", format!("{what}: expected a format of rows, found one of columns"))
@@ -421,19 +368,6 @@ fn compressed(compression: Option<graph::Compression>) -> Compressed {
         Some(graph::Compression::None) => Compressed::As(None),
         Some(graph::Compression::Gzip) => Compressed::As(Some(Compression::Gzip)),
         Some(graph::Compression::Zstd) => Compressed::As(Some(Compression::Zstd)),
-    }
-}
-
-fn format_out(format: graph::FormatOut) -> FileFormat {
-    match format {
-        graph::FormatOut::Json(json) => JsonOut { timestamps_as_millis: json.timestamps_as_millis }.into(),
-        graph::FormatOut::Csv(csv) => FormatOut::Csv(CsvOut {
-            header: csv.header,
-            delimiter: csv.delimiter,
-            timestamps_as_millis: csv.timestamps_as_millis,
-        })
-        .into(),
-        graph::FormatOut::Columnar(format) => FileFormat::Columns(columnar_out(format)),
     }
 }
 

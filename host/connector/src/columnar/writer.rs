@@ -1,7 +1,6 @@
 //! Writes rows as a file of columns, which is whole only once it is finished.
 
-use std::fs::File;
-use std::io::{self, BufWriter};
+use std::io::{self, BufWriter, Write};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -25,13 +24,16 @@ const ROW_GROUP_BYTES: usize = 128 << 20;
 const BATCH_ROWS: usize = 64 << 10;
 const BATCH_BYTES: usize = 16 << 20;
 
+/// Where a file's bytes go: a file, or memory on its way to a bucket.
+pub(crate) type PartOut = Box<dyn Write + Send>;
+
 /// Writes one file that can be read once it is finished.
 pub(crate) trait PartWriter: Send {
     /// Adds rows, at least one.
     fn write(&mut self, rows: &RecordBatch) -> io::Result<()>;
 
-    /// Writes what is missing. The file, to be synced.
-    fn finish(self: Box<Self>) -> io::Result<File>;
+    /// Writes what is missing. The file is whole then, and not synced.
+    fn finish(self: Box<Self>) -> io::Result<()>;
 
     /// The bytes so far, those that are buffered too.
     fn bytes(&self) -> u64;
@@ -91,15 +93,15 @@ impl ColumnsOut {
     }
 
     /// A writer into an empty file.
-    pub(crate) fn begin(&self, file: File) -> io::Result<Box<dyn PartWriter>> {
+    pub(crate) fn begin(&self, out: PartOut) -> io::Result<Box<dyn PartWriter>> {
         let schema = SchemaRef::clone(&self.schema);
         Ok(match self.format {
             ColumnarOut::Parquet(options) => {
-                let writer = ArrowWriter::try_new(file.try_clone()?, schema, Some(properties(options))).map_err(of_parquet)?;
-                Box::new(ParquetPart { columns: self.clone(), file, writer })
+                let writer = ArrowWriter::try_new(out, schema, Some(properties(options))).map_err(of_parquet)?;
+                Box::new(ParquetPart { columns: self.clone(), writer })
             }
             ColumnarOut::Arrow => {
-                let writer = FileWriter::try_new_buffered(file, &schema).map_err(of_arrow)?;
+                let writer = FileWriter::try_new_buffered(out, &schema).map_err(of_arrow)?;
                 Box::new(IpcPart { columns: self.clone(), writer, waiting: Vec::new(), rows: 0, waiting_bytes: 0, written: 0 })
             }
         })
@@ -130,9 +132,7 @@ fn properties(options: ParquetOut) -> WriterProperties {
 
 struct ParquetPart {
     columns: ColumnsOut,
-    /// What the writer writes to; it would hide the disk's error if it were asked for it.
-    file: File,
-    writer: ArrowWriter<File>,
+    writer: ArrowWriter<PartOut>,
 }
 
 impl PartWriter for ParquetPart {
@@ -141,10 +141,10 @@ impl PartWriter for ParquetPart {
         self.writer.write(&rows).map_err(of_parquet)
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<File> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        // Not `into_inner`, which would hide the disk's error.
         self.writer.finish().map_err(of_parquet)?;
-        self.writer.sync()?;
-        Ok(self.file)
+        self.writer.sync()
     }
 
     fn bytes(&self) -> u64 {
@@ -154,7 +154,7 @@ impl PartWriter for ParquetPart {
 
 struct IpcPart {
     columns: ColumnsOut,
-    writer: FileWriter<BufWriter<File>>,
+    writer: FileWriter<BufWriter<PartOut>>,
     /// Rows that are to be one record batch.
     waiting: Vec<RecordBatch>,
     rows: usize,
@@ -184,10 +184,10 @@ impl PartWriter for IpcPart {
         if full { self.write_out().map_err(of_arrow) } else { Ok(()) }
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<File> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.write_out().and_then(|()| self.writer.finish()).map_err(of_arrow)?;
         let buffered = self.writer.into_inner().map_err(of_arrow)?;
-        buffered.into_inner().map_err(io::IntoInnerError::into_error)
+        buffered.into_inner().map_err(io::IntoInnerError::into_error)?.flush()
     }
 
     fn bytes(&self) -> u64 {

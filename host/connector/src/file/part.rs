@@ -1,7 +1,6 @@
 //! Files that are written from start to end and then are whole: lines, or columns.
 
-use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -9,14 +8,14 @@ use arrow_schema::Schema;
 
 use super::Compression;
 use crate::ConnectorError;
-use crate::columnar::{ColumnarOut, ColumnsOut, PartWriter, columns_out};
+use crate::columnar::{ColumnarOut, ColumnsOut, PartOut, PartWriter, columns_out};
 use crate::format::{Encoder, FormatOut};
 
 /// So many bytes of lines are gathered before they are written, in a compressed file as one member.
 const BUFFER: usize = 1 << 20;
 
 /// All that names of parts end in, behind the first point.
-pub(super) const EXTENSIONS: [&str; 8] = ["ndjson", "ndjson.gz", "ndjson.zst", "csv", "csv.gz", "csv.zst", "parquet", "arrow"];
+pub(crate) const EXTENSIONS: [&str; 8] = ["ndjson", "ndjson.gz", "ndjson.zst", "csv", "csv.gz", "csv.zst", "parquet", "arrow"];
 
 /// The format of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +34,7 @@ impl<F: Into<FormatOut>> From<F> for FileFormat {
 
 /// What makes writers of whole files of a format.
 #[derive(Debug, Clone)]
-pub(super) enum PartFormat {
+pub(crate) enum PartFormat {
     Rows { encoder: Arc<dyn Encoder>, compression: Option<Compression>, extension: &'static str },
     Columns(ColumnsOut),
 }
@@ -45,7 +44,7 @@ impl PartFormat {
     ///
     /// # Errors
     /// Those of the format, for a column that it can't have.
-    pub(super) fn new(format: FileFormat, compression: Option<Compression>, schema: &Schema) -> Result<Self, ConnectorError> {
+    pub(crate) fn new(format: FileFormat, compression: Option<Compression>, schema: &Schema) -> Result<Self, ConnectorError> {
         Ok(match format {
             FileFormat::Rows(rows) => {
                 Self::Rows { encoder: rows.encoder(schema)?.into(), compression, extension: rows.extension() }
@@ -55,7 +54,7 @@ impl PartFormat {
     }
 
     /// What a file's name ends in, behind the point.
-    pub(super) fn extension(&self) -> String {
+    pub(crate) fn extension(&self) -> String {
         match self {
             Self::Rows { compression: None, extension, .. } => (*extension).to_owned(),
             Self::Rows { compression: Some(compression), extension, .. } => format!("{extension}.{}", compression.extension()),
@@ -64,13 +63,13 @@ impl PartFormat {
     }
 
     /// A writer into an empty file.
-    pub(super) fn begin(&self, file: File) -> io::Result<Box<dyn PartWriter>> {
+    pub(crate) fn begin(&self, out: PartOut) -> io::Result<Box<dyn PartWriter>> {
         match self {
             Self::Rows { encoder, compression, .. } => {
                 let buffer = encoder.preamble().to_vec();
-                Ok(Box::new(LinesPart { encoder: Arc::clone(encoder), compression: *compression, file, buffer, written: 0 }))
+                Ok(Box::new(LinesPart { encoder: Arc::clone(encoder), compression: *compression, out, buffer, written: 0 }))
             }
-            Self::Columns(columns) => columns.begin(file),
+            Self::Columns(columns) => columns.begin(out),
         }
     }
 }
@@ -78,7 +77,7 @@ impl PartFormat {
 struct LinesPart {
     encoder: Arc<dyn Encoder>,
     compression: Option<Compression>,
-    file: File,
+    out: PartOut,
     buffer: Vec<u8>,
     written: u64,
 }
@@ -87,7 +86,7 @@ impl LinesPart {
     fn write_out(&mut self) -> io::Result<()> {
         let member = self.compression.map(|compression| compression.member(&self.buffer)).transpose()?;
         let bytes = member.as_ref().unwrap_or(&self.buffer);
-        self.file.write_all(bytes)?;
+        self.out.write_all(bytes)?;
         self.written += bytes.len() as u64;
         self.buffer.clear();
         Ok(())
@@ -100,9 +99,9 @@ impl PartWriter for LinesPart {
         if self.buffer.len() >= BUFFER { self.write_out() } else { Ok(()) }
     }
 
-    fn finish(mut self: Box<Self>) -> io::Result<File> {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.write_out()?;
-        Ok(self.file)
+        self.out.flush()
     }
 
     fn bytes(&self) -> u64 {

@@ -7,8 +7,7 @@
 //! - `commit` renames the files of all epochs up to this one that are still hidden to `out/part-0000000012-00003.EXT`.
 //! - `recover` does the same, and removes the parts of later epochs, seen and hidden.
 //!
-//! Numbers are written with zeros before them, so that the order of names is that of epochs, and within one that of tasks. A part is one
-//! in any format: where a job changes its sink's, the parts in the other are replaced, counted and refused all the same. Every step can be
+//! A part is one in any format: where a job changes its sink's, the parts in the other are replaced, counted and refused all the same. Every step can be
 //! cut short at any instant, and doing it again gives the same result. At a start, fresh or not, a task also looks after the files of
 //! tasks that there aren't any more: of three tasks, task 1 after those of tasks 4, 7 …
 
@@ -20,7 +19,7 @@ use std::path::PathBuf;
 
 use wasmill_flow::TaskIndex;
 
-use super::part::EXTENSIONS;
+use super::part_name;
 
 /// One task's files in a folder.
 #[derive(Debug, Clone)]
@@ -73,7 +72,7 @@ impl Parts {
 
     /// The name of a task's part.
     pub(super) fn name_of(&self, number: u64, task: u32) -> String {
-        format!("part-{number:010}-{task:05}.{}", self.extension)
+        part_name::of(number, task, &self.extension)
     }
 
     /// The path of a part.
@@ -196,16 +195,11 @@ fn read(name: &str) -> Option<(Kind, u32)> {
     }
     let (hidden, part) = name.strip_prefix(HIDDEN).map_or((false, name), |part| (true, part));
     let (partial, part) = part.strip_suffix(PARTIAL).map_or((false, part), |part| (true, part));
-    let (numbers, extension) = part.strip_prefix("part-")?.split_once('.')?;
-    if !EXTENSIONS.contains(&extension) {
-        return None;
-    }
-    let (number, task) = numbers.split_once('-')?;
-    let number = number.parse().ok()?;
+    let (number, task) = part_name::read(part)?;
     let kind = match (partial, hidden) {
         (true, _) => Kind::Staging,
         (false, true) => Kind::Hidden(number),
         (false, false) => Kind::Part(number),
     };
-    Some((kind, task.parse().ok()?))
+    Some((kind, task))
 }

@@ -1,5 +1,6 @@
 //! Writes a folder of parts: one file a task and committed epoch, or one file a task where there are no epochs.
 
+use std::fs::File;
 use std::io;
 
 use arrow_array::RecordBatch;
@@ -22,7 +23,7 @@ pub(super) struct PartsByEpoch {
     format: PartFormat,
     parts: Parts,
     /// The rows of this epoch, and how many there are.
-    part: Option<Box<dyn PartWriter>>,
+    part: Option<(Box<dyn PartWriter>, File)>,
     rows: u64,
     /// The number of the part before the first epoch's; `None` before `recover`.
     base: Option<u64>,
@@ -62,9 +63,12 @@ impl PartsByEpoch {
     fn add(&mut self, rows: &RecordBatch) -> Result<(), ConnectorError> {
         self.base()?;
         let written = (|| {
-            let part = match &mut self.part {
+            let (part, _) = match &mut self.part {
                 Some(part) => part,
-                none => none.insert(self.format.begin(self.parts.create_staging()?)?),
+                none => {
+                    let staged = self.parts.create_staging()?;
+                    none.insert((self.format.begin(Box::new(staged.try_clone()?))?, staged))
+                }
             };
             part.write(rows)
         })();
@@ -83,9 +87,13 @@ impl PartsByEpoch {
         let number = base + epoch.0;
         let bytes = match self.part.take() {
             None => 0,
-            Some(part) => {
+            Some((part, staged)) => {
                 let parts = self.parts.clone();
-                let prepared = blocking(move || parts.prepare(&part.finish()?, number)).await;
+                let prepared = blocking(move || {
+                    part.finish()?;
+                    parts.prepare(&staged, number)
+                });
+                let prepared = prepared.await;
                 prepared.map_err(|error| self.failed(&error))?
             }
         };
@@ -180,7 +188,7 @@ impl Sink for PartsByEpoch {
     }
 
     fn bytes(&self) -> u64 {
-        self.bytes + self.part.as_ref().map_or(0, |part| part.bytes())
+        self.bytes + self.part.as_ref().map_or(0, |(part, _)| part.bytes())
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{ConnectorError, Prepared, Sink};
 pub(super) struct WholeFile {
     path: FilePath,
     format: PartFormat,
-    part: Option<Box<dyn PartWriter>>,
+    part: Option<(Box<dyn PartWriter>, File)>,
     rows: u64,
     bytes: u64,
 }
@@ -41,10 +41,13 @@ impl WholeFile {
 
     fn part(&mut self) -> Result<&mut Box<dyn PartWriter>, ConnectorError> {
         if self.part.is_none() {
-            let begun = create(&self.partial()).and_then(|file| self.format.begin(file));
-            self.part = Some(begun.map_err(|error| fault::output(&self.path, "opened", &error))?);
+            let begin = || {
+                let file = create(&self.partial())?;
+                Ok((self.format.begin(Box::new(file.try_clone()?))?, file))
+            };
+            self.part = Some(begin().map_err(|error| fault::output(&self.path, "opened", &error))?);
         }
-        self.part.as_mut().ok_or_else(not_by_epoch)
+        self.part.as_mut().map(|(part, _)| part).ok_or_else(not_by_epoch)
     }
 
     fn failed(&self, error: &io::Error) -> ConnectorError {
@@ -54,10 +57,10 @@ impl WholeFile {
 
     async fn finish(&mut self) -> Result<(), ConnectorError> {
         self.part()?;
-        let Some(part) = self.part.take() else { return Ok(()) };
+        let Some((part, file)) = self.part.take() else { return Ok(()) };
         let (from, to) = (self.partial(), self.path.path.clone());
         let finished = blocking(move || {
-            let named = finish(part, &from, &to);
+            let named = finish(part, &file, &from, &to);
             if named.is_err() {
                 // The error of the write is what is told.
                 drop(fs::remove_file(from));
@@ -79,8 +82,8 @@ impl Drop for WholeFile {
 }
 
 /// Makes a file whole and durable, and gives it its name; its bytes.
-fn finish(part: Box<dyn PartWriter>, from: &Path, to: &Path) -> io::Result<u64> {
-    let file = part.finish()?;
+fn finish(part: Box<dyn PartWriter>, file: &File, from: &Path, to: &Path) -> io::Result<u64> {
+    part.finish()?;
     file.sync_all()?;
     fs::rename(from, to)?;
     sync_folder(to)?;
@@ -134,7 +137,7 @@ impl Sink for WholeFile {
     }
 
     fn bytes(&self) -> u64 {
-        self.part.as_ref().map_or(self.bytes, |part| part.bytes())
+        self.part.as_ref().map_or(self.bytes, |(part, _)| part.bytes())
     }
 }
 

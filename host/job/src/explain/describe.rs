@@ -131,6 +131,14 @@ pub fn sink(connector: &SinkConnector) -> String {
             };
             format!("file {written}, {existing}, {}{}", compressed(*compression), format_out(*format))
         }
+        SinkConnector::Bucket { url, existing, format, compression } => {
+            let existing = match existing {
+                Existing::Replace => "replacing parts that are there",
+                Existing::Append => "beside parts that are there",
+                Existing::Refuse => "refusing to start if parts are there",
+            };
+            format!("bucket {url}, {existing}, {}{}", compressed(*compression), format_out(*format))
+        }
         SinkConnector::Stdio { format } => format!("standard output, {}", format_out(*format)),
         SinkConnector::Table(TableSink { database, table, create, write }) => {
             let create = if *create { ", made where it isn't there" } else { "" };

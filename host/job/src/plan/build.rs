@@ -11,7 +11,7 @@ use crate::plan::{Edge, Plan, PlanNode, Routing, Stage, StageNode, Target};
 /// the job's parallelism, behind edges that route by key; rows of an input of it without a key go from task to task. Another operator
 /// that reads several streams starts a stage with as many tasks as each of them has, or with one where they differ. Every other
 /// operator is chained to its input. A sink is chained where its input has one
-/// task, it is a folder or it swallows rows, else it is a stage of one. The dead letters' sink is the last stage, without edges: the runtime wires every task to it.
+/// task, it is a folder or a bucket, or it swallows rows, else it is a stage of one. The dead letters' sink is the last stage, without edges: the runtime wires every task to it.
 #[must_use]
 pub fn plan(job: &Job) -> Plan {
     let mut build = Build { plan: Plan { stages: Vec::new(), edges: Vec::new() }, places: HashMap::new() };
@@ -26,7 +26,10 @@ pub fn plan(job: &Job) -> Plan {
         build.operator(job, NodeId::Operator(index), operator);
     }
     for (index, sink) in job.sinks.iter().enumerate() {
-        let may_be_parallel = matches!(sink.connector, SinkConnector::Blackhole | SinkConnector::File { is_folder: true, .. });
+        let may_be_parallel = matches!(
+            sink.connector,
+            SinkConnector::Blackhole | SinkConnector::Bucket { .. } | SinkConnector::File { is_folder: true, .. }
+        );
         build.sink(PlanNode::Sink(index), sink.input, may_be_parallel);
     }
     if job.dead_letters.is_some() {
