@@ -269,3 +269,22 @@ fn what_is_probably_an_oversight_is_a_warning() {
         ]
     );
 }
+
+#[test]
+fn rows_to_a_bucket_are_written_by_each_task() {
+    let text = "name: t
+parallelism: 2
+sources: { made: { connector: generator, fields: { id: sequence } } }
+sinks:
+  parts: { input: made, connector: file, path: \"s3://bucket/of/parts\", format: parquet, existing: append }
+checkpoint: { store: here }
+";
+    let job = job(text);
+    let SinkConnector::Bucket { url, existing, compression, .. } = &job.sinks[0].connector else { panic!("a bucket") };
+    assert_eq!((url.as_str(), *existing, *compression), ("s3://bucket/of/parts", Existing::Append, None));
+    let plan = wasmill_job::plan::plan(&job);
+    assert_eq!((plan.stages.len(), plan.stages[0].parallelism), (1, 2), "in the tasks of its input");
+    let explained = wasmill_job::explain::explain(&job, &plan);
+    assert!(explained.contains("bucket s3://bucket/of/parts, beside parts that are there, parquet (zstd)"), "{explained}");
+    assert!(explained.contains("parts: exactly once: rows are seen once their checkpoint is complete"), "{explained}");
+}

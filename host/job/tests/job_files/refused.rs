@@ -174,6 +174,14 @@ fn values_of_the_wrong_kind_are_refused() {
         "error[missing-key]: expected `store`, the directory or the URL of the bucket that checkpoints are kept in\n  --> jobs/job.yaml:6:1 (checkpoint.store)"
     );
     assert_eq!(
+        sink("{ input: s, connector: file, path: \"s3:///x/\", format: json }"),
+        "error[invalid-value]: found `s3:///x/`, expected a bucket behind `//`, as in s3://bucket/prefix\n  --> jobs/job.yaml:4:41 (sinks.k.path)"
+    );
+    assert_eq!(
+        sink("{ input: s, connector: file, path: \"ftp://x/\", format: json }"),
+        "error[not-in-this-version]: found `ftp://x/`, expected a path of the local file system, s3://bucket/prefix, gs://bucket/prefix or az://container/prefix\n  --> jobs/job.yaml:4:41 (sinks.k.path)"
+    );
+    assert_eq!(
         problem(&with("checkpoint:")),
         "error[wrong-type]: found nothing, expected a mapping with store\n  --> jobs/job.yaml:6:1 (checkpoint)"
     );
