@@ -28,7 +28,7 @@ pub(super) fn request(url: &str, doing: &str, error: &Error) -> ConnectorError {
 
 /// A part that a checkpoint has, and the bucket hasn't.
 pub(super) fn gone(url: &str, bytes: u64, part: &str) -> ConnectorError {
-    let message = format!("{url}: expected the {bytes} bytes of {part}, which a checkpoint has, found no such object");
+    let message = format!("{url}: expected the {bytes} bytes of {part}, which a checkpoint has, found no object with as many");
     ConnectorError::new("output-changed", message)
         .with_hint("put back the objects that the job was writing, with its hidden ones, or start with --fresh")
 }

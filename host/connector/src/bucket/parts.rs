@@ -4,7 +4,7 @@
 //! - rows go to `out/.wasmill-00003-RUN-7` as they come, where RUN is a number drawn by this writer, so that no other, not even that of a
 //!   process that was taken for dead, writes to it. Its seventh object, here; an epoch without rows has none.
 //! - `prepare` makes it whole: from then on it is durable.
-//! - `commit` copies it, inside the bucket, to `out/part-0000000012-00003.EXT`, and deletes it.
+//! - `commit` copies it, inside the bucket, to `out/part-0000000012-00003.EXT`, sees that this is whole, and deletes it.
 //! - `recover` does the same, and deletes hidden objects and the parts of later epochs.
 //!
 //! Every step can be cut short at any instant, and doing it again gives the same result: what is staged is there until it is copied, so
@@ -13,6 +13,7 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use object_store::buffered::BufWriter;
@@ -20,6 +21,7 @@ use object_store::path::Path as Name;
 use object_store::{Error, ObjectStore, ObjectStoreExt as _};
 use serde::{Deserialize, Serialize};
 use tokio::io::AsyncWriteExt as _;
+use tokio::time::{Instant, sleep};
 use wasmill_flow::TaskIndex;
 
 use super::fault;
@@ -29,8 +31,12 @@ use crate::file::{Existing, part_name};
 /// What the names of objects begin with that aren't to be seen: readers of folders of parts leave them out.
 const HIDDEN: &str = ".wasmill-";
 
-/// S3 copies an object with more bytes only in parts, for which `object_store` has no call: then it is read and written again.
-const COPIED_AT_MOST: u64 = 5_000_000_000;
+/// An object with more bytes isn't copied in one request, which would take longer than an answer may; S3 would refuse 5 GB. It is read and
+/// written again.
+const COPIED_AT_MOST: u64 = 1 << 30;
+/// How long a copy may go on behind its answer, and how often it is looked at.
+const COPIED_WITHIN: Duration = Duration::from_secs(60);
+const COPY_PAUSE: Duration = Duration::from_millis(100);
 /// Bytes that such a copy has under way at once: 64 MiB a part, as S3 takes 10,000 of them.
 const COPIED_PART: usize = 64 << 20;
 
@@ -122,17 +128,37 @@ impl Parts {
         let Staged { object, bytes, number, task, extension } = staged;
         let part = part_name::of(*number, *task, extension);
         let (from, to) = (Name::from(object.as_str()), Name::from(part.as_str()));
-        let failed = |error: &Error| {
-            fault::request(&self.url, &format!("{part} can't be made visible, and will be when the job goes on"), error)
+        let shown = async {
+            let copied = match self.copy(&from, &to, *bytes).await {
+                Ok(()) => true,
+                // It was copied before, and deleted.
+                Err(Error::NotFound { .. }) => false,
+                Err(error) => return Err(error),
+            };
+            let is_whole = self.is_whole(&to, *bytes, copied).await?;
+            Ok((copied, is_whole))
         };
-        match self.copy(&from, &to, *bytes).await {
-            Ok(()) => self.delete(vec![from]).await,
-            Err(Error::NotFound { .. }) => match self.store.head(&to).await {
-                Ok(found) if found.size == *bytes => Ok(()),
-                Ok(_) | Err(Error::NotFound { .. }) => Err(fault::gone(&self.url, *bytes, &part)),
-                Err(error) => Err(failed(&error)),
-            },
-            Err(error) => Err(failed(&error)),
+        match shown.await {
+            Ok((true, true)) => self.delete(vec![from]).await,
+            Ok((false, true)) => Ok(()),
+            Ok((_, false)) => Err(fault::gone(&self.url, *bytes, &part)),
+            Err(error) => {
+                let doing = format!("{part} can't be made visible, and will be when the job goes on");
+                Err(fault::request(&self.url, &doing, &error))
+            }
+        }
+    }
+
+    /// Whether an object is there with so many bytes. Azure may still be at its copy when it answers: that is waited for.
+    async fn is_whole(&self, name: &Name, bytes: u64, may_grow: bool) -> Result<bool, Error> {
+        let begun = Instant::now();
+        loop {
+            match self.store.head(name).await {
+                Ok(found) if found.size == bytes => return Ok(true),
+                Ok(_) if may_grow && begun.elapsed() < COPIED_WITHIN => sleep(COPY_PAUSE).await,
+                Ok(_) | Err(Error::NotFound { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
         }
     }
 

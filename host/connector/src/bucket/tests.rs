@@ -257,7 +257,8 @@ async fn a_part_that_is_gone_or_another_is_told_with_what_to_do() {
     let hidden = names(&store).pop().expect("a hidden object");
     store.delete(&Name::from(hidden)).await.expect("deleted");
     let refused = async || by_epoch(store.clone()).recover(Some(from_ref(&prepared))).await.expect_err("it is gone");
-    let text = "s3://b/out/: expected the 8 bytes of part-0000000004-00000.ndjson, which a checkpoint has, found no such object";
+    let text =
+        "s3://b/out/: expected the 8 bytes of part-0000000004-00000.ndjson, which a checkpoint has, found no object with as many";
     let error = refused().await;
     assert_eq!((error.code, error.message.as_str()), ("output-changed", text));
     store.put(&Name::from("part-0000000004-00000.ndjson"), "another".into()).await.expect("an object");

@@ -96,6 +96,7 @@ async fn what_failed_is_told_and_whether_it_passes() {
     assert_eq!(said(Op::Put, forbidden).await, ("bucket-refused", format!("{not_written}: {}", answer(403))));
     let not_shown = "s3://b/out/: part-0000000001-00000.ndjson can't be made visible, and will be when the job goes on";
     assert_eq!(said(Op::Copy, down).await, ("bucket-failed", format!("{not_shown}: {}", answer(503))));
+    assert_eq!(said(Op::Head, down).await, ("bucket-failed", format!("{not_shown}: {}", answer(503))));
     let not_deleted = "s3://b/out/: an object that isn't needed any more can't be deleted";
     assert_eq!(said(Op::Delete, forbidden).await, ("bucket-refused", format!("{not_deleted}: {}", answer(403))));
 }
