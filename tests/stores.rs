@@ -94,6 +94,31 @@ fn a_job_that_is_killed_goes_on_from_its_bucket() {
 }
 
 #[test]
+fn a_job_moves_from_one_bucket_s_checkpoint_to_another_bucket() {
+    let minio = Minio::start();
+    let folder = Folder::of_job(&job(Some("s3://checkpoints/old")));
+    let mut child = start(&folder, &minio);
+    wait_for_more(&folder, 0);
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    let listed = Ended::of(
+        command(&folder, &minio, &["checkpoints", "list", "s3://checkpoints/old", "--format", "json"])
+            .output()
+            .expect("it starts"),
+    );
+    let listed: Value = serde_json::from_str(&listed.says(0, &[]).out).expect("JSON");
+    let newest = listed["checkpoints"].as_array().and_then(|all| all.last()).expect("a checkpoint")["id"].clone();
+    folder.write("job.yaml", job(Some("s3://checkpoints/new")));
+    let from = format!("s3://checkpoints/old#{newest}");
+    let moved = Ended::of(command(&folder, &minio, &["run", "job.yaml", "--from", &from]).output().expect("the program starts"));
+    moved.says(0, &[&format!("note: going on from checkpoint {newest} of job `kept` in s3://checkpoints/old")]);
+    assert_eq!(folder.read("out.ndjson"), undisturbed());
+    // The new one has all that it needs.
+    let verify = command(&folder, &minio, &["checkpoints", "verify", "s3://checkpoints/new"]).output().expect("it starts");
+    Ended::of(verify).says(0, &[]);
+}
+
+#[test]
 fn f03_a_second_process_on_a_bucket_goes_on_and_the_first_stops() {
     let minio = Minio::start();
     let folder = Folder::of_job(&job(Some("s3://checkpoints")));

@@ -226,7 +226,10 @@ impl Manifest {
         let corrupt = |what: String| ManifestError::Corrupt(what);
         let text =
             std::str::from_utf8(bytes).map_err(|error| corrupt(format!("it isn't UTF-8 at byte {}", error.valid_up_to())))?;
-        let version = text.strip_prefix(BEFORE_VERSION).and_then(|rest| rest.split(',').next()?.parse().ok()).filter(|version| *version > 0);
+        let version = text
+            .strip_prefix(BEFORE_VERSION)
+            .and_then(|rest| rest.split(',').next()?.parse().ok())
+            .filter(|version| *version > 0);
         let Some(version) = version else {
             return Err(corrupt(format!("it doesn't start as a manifest does, with {BEFORE_VERSION}")));
         };
