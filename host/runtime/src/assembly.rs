@@ -24,7 +24,7 @@ use crate::exchange::Exchange;
 use crate::factory::{Factory, OperatorParts, SinkId};
 use crate::inbox::Inbox;
 use crate::memory::{Charge, MemoryBudget};
-use crate::snapshot_pieces::Waiting;
+use crate::piece_memory::PieceMemory;
 use crate::source_drift::DriftLimit;
 use crate::source_task::SourceHead;
 use crate::source_time::SourceTime;
@@ -192,7 +192,7 @@ impl Parts<'_> {
                         context,
                         keys,
                         snapshot: None,
-                        waiting: Waiting::default(),
+                        pieces: PieceMemory::default(),
                         ended: false,
                         charge: Charge::new(self.memory, &counts.memory),
                         state_keys: Share::of(&counts.state_keys),

@@ -21,10 +21,14 @@ use crate::error::JobError;
 use crate::exchange::{Exchange, project};
 use crate::factory::SinkId;
 use crate::memory::Charge;
-use crate::snapshot_pieces::{self, PiecesIn, Waiting};
+use crate::piece_memory::PieceMemory;
+use crate::snapshot_pieces::{self, PiecesIn};
 
 /// Keys that are added to a snapshot at a time, between two batches.
 const SNAPSHOT_KEYS: usize = 4_096;
+/// How long the memory of a snapshot is kept for the next: where bases, which take most, are further apart, the fresh pages of one are too little of
+/// a task's time to be seen in the slowest hundredth of its rows.
+const SPARES_KEPT: Duration = Duration::from_secs(30);
 /// How often what operators hold and count is noted while rows flow.
 const OBSERVED_EVERY: Duration = Duration::from_secs(1);
 
@@ -72,8 +76,8 @@ pub(crate) struct OperatorWork {
     pub keys: Vec<Vec<String>>,
     /// Where the pieces of the snapshot under way go.
     pub snapshot: Option<PiecesIn>,
-    /// What of the latest snapshot is in memory.
-    pub waiting: Waiting,
+    /// What pieces of its snapshots are in.
+    pub pieces: PieceMemory,
     /// Before the checkpoint that the job went on from it was told that there is no more input, and none has come since.
     pub ended: bool,
     /// What its state and its plugin's instance have of the process's memory.
@@ -88,7 +92,12 @@ impl OperatorWork {
     fn charge(&mut self, rows: usize) -> bool {
         // Half as much again for the former, smaller copies of tables that grew: the allocator keeps their memory for a while.
         let state = self.context.state.as_ref().map_or(0, |state| state.bytes() / 2 * 3 + state.growth(rows));
-        self.charge.set(state as u64 + self.waiting.bytes() + self.operator.plugin_counts().memory);
+        let held = state as u64 + self.operator.plugin_counts().memory;
+        self.charge.set(held + self.pieces.bytes());
+        if self.charge.is_exceeded() {
+            self.pieces.free_spares(Duration::ZERO);
+            self.charge.set(held + self.pieces.bytes());
+        }
         if let Some(state) = &self.context.state {
             self.state_keys.set(state.keys() as u64);
             self.state_bytes.set(state.bytes() as u64);
@@ -304,7 +313,6 @@ impl Chain {
                         let since = state.snapshot(barrier.epoch, kind);
                         let (operator, task, watermark) = (work.index, self.task, work.context.watermark);
                         let (inwards, pieces) = snapshot_pieces::way();
-                        work.waiting = inwards.waiting();
                         work.snapshot = Some(inwards);
                         part.states.push(StateSnapshot { operator, task, pieces, since, watermark });
                     }
@@ -330,11 +338,14 @@ impl Chain {
     pub fn snapshot_step(&mut self) {
         for node in &mut self.nodes {
             if let Work::Operator(work) = &mut node.work
-                && let OperatorWork { snapshot: Some(way), context: Context { state: Some(state), .. }, .. } = &mut **work
+                && let OperatorWork { snapshot: Some(way), context: Context { state: Some(state), .. }, pieces, .. } = &mut **work
             {
+                if let Some(spare) = pieces.spare() {
+                    state.reuse(spare);
+                }
                 let piece = state.snapshot_step(SNAPSHOT_KEYS);
                 let is_last = piece.is_none();
-                way.hand_over(piece);
+                way.hand_over(piece.map(|piece| pieces.hold(piece)));
                 if is_last {
                     work.snapshot = None;
                 }
@@ -366,10 +377,11 @@ impl Chain {
         }
     }
 
-    /// Notes what operators hold and count.
+    /// Notes what operators hold and count, and frees what was kept for snapshots that didn't come.
     pub fn observe(&self) {
         for node in &self.nodes {
             if let Work::Operator(work) = &node.work {
+                work.pieces.free_spares(if work.charge.is_scarce() { Duration::ZERO } else { SPARES_KEPT });
                 let counts = &self.counts.operators[work.index];
                 let mut tasks = counts.plugin.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                 tasks.insert(self.task.index, (work.operator.plugin_counts(), work.operator.author_metrics()));

@@ -26,6 +26,7 @@ mod control;
 pub mod durability;
 pub mod facts;
 mod names;
+mod piece_memory;
 pub mod restart;
 mod restore;
 mod restored_states;

@@ -82,6 +82,11 @@ impl Charge {
         self.budget.held() > self.budget.limit
     }
 
+    /// Whether all holders together have more than half of the budget: no time to keep what might be needed.
+    pub fn is_scarce(&self) -> bool {
+        self.budget.held() > self.budget.limit / 2
+    }
+
     /// The error of a job that finds the budget passed: what its parts hold, the largest first.
     pub fn exceeded(&self, job: &Job, counts: &JobCounts) -> JobError {
         let of_operators = job.operators.iter().zip(&counts.operators);
@@ -129,11 +134,11 @@ mod tests {
         let (mut state, mut other) = (Charge::new(&budget, &account), Charge::new(&budget, &Arc::default()));
         state.set(60);
         other.set(40);
-        assert_eq!((budget.held(), state.is_exceeded()), (100, false));
+        assert_eq!((budget.held(), state.is_exceeded(), state.is_scarce()), (100, false, true));
         state.set(61);
         assert!(state.is_exceeded() && other.is_exceeded());
         state.set(10);
-        assert_eq!((budget.held(), account.load(Relaxed)), (50, 10));
+        assert_eq!((budget.held(), account.load(Relaxed), state.is_scarce()), (50, 10, false));
         drop((state, other));
         assert_eq!(budget.held(), 0);
     }

@@ -294,6 +294,9 @@ pub trait KeyedState: Send {
     /// it is complete, or when none is under way.
     fn snapshot_step(&mut self, keys: usize) -> Option<Vec<u8>>;
 
+    /// Offers the memory of an earlier piece for the next: what is written to memory that was there before needs no fresh pages.
+    fn reuse(&mut self, memory: Vec<u8>);
+
     /// Gives up the snapshot under way, if there is one.
     fn abandon_snapshot(&mut self);
 

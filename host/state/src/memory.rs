@@ -230,6 +230,10 @@ impl KeyedState for MemoryState {
         self.cut.step(keys, &self.slots, &self.cells)
     }
 
+    fn reuse(&mut self, memory: Vec<u8>) {
+        self.cut.reuse(memory);
+    }
+
     fn restore(&mut self, chain: &[&[u8]], groups: KeyGroups, owned: Range<u32>, of: Range<u32>) -> Result<(), StateError> {
         self.restore_chain(chain, groups, &owned, &of)
     }

@@ -97,6 +97,7 @@ impl<H: Clone> Snapshots<H> {
         match (backend.snapshot_step(keys), &mut self.under_way) {
             (Some(piece), Some(taken)) => {
                 taken.bytes.extend_from_slice(&piece);
+                backend.reuse(piece);
                 true
             }
             (None, under_way) => {

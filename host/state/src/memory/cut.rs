@@ -25,8 +25,7 @@ use crate::contract::{SnapshotKind, StateNeed};
 use crate::items::{self, Items};
 use crate::snapshot::{Header, SnapshotWriter};
 
-/// About how many bytes are in a piece of a snapshot, without what calls handed over since the last: no more than the allocator has at hand, for
-/// rows wait while a piece is made, and fresh pages take longer than what is written to them.
+/// About how many bytes are in a piece of a snapshot, without what calls handed over since the last: few, for rows wait while a piece is made.
 const PIECE: usize = 64 << 10;
 
 /// The snapshot under way, if there is one, and what the next needs.
@@ -272,6 +271,13 @@ impl Cut {
         let piece = under_way.writer.take();
         self.under_way = Some(under_way);
         Some(piece)
+    }
+
+    /// Has a later piece written to memory that an earlier one was in.
+    pub fn reuse(&mut self, memory: Vec<u8>) {
+        if let Some(under_way) = &mut self.under_way {
+            under_way.writer.reuse(memory);
+        }
     }
 
     /// The memory held, in bytes, without what was handed over.

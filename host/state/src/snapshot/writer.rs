@@ -7,6 +7,8 @@ use super::{ADD, BLOCK_HEAD, Header, RECORDS, REMOVALS, REMOVE, SET, SPACES, TRA
 pub struct SnapshotWriter {
     /// What is finished and not yet taken.
     piece: Vec<u8>,
+    /// Memory for what comes after the next piece; what is in it doesn't count.
+    spare: Vec<u8>,
     states: usize,
     spaces: Block,
     removals: Block,
@@ -42,6 +44,7 @@ impl SnapshotWriter {
         let checksums = piece[piece.len() - 8..].to_vec();
         Self {
             piece,
+            spare: Vec::new(),
             states: header.states.len(),
             spaces: Block::new(SPACES),
             removals: Block::new(REMOVALS),
@@ -146,6 +149,11 @@ impl SnapshotWriter {
         std::mem::take(&mut self.piece)
     }
 
+    /// Gives it memory that an earlier piece was in, to write to.
+    pub fn reuse(&mut self, memory: Vec<u8>) {
+        self.spare = memory;
+    }
+
     /// Ends the snapshot: the last piece.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
@@ -175,8 +183,10 @@ impl SnapshotWriter {
             self.entries += u64::from(block.entries);
             block.entries = 0;
             if self.piece.is_empty() {
-                // The next will have about as many.
-                let mut next = Vec::with_capacity(block.bytes.len() + block.bytes.len() / 8);
+                let mut next = std::mem::take(&mut self.spare);
+                next.clear();
+                // It will have about as many.
+                next.reserve(block.bytes.len() + block.bytes.len() / 8);
                 next.resize(BLOCK_HEAD, 0);
                 self.piece = std::mem::replace(&mut block.bytes, next);
             } else {
