@@ -53,7 +53,8 @@ pub struct BucketSinkConfig {
 /// With [`Visibility::ByEpoch`] there is a `part-EPOCH-TASK.EXT` with each commit, none for an epoch without rows; with
 /// [`Visibility::AtOnce`] a `part-1-TASK.EXT`, which is there once the sink is closed. `append` counts on from the parts that are there.
 ///
-/// Holds up to 40 MiB of rows that are on their way.
+/// Four pieces of 8 MiB are on their way at most, and one is being filled; with what its HTTP client holds, a process was seen to have 75 MiB more than
+/// with a folder. No budget counts them.
 ///
 /// # Errors
 /// Code `bucket-address` where the URL is no bucket's, or the environment lacks what its cloud wants; those of the format for columns that

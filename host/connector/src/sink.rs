@@ -3,6 +3,7 @@
 use std::panic::resume_unwind;
 
 use arrow_array::RecordBatch;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -102,14 +103,21 @@ pub trait Sink: Send {
     /// Hands on what is buffered. Called whenever no more rows are waiting.
     fn flush(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>>;
 
-    /// Makes the rows of this epoch durable.
-    fn prepare(&mut self, epoch: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>>;
+    /// Makes the rows of this epoch durable. This and the next two are for sinks with [`Visibility::ByEpoch`]; others say that they have none,
+    /// code `sink-not-by-epoch`.
+    fn prepare(&mut self, _epoch: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
+        async { Err(not_by_epoch()) }.boxed()
+    }
 
     /// Makes an epoch visible.
-    fn commit<'a>(&'a mut self, prepared: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>>;
+    fn commit<'a>(&'a mut self, _prepared: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>> {
+        async { Err(not_by_epoch()) }.boxed()
+    }
 
     /// Goes back to the last committed epoch.
-    fn recover<'a>(&'a mut self, last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>>;
+    fn recover<'a>(&'a mut self, _last: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
+        async { Err(not_by_epoch()) }.boxed()
+    }
 
     /// The end of the job: everything written is visible and durable. Not called where output goes by epoch.
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>>;

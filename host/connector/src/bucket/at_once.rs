@@ -4,7 +4,6 @@ use arrow_array::RecordBatch;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use object_store::path::Path as Name;
-use wasmill_flow::Epoch;
 
 use super::fault;
 use super::object::Object;
@@ -12,7 +11,7 @@ use super::parts::Parts;
 use crate::file::Existing;
 use crate::file::part::PartFormat;
 use crate::sink::not_by_epoch;
-use crate::{ConnectorError, Prepared, Sink};
+use crate::{ConnectorError, Sink};
 
 /// Writes rows to an object that nobody sees until the sink is closed. Without rows there is one all the same.
 pub(super) struct PartAtOnce {
@@ -67,18 +66,6 @@ impl Sink for PartAtOnce {
     /// Nothing: the part is seen when it is whole.
     fn flush(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
         async { Ok(()) }.boxed()
-    }
-
-    fn prepare(&mut self, _: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
-    fn commit<'a>(&'a mut self, _: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
-    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {

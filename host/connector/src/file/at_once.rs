@@ -6,12 +6,11 @@ use std::io::{self, Seek, SeekFrom, Write};
 use arrow_array::RecordBatch;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use wasmill_flow::Epoch;
 
 use super::output::Output;
 use super::{Existing, FilePath, fault, sink};
-use crate::sink::{blocking, not_by_epoch};
-use crate::{ConnectorError, Prepared, Sink};
+use crate::sink::blocking;
+use crate::{ConnectorError, Sink};
 
 /// Writes rows as they come. A row is written whole or, where the disk is full, not at all; of a compressed file that holds for what
 /// is gathered between two writes.
@@ -147,18 +146,6 @@ impl Sink for AtOnceFile {
 
     fn flush(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
         async move { if self.output.is_empty() { Ok(()) } else { self.write_out().await } }.boxed()
-    }
-
-    fn prepare(&mut self, _: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
-    fn commit<'a>(&'a mut self, _: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
-    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {

@@ -235,18 +235,6 @@ impl Sink for PartAtOnce {
         .boxed()
     }
 
-    fn prepare(&mut self, _: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
-    fn commit<'a>(&'a mut self, _: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
-    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
         async move { self.part()?.close().await }.boxed()
     }

@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatch;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use wasmill_flow::Epoch;
 
 use super::part::PartFormat;
 use super::{FilePath, fault};
 use crate::columnar::PartWriter;
 use crate::sink::{blocking, not_by_epoch};
-use crate::{ConnectorError, Prepared, Sink};
+use crate::{ConnectorError, Sink};
 
 /// Writes rows to `PATH.partial`, which is renamed when the sink is closed. Without rows there is a file all the same, with columns.
 ///
@@ -118,18 +117,6 @@ impl Sink for WholeFile {
     /// Nothing: the file is seen when it is whole.
     fn flush(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
         async { Ok(()) }.boxed()
-    }
-
-    fn prepare(&mut self, _: Epoch) -> BoxFuture<'_, Result<Prepared, ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
-    fn commit<'a>(&'a mut self, _: &'a Prepared) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
-    }
-
-    fn recover<'a>(&'a mut self, _: Option<&'a [Prepared]>) -> BoxFuture<'a, Result<(), ConnectorError>> {
-        async { Err(not_by_epoch()) }.boxed()
     }
 
     fn close(&mut self) -> BoxFuture<'_, Result<(), ConnectorError>> {
